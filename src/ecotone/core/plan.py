@@ -1,0 +1,146 @@
+"""A plan: which variant of each component runs on which node, how many copies, and what is predicted of it.
+
+Made by placement; carried out by the controller; shown by every front end. `encode_plan` is what `ecotone plan --json`
+prints and `decode_plan` what `ecotone run --plan` reads: there latencies are milliseconds, here seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ecotone.core.errors import InputError
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Assignment",
+    "ComponentPrediction",
+    "PathPrediction",
+    "Plan",
+    "decode_plan",
+    "encode_plan",
+    "plan_document",
+]
+
+SCHEMA_VERSION = 1
+
+
+class _Frozen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class Assignment(_Frozen):
+    """`replicas` copies of one variant of a component on one node; one row for a component on a node."""
+
+    component: str
+    variant: str
+    node: str
+    replicas: int = 1
+
+
+class ComponentPrediction(_Frozen):
+    """What a component will do under the plan.
+
+    `predicted_*_s`: time from an item's arrival to the end of its handling (waiting and service); `low_s` and `high_s`
+    bound the p95 (a 90 % interval of the model's own error). `utilisation`: busy share of one replica (0 to 1).
+    `cost_eur_per_h` is the component's share of its nodes and links.
+    """
+
+    component: str
+    rate_per_s: float
+    service_mean_s: float
+    predicted_p50_s: float
+    predicted_p95_s: float
+    low_s: float
+    high_s: float
+    utilisation: float
+    memory_bytes: float
+    energy_j: float
+    accuracy: float | None = None
+    cost_eur_per_h: float = 0.0
+
+
+class PathPrediction(_Frozen):
+    """A promised path: `promised_s` at `percentile`, and the prediction with its interval."""
+
+    components: tuple[str, ...]
+    percentile: float
+    promised_s: float
+    predicted_s: float
+    low_s: float
+    high_s: float
+
+
+class Plan(_Frozen):
+    """Where everything runs. `fingerprint` names the application, continuum, parameters and samples it was made for.
+
+    `gap` = (cost - lower bound) / cost; `optimal` says that the gap was closed by proof. `groups`: chains of stateless
+    components on one node that share a host process (fused). `notes` are sentences about what the figures rest on.
+    """
+
+    application: str
+    continuum: str
+    fingerprint: str
+    assignments: tuple[Assignment, ...]
+    components: tuple[ComponentPrediction, ...] = ()
+    paths: tuple[PathPrediction, ...] = ()
+    cost_eur_per_h: float
+    lower_bound_eur_per_h: float
+    optimal: bool
+    gap: float
+    power_w: float = 0.0
+    wall_s: float = 0.0
+    groups: tuple[tuple[str, ...], ...] = ()
+    parameters: dict[str, str | int | float | bool] = {}
+    notes: tuple[str, ...] = ()
+
+    def assignments_of(self, component: str) -> tuple[Assignment, ...]:
+        return tuple(each for each in self.assignments if each.component == component)
+
+    def prediction_of(self, component: str) -> ComponentPrediction | None:
+        return next((each for each in self.components if each.component == component), None)
+
+
+_COMMAND_DURATIONS = {"wall_s"}
+
+
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """The plan as plain data for JSON, with latencies in `_ms` and a schema version."""
+    return {"schema_version": SCHEMA_VERSION} | _rename(msgspec.to_builtins(plan), "_s", "_ms", 1e3)
+
+
+def encode_plan(plan: Plan) -> bytes:
+    """The plan as an indented JSON document."""
+    return msgspec.json.format(msgspec.json.encode(plan_document(plan)), indent=2) + b"\n"
+
+
+def decode_plan(data: bytes, source: str = "plan") -> Plan:
+    """Read what `encode_plan` wrote.
+
+    Raises:
+        InputError: not JSON, another schema version, or a field that does not fit; the message names `source`.
+    """
+    try:
+        document = msgspec.json.decode(data, type=dict[str, Any])
+        version = document.pop("schema_version", None)
+        if version != SCHEMA_VERSION:
+            raise InputError(f"{source}: schema_version is {version!r}, this Ecotone reads {SCHEMA_VERSION}")
+        return msgspec.convert(_rename(document, "_ms", "_s", 1e-3), Plan)
+    except msgspec.MsgspecError as error:
+        raise InputError(f"{source}: not a plan: {error}; make one with: ecotone plan APP --json") from None
+
+
+def _rename(value: Any, old: str, new: str, factor: float) -> Any:
+    if isinstance(value, (list, tuple)):
+        return [_rename(each, old, new, factor) for each in value]
+    if not isinstance(value, dict):
+        return value
+    result: dict[str, Any] = {}
+    for key, each in value.items():
+        is_latency = key.endswith(old) and not key.endswith("_per" + old) and key not in _COMMAND_DURATIONS
+        if is_latency and isinstance(each, (int, float)):
+            result[key.removesuffix(old) + new] = round(each * factor, 9)
+        else:
+            result[key] = each if key == "parameters" else _rename(each, old, new, factor)
+    return result

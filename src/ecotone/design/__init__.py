@@ -1,0 +1,1 @@
+"""What application authors use: annotations, the reader and checker, profiling."""

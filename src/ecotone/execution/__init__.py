@@ -1,0 +1,1 @@
+"""What runs: agents start hosts, a host runs one instance."""

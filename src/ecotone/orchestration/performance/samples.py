@@ -1,0 +1,88 @@
+"""What profiling measured: the file that travels with an application (`.ecotone/samples.json`).
+
+Written by `design.profiling`; read by the performance model. Plain JSON, seconds and bytes, one number per sample.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from ecotone.core.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["SAMPLES_VERSION", "Samples", "VariantSamples", "read_samples", "write_samples"]
+
+SAMPLES_VERSION = 1
+
+
+class VariantSamples(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One variant of one component, measured alone on one core.
+
+    Attributes:
+        key: digest of the code, inputs and parameters that this was measured for.
+        cpu_s, wall_s: CPU and elapsed time of each call (per call: a batch is one call of `batch_items` items).
+        output_bytes: payload size of each output; outputs_per_input: mean number of outputs for one input item.
+        memory_peak_bytes: peak resident memory of the host that ran it, above an empty host's.
+        start_s: time to construct it (load a model).
+        accuracy: 0..1 or None when it is unknown; accuracy_source says what it means.
+        complete: the confidence interval of the mean was narrow enough before the budget was spent.
+    """
+
+    component: str
+    variant: str
+    key: str
+    cpu_s: tuple[float, ...]
+    wall_s: tuple[float, ...]
+    output_bytes: tuple[int, ...]
+    outputs_per_input: float
+    memory_peak_bytes: float
+    start_s: float
+    batch_items: float = 1.0
+    accuracy: float | None = None
+    accuracy_source: Literal["declared", "agreement", "unknown"] = "unknown"
+    complete: bool = True
+
+
+class Samples(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All variants of an application. `machine_score` is the single-thread score of the machine that was measured."""
+
+    application: str
+    machine: str
+    machine_score: float
+    taken_at: str
+    variants: tuple[VariantSamples, ...]
+    version: int = SAMPLES_VERSION
+
+    def of(self, component: str, variant: str) -> VariantSamples | None:
+        return next((v for v in self.variants if v.component == component and v.variant == variant), None)
+
+
+def read_samples(path: Path) -> Samples | None:
+    """The samples in `path`, None when there is no such file.
+
+    Raises:
+        InputError: the file is not a samples file of this version.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        samples = msgspec.json.decode(data, type=Samples)
+    except msgspec.MsgspecError as error:
+        raise InputError(f"{path}: not a samples file: {error}; delete it, and profiling writes a new one") from None
+    if samples.version != SAMPLES_VERSION:
+        raise InputError(f"{path}: version {samples.version}, this Ecotone reads {SAMPLES_VERSION}; delete it")
+    return samples
+
+
+def write_samples(path: Path, samples: Samples) -> None:
+    """Replace `path` in one step, so that a crash leaves the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(path.name + ".new")
+    scratch.write_bytes(msgspec.json.format(msgspec.json.encode(samples), indent=1))
+    scratch.replace(path)
