@@ -26,11 +26,11 @@ __all__ = [
 SCHEMA_VERSION = 1
 
 
-class _Frozen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _Frozen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
 
-class Assignment(_Frozen):
+class Assignment(_Frozen, kw_only=True):
     """`replicas` copies of one variant of a component on one node; one row for a component on a node."""
 
     component: str
@@ -39,7 +39,7 @@ class Assignment(_Frozen):
     replicas: int = 1
 
 
-class ComponentPrediction(_Frozen):
+class ComponentPrediction(_Frozen, kw_only=True):
     """What a component will do under the plan.
 
     `predicted_*_s`: time from an item's arrival to the end of its handling (waiting and service); `low_s` and `high_s`
@@ -61,7 +61,7 @@ class ComponentPrediction(_Frozen):
     cost_eur_per_h: float = 0.0
 
 
-class PathPrediction(_Frozen):
+class PathPrediction(_Frozen, kw_only=True):
     """A promised path: `promised_s` at `percentile`, and the prediction with its interval."""
 
     components: tuple[str, ...]
@@ -72,7 +72,7 @@ class PathPrediction(_Frozen):
     high_s: float
 
 
-class Plan(_Frozen):
+class Plan(_Frozen, kw_only=True):
     """Where everything runs. `fingerprint` names the application, continuum, parameters and samples it was made for.
 
     `gap` = (cost - lower bound) / cost; `optimal` says that the gap was closed by proof. `groups`: chains of stateless

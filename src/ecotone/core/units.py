@@ -127,7 +127,7 @@ _SHOWN: dict[Dimension, tuple[str, ...]] = {
 
 
 def format_quantity(value: float, dimension: Dimension) -> str:
-    """A quantity in the largest unit that keeps it at 1 or above, with three significant digits: 0.0302 -> "30.2 ms"."""
+    """A quantity in the largest unit that keeps it at 1 or above, three significant digits: 0.0302 -> "30.2 ms"."""
     units = _SHOWN[dimension]
     chosen = next((unit for unit in units if abs(value) >= dimension.units[unit] * 0.9995), units[-1])
     if value == 0:
