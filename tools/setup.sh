@@ -41,9 +41,9 @@ if [ "$(cat "$venv/ready" 2>/dev/null || true)" != "$wanted" ]; then
     make_venv
     PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
     export PIP_DISABLE_PIP_VERSION_CHECK PIP_ROOT_USER_ACTION
-    "$venv/bin/python" -m pip install --quiet --no-deps --require-hashes -r requirements.lock ||
+    "$venv/bin/python" -m pip install -qq --no-deps --require-hashes -r requirements.lock ||
         fail "Installing the locked packages failed (see above). Is the package index reachable?"
-    "$venv/bin/python" -m pip install --quiet --no-deps --no-build-isolation -e . ||
+    "$venv/bin/python" -m pip install -qq --no-deps --no-build-isolation -e . ||
         fail "Installing Ecotone itself failed (see above)."
     printf '%s' "$wanted" >"$venv/ready"
 fi
