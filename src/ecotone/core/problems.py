@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
+from typing import TYPE_CHECKING
+
 import msgspec
 
-__all__ = ["Place", "Problem"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Place", "Problem", "closest", "did_you_mean"]
 
 
 class Place(msgspec.Struct, frozen=True, order=True):
@@ -31,3 +37,22 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, order=True):
 
     def __str__(self) -> str:
         return f"{self.place}: {self.message}" + (f" ({self.hint})" if self.hint else "") + f" [{self.code}]"
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that was probably meant, or None when nothing is near."""
+    by_lower = {each.lower(): each for each in known}
+    near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return by_lower[near[0]] if near else None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A hint for an unknown word: the nearest known one, else the known ones (at most twelve)."""
+    names = sorted(known)
+    near = closest(word, names)
+    if near is not None:
+        return f"did you mean {near}?"
+    if not names:
+        return ""
+    shown = ", ".join(names[:12])
+    return f"one of {shown}" + (", ..." if len(names) > 12 else "")

@@ -61,7 +61,14 @@ class Dimension(Enum):
 
 
 class QuantityError(ValueError):
-    """The text is not a quantity of the wanted dimension; the message says what was expected."""
+    """The text is not a quantity of the wanted dimension; the message says what was expected.
+
+    `code` names the kind of mistake as `Problem.code` does: `wrong-type`, `wrong-unit` or `out-of-range`.
+    """
+
+    def __init__(self, message: str, code: str = "wrong-unit") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 _QUANTITY = re.compile(r"\s*([+-]?(?:\d+(?:_\d+)*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(\S*(?:\s*/\s*\S+)?)\s*\Z")
@@ -80,11 +87,11 @@ def parse_quantity(value: object, dimension: Dimension) -> float:
     """
     name = dimension.name.lower().replace("_", " ")
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise QuantityError(f"expected a {name} such as {dimension.examples}, got {value!r}")
+        raise QuantityError(f"expected a {name} such as {dimension.examples}, got {value!r}", "wrong-type")
     if isinstance(value, (int, float)):
         if "" not in dimension.units and value != 0:
             raise QuantityError(f"{value!r} has no unit: write a {name} such as {dimension.examples}")
-        return _checked(float(value), value, name)
+        return _checked(float(value) if abs(value) < 1e300 else math.inf, value, name)
     match = _QUANTITY.match(value)
     if match is None:
         raise QuantityError(f"{value!r} is not a {name}: write for example {dimension.examples}")
@@ -99,9 +106,9 @@ def parse_quantity(value: object, dimension: Dimension) -> float:
 
 def _checked(number: float, written: object, name: str) -> float:
     if not math.isfinite(number):
-        raise QuantityError(f"{written!r} is not a finite {name}")
+        raise QuantityError(f"{written!r} is not a finite {name}", "out-of-range")
     if number < 0:
-        raise QuantityError(f"{written!r} is negative: a {name} is at least 0")
+        raise QuantityError(f"{written!r} is negative: a {name} is at least 0", "out-of-range")
     return number
 
 
