@@ -179,7 +179,8 @@ class Item(msgspec.Struct, frozen=True, array_like=True):
 
     `origin_s`: wall time at which the first ancestor came into being; `starts_s`: wall time at which the named
     components (those that begin a promised path) started on an ancestor; `sent_s`: wall time of the publish.
-    `shape` and `dtype` describe a numpy array, whose bytes are then the payload.
+    `shape` and `dtype` describe a numpy array, whose bytes are then the payload; `parts` is msgpack followed by the
+    bytes of the arrays that it holds.
     """
 
     id: str
@@ -188,7 +189,7 @@ class Item(msgspec.Struct, frozen=True, array_like=True):
     origin_s: float
     sent_s: float
     starts_s: dict[str, float]
-    encoding: Literal["msgpack", "bytes", "array"]
+    encoding: Literal["msgpack", "bytes", "array", "parts"]
     payload: bytes | ObjectRef
     dtype: str = ""
     shape: tuple[int, ...] = ()
