@@ -13,7 +13,7 @@ SiteName = NewType("SiteName", str)
 InstanceId = NewType("InstanceId", str)
 ItemId = NewType("ItemId", str)
 
-_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}\Z", re.IGNORECASE)
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}\Z")
 
 
 def is_name(text: str) -> bool:

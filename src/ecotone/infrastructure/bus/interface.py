@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
 __all__ = [
+    "BACKLOG",
     "MAX_PAYLOAD_BYTES",
     "Bus",
     "Consumer",
@@ -33,6 +34,8 @@ __all__ = [
 ]
 
 MAX_PAYLOAD_BYTES = 1024 * 1024
+BACKLOG = 65_536
+"""A subscriber that falls further behind than so many messages loses the oldest."""
 
 
 class Message(msgspec.Struct, frozen=True):

@@ -15,14 +15,17 @@ if TYPE_CHECKING:
 __all__ = ["BUCKETS", "bucket_of", "bucket_value_s", "merge", "quantile_s"]
 
 _SMALLEST_S = 1e-6
+_LARGEST_S = 3600.0
 _LOG_GROWTH = math.log(1.02)
-BUCKETS = math.ceil(math.log(3600 / _SMALLEST_S) / _LOG_GROWTH) + 1
+BUCKETS = math.ceil(math.log(_LARGEST_S / _SMALLEST_S) / _LOG_GROWTH) + 1
 
 
 def bucket_of(duration_s: float) -> int:
     """The bucket, 0 to BUCKETS - 1; what is out of range goes to the first or last one."""
     if duration_s <= _SMALLEST_S:
         return 0
+    if duration_s >= _LARGEST_S:
+        return BUCKETS - 1
     return min(BUCKETS - 1, math.ceil(math.log(duration_s / _SMALLEST_S) / _LOG_GROWTH))
 
 
