@@ -1,0 +1,147 @@
+"""The plan as a table by site and node, its paths against their promises, and what is known about its cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.text import Text
+
+from ecotone.frontends.terminal.style import block, budget_bar, heading, plain_table, promise_text
+from ecotone.frontends.words import (
+    NOTHING,
+    arrows,
+    percent_text,
+    percentile_text,
+    price_text,
+    promise_s,
+    proof_text,
+    rate_text,
+    size_text,
+    time_text,
+)
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+    from ecotone.core.application import Application
+    from ecotone.core.continuum import Continuum
+    from ecotone.core.plan import Assignment, PathPrediction, Plan
+
+__all__ = ["differences_view", "path_line", "plan_view"]
+
+WIDE = 110
+
+
+def plan_view(plan: Plan, application: Application | None, continuum: Continuum | None, width: int) -> RenderableType:
+    """The whole plan for a terminal of `width` columns; wide ones also show rate, memory and the model's interval."""
+    title = heading(f"{plan.application} on {plan.continuum}", *(["EMULATED"] if _emulated(continuum) else []))
+    rows: list[RenderableType] = [title, block(_table(plan, application, continuum, width))]
+    rows += [block(path_line(each, width - 2)) for each in plan.paths]
+    rows.append(block(_total(plan), *_remarks(plan)))
+    return Group(*rows)
+
+
+def _emulated(continuum: Continuum | None) -> bool:
+    return continuum is not None and continuum.emulated
+
+
+def _remarks(plan: Plan) -> list[Text]:
+    remarks = list(plan.notes)
+    if plan.groups:
+        fused = "; ".join(" + ".join(group) for group in plan.groups)
+        remarks.insert(0, f"fused into one host each, without isolation from each other: {fused}")
+    return [Text(each, style="quiet") for each in remarks]
+
+
+def _table(plan: Plan, application: Application | None, continuum: Continuum | None, width: int) -> Table:
+    wide = width >= WIDE
+    table = plain_table()
+    table.add_column("node", no_wrap=True, max_width=22 if wide else 16)
+    table.add_column("component", style="name", no_wrap=True, max_width=28 if wide else 18)
+    table.add_column("variant", no_wrap=True, max_width=18 if wide else 11)
+    table.add_column("×", justify="right")  # noqa: RUF001 - the sign for times
+    if wide:
+        table.add_column("rate", justify="right", no_wrap=True)
+        table.add_column("memory", justify="right", no_wrap=True)
+    table.add_column("p95", justify="right", no_wrap=True)
+    if wide:
+        table.add_column("90 % interval", justify="right", style="quiet", no_wrap=True)
+    table.add_column("promised", justify="right", no_wrap=True)
+    table.add_column("busy", justify="right", no_wrap=True)
+    table.add_column("EUR/h", justify="right", no_wrap=True)
+    blank = [""] * (len(table.columns) - 2)
+    last_site, last_node = None, None
+    for site, layer, region, each in _by_site(plan, continuum):
+        if site != last_site and site:
+            place = Text(" · ".join(part for part in (layer, region) if part), style=layer)
+            table.add_row(Text(site, style=f"bold {layer}"), place, *blank)
+        node = "" if each.node == last_node else each.node
+        last_site, last_node = site, each.node
+        table.add_row(Text(f" {node}" if site else node), *_cells(plan, application, each, wide))
+    return table
+
+
+def _by_site(plan: Plan, continuum: Continuum | None) -> list[tuple[str, str, str, Assignment]]:
+    """Assignments with site, layer and region, in the order of the continuum's nodes."""
+    nodes = {} if continuum is None else {node.name: (at, node) for at, node in enumerate(continuum.nodes)}
+    found: list[tuple[int, str, str, str, Assignment]] = []
+    for each in plan.assignments:
+        if each.node in nodes:
+            at, node = nodes[each.node]
+            found.append((at, node.site, node.layer, node.region, each))
+        else:
+            found.append((len(nodes), "", "", "", each))
+    return [row[1:] for row in sorted(found, key=lambda row: row[0])]
+
+
+def _cells(plan: Plan, application: Application | None, each: Assignment, wide: bool) -> list[RenderableType]:
+    prediction = plan.prediction_of(each.component)
+    promised_s = promise_s(application, each.component)
+    start: list[RenderableType] = [Text(each.component), Text(each.variant), str(each.replicas)]
+    promised = Text(time_text(promised_s), style="quiet" if promised_s is None else "")
+    if prediction is None:
+        return start + [NOTHING] * (3 if wide else 1) + ([NOTHING] if wide else []) + [promised, NOTHING, NOTHING]
+    middle: list[RenderableType] = [promise_text(prediction.predicted_p95_s, promised_s)]
+    if wide:
+        rate, memory = rate_text(prediction.rate_per_s), size_text(prediction.memory_bytes)
+        interval = f"{time_text(prediction.low_s)} to {time_text(prediction.high_s)}"
+        middle = [rate, memory, *middle, interval]
+    end = [promised, percent_text(prediction.utilisation), f"{prediction.cost_eur_per_h:.4f}"]
+    return [*start, *middle, *end]
+
+
+def path_line(path: PathPrediction, width: int) -> RenderableType:
+    """A promised path on two lines: its components, then what is predicted of what it promises."""
+    text = Text()
+    share = path.predicted_s / path.promised_s
+    text.append(f"{percentile_text(path.percentile)} ")
+    text.append_text(promise_text(path.predicted_s, path.promised_s))
+    text.append(f" of {time_text(path.promised_s)}  ")
+    text.append_text(budget_bar(path.predicted_s, path.promised_s, max(10, min(30, width - 52))))
+    text.append(f"  {percent_text(1 - share)} spare" if share <= 1 else f"  {percent_text(share - 1)} over")
+    text.append(f"  ({time_text(path.low_s)} to {time_text(path.high_s)})", style="quiet")
+    return Group(Text(arrows(path.components), style="name"), text)
+
+
+def _total(plan: Plan) -> Text:
+    text = Text()
+    text.append(f"{price_text(plan.cost_eur_per_h)} EUR/h", style="bold")
+    if plan.power_w:
+        text.append(f"  {plan.power_w:.3g} W")
+    text.append("  ")
+    text.append(proof_text(plan), style="kept" if plan.optimal else "close")
+    if plan.wall_s:
+        text.append(f" in {time_text(plan.wall_s)}", style="quiet")
+    if not plan.optimal:
+        text.append(f"  lower bound {price_text(plan.lower_bound_eur_per_h)} EUR/h", style="quiet")
+    return text
+
+
+def differences_view(differences: list[str]) -> RenderableType:
+    """What a run would change against the last one, one line each."""
+    if not differences:
+        return Text("nothing would change against the last run")
+    lines = [Text(f" {each}") for each in differences]
+    return Group(Text("against the last run this would change:", style="bold"), *lines)
