@@ -1,8 +1,9 @@
 """What a bus can do, as three small Protocols; `connect` in this package returns an object with all three.
 
 Called by agents, hosts, the controller and the session. Subjects are dot-separated words; `*` matches one word and a
-final `>` matches the rest, as in NATS. Payloads are bytes of at most `MAX_PAYLOAD_BYTES`: larger things travel by
-reference. Every back-end translates its own errors to `ecotone.core.errors` and passes
+final `>` matches the rest, as in NATS. Names of streams, consumers and buckets are up to 96 letters, digits, `-`, `_`
+and single dots between them. Payloads are bytes of at most `MAX_PAYLOAD_BYTES`: larger things travel by reference.
+What breaks these rules raises InputError. Every back-end translates its own errors to `ecotone.core.errors` and passes
 `ecotone.testing.bus_conformance`.
 """
 

@@ -1,0 +1,319 @@
+"""Keys and values on JetStream, laid out as NATS' own key-value buckets are, so that its tools can read them.
+
+Called by `_nats.NatsBus`. A bucket is a stream that keeps the newest message of each subject; a deleted key is a
+message that says so. A watch is an ordered ephemeral consumer that is made anew, from where it was, whenever the
+connection or the consumer is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import anyio
+
+from ecotone.core.errors import ConflictError, EcotoneError, NotFoundError, UnavailableError
+from ecotone.infrastructure.bus._nats_jetstream import (
+    API_LIMIT_S,
+    NO_RESPONDERS,
+    ApiAnswer,
+    ConsumerInfo,
+    ask,
+    nanoseconds,
+    publish_acknowledged,
+)
+from ecotone.infrastructure.bus._rules import check_key, check_name, check_pattern, check_payload
+from ecotone.infrastructure.bus.interface import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator
+
+    from ecotone.infrastructure.bus._nats_link import Link, Listener, Packet
+
+__all__ = ["NatsKeyValue"]
+
+_HEARTBEAT_S = 5.0
+_SILENCE_LIMIT_S = 2.5 * _HEARTBEAT_S
+_PAUSE_S = 0.1
+_DUPLICATE_WINDOW_S = 120.0
+_OPERATION = "KV-Operation"
+_DELETED = {"DEL", "PURGE"}
+
+
+class NatsKeyValue:
+    """`KeyValue` over one connection."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._buckets: set[str] = set()
+
+    async def get(self, bucket: str, key: str) -> Entry | None:
+        entry = await self._newest(bucket, check_key(key))
+        return None if entry is None or entry.value is None else entry
+
+    async def put(self, bucket: str, key: str, value: bytes) -> int:
+        return await self._store(bucket, key, value, {})
+
+    async def compare_and_set(self, bucket: str, key: str, value: bytes, *, revision: int) -> int:
+        expected = revision
+        if revision == 0:
+            # A deleted key counts as absent, but the note of its deletion has a revision of its own.
+            newest = await self._newest(bucket, check_key(key))
+            if newest is not None:
+                if newest.value is not None:
+                    raise ConflictError(f"key '{key}' of bucket '{bucket}' exists; read it again and retry")
+                expected = newest.revision
+        return await self._store(bucket, key, value, _only_after(expected))
+
+    async def delete(self, bucket: str, key: str) -> None:
+        while (entry := await self.get(bucket, key)) is not None:
+            with contextlib.suppress(ConflictError):  # it was changed meanwhile: that value goes too
+                await self._store(bucket, key, b"", {_OPERATION: "DEL", **_only_after(entry.revision)})
+                return
+
+    async def keys(self, bucket: str) -> tuple[str, ...]:
+        await self._ensure(bucket)
+        watch = _Watch(self._link, bucket, ">", headers_only=True)
+        try:
+            await watch.start()
+            return tuple(sorted(entry.key for entry in await watch.present() if entry.value is not None))
+        finally:
+            with anyio.CancelScope(shield=True):
+                await watch.stop()
+
+    @asynccontextmanager
+    async def watch(self, bucket: str, key: str = ">") -> AsyncGenerator[AsyncIterator[Entry], None]:
+        check_pattern(key)
+        await self._ensure(bucket)
+        watch = _Watch(self._link, bucket, key, headers_only=False)
+        try:
+            await watch.start()
+            yield watch
+        finally:
+            with anyio.CancelScope(shield=True):
+                await watch.stop()
+
+    async def _newest(self, bucket: str, key: str) -> Entry | None:
+        stream = _stream(bucket)
+        what = f"bucket '{bucket}'"
+        while True:
+            packet = await self._link.call(
+                f"$JS.API.DIRECT.GET.{stream}.$KV.{_word(bucket)}.{key}", timeout_s=API_LIMIT_S, repeat=True
+            )
+            if packet.status == "404":
+                return None
+            if packet.status == NO_RESPONDERS:
+                # No such bucket, or the server has not read its files yet: creating it tells which.
+                self._buckets.discard(bucket)
+                await self._ensure(bucket)
+                await anyio.sleep(_PAUSE_S)
+                continue
+            if packet.status:
+                raise UnavailableError(f"{what}: the bus says '{packet.headers.get('Description', packet.status)}'")
+            deleted = packet.headers.get(_OPERATION) in _DELETED
+            return Entry(key, None if deleted else packet.data, int(packet.headers["Nats-Sequence"]))
+
+    async def _store(self, bucket: str, key: str, value: bytes, headers: dict[str, str]) -> int:
+        check_payload(value)
+        subject = f"$KV.{_word(bucket)}.{check_key(key)}"
+        # The id makes it harmless that a lost connection repeats the message.
+        headers = {"Nats-Msg-Id": self._link.new_inbox(), **headers}
+        what = f"key '{key}' of bucket '{bucket}'"
+        while True:
+            await self._ensure(bucket)
+            answer = await publish_acknowledged(
+                self._link, subject, value, what, headers=headers, timeout_s=API_LIMIT_S
+            )
+            if answer is not None:
+                return answer.seq
+            self._buckets.discard(bucket)
+            await anyio.sleep(_PAUSE_S)
+
+    async def _ensure(self, bucket: str) -> None:
+        if bucket in self._buckets:
+            return
+        wanted = {
+            "name": _stream(bucket),
+            "subjects": [f"$KV.{_word(bucket)}.>"],
+            "storage": "file",
+            "max_msgs_per_subject": 1,
+            "discard": "new",
+            "allow_direct": True,
+            "allow_rollup_hdrs": True,
+            "deny_delete": True,
+            "duplicate_window": nanoseconds(_DUPLICATE_WINDOW_S),
+        }
+        with contextlib.suppress(ConflictError):  # made by other tools, with options of their own: good enough
+            await ask(self._link, f"STREAM.CREATE.{_stream(bucket)}", f"bucket '{bucket}'", ApiAnswer, wanted)
+        self._buckets.add(bucket)
+
+
+class _Watch:
+    """Entries of a bucket as they are and as they change; between `start` and `stop` it holds a task of its own."""
+
+    def __init__(self, link: Link, bucket: str, pattern: str, *, headers_only: bool) -> None:
+        self._link = link
+        self._bucket = bucket
+        self._prefix = f"$KV.{_word(bucket)}."
+        self._filter = self._prefix + pattern
+        self._headers_only = headers_only
+        self._now = asyncio.get_running_loop().time
+        self._entries: deque[Entry] = deque()
+        self._changed = asyncio.Event()
+        self._lost = asyncio.Event()
+        self._failure: EcotoneError | None = None
+        self._round_inbox = ""
+        self._delivered = 0  # of this round, as the server counts
+        self._last_revision = 0
+        self._present_missing: int | None = None  # entries of the first snapshot yet to come; None: not told yet
+        self._early: list[Packet] | None = None  # what came before the server's answer to the round's request
+        self._heard_s = 0.0
+        self._stopped = False
+        self._listener: Listener | None = None
+        self._follower: asyncio.Task[None] | None = None
+
+    def __aiter__(self) -> AsyncIterator[Entry]:
+        return self
+
+    async def __anext__(self) -> Entry:
+        if self._entries:
+            await asyncio.sleep(0)
+        while not self._entries:
+            if self._failure is not None:
+                raise self._failure
+            if self._stopped:
+                raise StopAsyncIteration
+            self._changed.clear()
+            await self._changed.wait()
+        return self._entries.popleft()
+
+    async def present(self) -> list[Entry]:
+        """The entries that were there at the start."""
+        while self._present_missing != 0:
+            if self._failure is not None:
+                raise self._failure
+            self._changed.clear()
+            await self._changed.wait()
+        return list(self._entries)
+
+    async def start(self) -> None:
+        self._link.on_reconnect(self, self._reconnected)
+        self._link.on_close(self, self._closed)
+        await self._begin_round()
+        # A task of our own: a task group would have to span the caller's code and wrap its exceptions.
+        self._follower = asyncio.get_running_loop().create_task(self._follow())
+
+    async def stop(self) -> None:
+        self._stopped = True
+        self._link.on_reconnect(self, None)
+        self._link.on_close(self, None)
+        if self._follower is not None:
+            self._follower.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._follower
+        if self._listener is not None:
+            await self._listener.stop()
+        self._changed.set()
+
+    async def _reconnected(self) -> None:
+        self._lost.set()
+
+    async def _begin_round(self) -> None:
+        """A new ordered consumer from the first revision that we have not seen."""
+        if self._listener is not None:
+            await self._listener.stop()
+        self._round_inbox = self._link.new_inbox()
+        self._delivered = 0
+        self._early = []
+        self._heard_s = self._now()
+        self._listener = await self._link.listen(self._round_inbox, self._received)
+        config: dict[str, object] = {
+            "deliver_subject": self._round_inbox,
+            "deliver_policy": "last_per_subject",
+            "ack_policy": "none",
+            "max_deliver": 1,
+            "filter_subject": self._filter,
+            "idle_heartbeat": nanoseconds(_HEARTBEAT_S),
+            "mem_storage": True,
+            "num_replicas": 1,
+            "headers_only": self._headers_only,
+        }
+        if self._last_revision:
+            config |= {"deliver_policy": "by_start_sequence", "opt_start_seq": self._last_revision + 1}
+        stream = _stream(self._bucket)
+        wanted = {"stream_name": stream, "config": config}
+        info = await ask(self._link, f"CONSUMER.CREATE.{stream}", f"bucket '{self._bucket}'", ConsumerInfo, wanted)
+        if self._present_missing != 0:
+            self._present_missing = info.num_pending + info.delivered.consumer_seq
+        early, self._early = self._early, None
+        for packet in early:
+            self._take(packet)
+        self._changed.set()
+
+    async def _follow(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._lost.wait(), _HEARTBEAT_S)
+            if self._link.closed:
+                return
+            if not self._lost.is_set() and self._now() - self._heard_s < _SILENCE_LIMIT_S:
+                continue
+            self._lost.clear()
+            try:
+                await self._begin_round()
+            except NotFoundError as error:
+                self._fail(error)
+                return
+            except EcotoneError:
+                self._lost.set()
+                await asyncio.sleep(_PAUSE_S)
+
+    def _fail(self, error: EcotoneError) -> None:
+        self._failure = error
+        self._changed.set()
+
+    def _closed(self) -> None:
+        self._fail(UnavailableError(f"the connection was closed under a watch of bucket '{self._bucket}'"))
+
+    async def _received(self, packet: Packet) -> None:
+        self._heard_s = self._now()
+        if packet.status:
+            return
+        if self._early is not None:
+            self._early.append(packet)
+        else:
+            self._take(packet)
+
+    def _take(self, packet: Packet) -> None:
+        # $JS.ACK.stream.consumer.attempt.sequence.delivered... ; newer servers put two words before the stream.
+        words = packet.reply.split(".")
+        place = 5 if len(words) == 9 else 7
+        revision, delivered = int(words[place]), int(words[place + 1])
+        if delivered != self._delivered + 1:
+            self._lost.set()  # something between was lost on the way
+            return
+        self._delivered = delivered
+        self._last_revision = revision
+        deleted = packet.headers.get(_OPERATION) in _DELETED
+        first = bool(self._present_missing)
+        if self._present_missing:
+            self._present_missing -= 1
+        if not (deleted and first):
+            value = None if deleted else packet.data
+            self._entries.append(Entry(packet.subject[len(self._prefix) :], value, revision))
+        self._changed.set()
+
+
+def _only_after(revision: int) -> dict[str, str]:
+    return {"Nats-Expected-Last-Subject-Sequence": str(revision)}
+
+
+def _word(bucket: str) -> str:
+    return check_name(bucket).replace(".", "=")
+
+
+def _stream(bucket: str) -> str:
+    return f"KV_{_word(bucket)}"

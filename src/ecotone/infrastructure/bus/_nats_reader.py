@@ -1,0 +1,253 @@
+"""Reading one JetStream consumer: a thin pull loop that keeps at most `prefetch` deliveries open.
+
+Called by `_nats_streams.consume`. The reader asks for items before it can take them (a pull request waits at the
+server), so an item travels as soon as it is stored; the acknowledgement of one item asks for the next in the same
+message (`+NXT`). Requests belong to a *round*, a word in their reply subject: after a reconnect or an error a new
+round begins, and what the server says about older ones no longer counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from typing import TYPE_CHECKING
+
+from ecotone.core.errors import EcotoneError, NotFoundError, UnavailableError
+from ecotone.infrastructure.bus._nats_jetstream import nanoseconds
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from ecotone.infrastructure.bus._nats_link import Link, Listener, Packet
+
+__all__ = ["Reader"]
+
+_PULL_EXPIRES_S = 30.0
+_HEARTBEAT_S = 5.0
+_SILENCE_LIMIT_S = 2.5 * _HEARTBEAT_S
+_PAUSE_S = 0.1  # before asking again after the server refused
+_TICK_MAX_S = 2.0
+
+_log = logging.getLogger("ecotone.bus")
+
+
+class NatsDelivery:
+    """`Delivery`; its token is the subject that JetStream wants its acknowledgement on."""
+
+    __slots__ = ("_reader", "attempt", "data", "sequence", "settled", "token", "touched_s")
+
+    def __init__(self, reader: Reader, data: bytes, token: str, now_s: float) -> None:
+        words = token.split(".")
+        # $JS.ACK.stream.consumer.attempt.sequence... ; newer servers put the domain and account before the stream.
+        place = 4 if len(words) == 9 else 6
+        self._reader = reader
+        self.data = data
+        self.token = token
+        self.attempt = int(words[place])
+        self.sequence = int(words[place + 1])
+        self.settled = False
+        self.touched_s = now_s
+
+    async def ack(self) -> None:
+        if not self.settled:
+            self.settled = True
+            await self._reader.settle(self, b"+ACK")
+
+    async def nak(self, *, delay_s: float = 0.0) -> None:
+        if not self.settled:
+            self.settled = True
+            answer = b'-NAK {"delay":%d}' % nanoseconds(delay_s) if delay_s > 0 else b"-NAK"
+            await self._reader.settle(self, answer)
+
+    async def in_progress(self) -> None:
+        if not self.settled:
+            await self._reader.touch(self)
+
+
+class Reader:
+    """`Consumer` for one durable pull consumer. Between `start` and `stop` it holds a task of its own."""
+
+    def __init__(self, link: Link, *, stream: str, consumer: str, prefetch: int, ack_wait_s: float) -> None:
+        self._link = link
+        self._what = f"consumer '{consumer}' of stream '{stream}'"
+        self._pull_subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
+        self._prefetch = prefetch
+        self._ack_wait_s = ack_wait_s
+        self._inbox = link.new_inbox()
+        self._now = asyncio.get_running_loop().time
+        self._round = 0
+        self._asked = 0
+        self._heard_s = 0.0
+        self._paused_until_s = 0.0
+        self._ready: deque[NatsDelivery] = deque()
+        self._open: dict[str, NatsDelivery] = {}  # handed out, by token
+        self._changed = asyncio.Event()
+        self._paused = asyncio.Event()
+        self._failure: EcotoneError | None = None
+        self._stopped = False
+        self._listener: Listener | None = None
+        self._keeper: asyncio.Task[None] | None = None
+
+    def __aiter__(self) -> AsyncIterator[NatsDelivery]:
+        return self
+
+    async def __anext__(self) -> NatsDelivery:
+        if self._ready:
+            await asyncio.sleep(0)  # a reader with a backlog must not keep others from running
+        while not self._ready:
+            if self._failure is not None:
+                raise self._failure
+            if self._stopped:
+                raise StopAsyncIteration
+            self._changed.clear()
+            await self._changed.wait()
+        delivery = self._ready.popleft()
+        delivery.touched_s = self._now()
+        self._open[delivery.token] = delivery
+        return delivery
+
+    async def start(self) -> None:
+        self._listener = await self._link.listen(f"{self._inbox}.*", self._received)
+        self._link.on_reconnect(self, self._reconnected)
+        self._link.on_close(self, self._closed)
+        await self._begin_round()
+        # A task of our own: a task group would have to span the caller's code and wrap its exceptions.
+        self._keeper = asyncio.get_running_loop().create_task(self._keep())
+
+    async def stop(self) -> None:
+        """Ask for nothing more and return at once what nobody has taken, so that other readers need not wait."""
+        self._stopped = True
+        self._link.on_reconnect(self, None)
+        self._link.on_close(self, None)
+        self._changed.set()
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
+        if self._listener is not None:
+            await self._listener.stop(drain=True)
+        with contextlib.suppress(UnavailableError):
+            while self._ready:
+                await self._link.send_nowait(self._ready.popleft().token, b"-NAK")
+
+    async def settle(self, delivery: NatsDelivery, answer: bytes) -> None:
+        """The delivery is acknowledged or given back: its slot is free."""
+        self._open.pop(delivery.token, None)
+        wanted = self._wanted()
+        if wanted and answer == b"+ACK":
+            self._asked += wanted
+            await self._link.publish(delivery.token, b"+NXT " + _pull(wanted), reply=self._reply_subject())
+            return
+        await self._link.send_nowait(delivery.token, answer)
+        if wanted:
+            await self._ask()
+
+    async def touch(self, delivery: NatsDelivery) -> None:
+        """Start the delivery's time anew."""
+        delivery.touched_s = self._now()
+        await self._link.send_nowait(delivery.token, b"+WPI")
+
+    def _reply_subject(self) -> str:
+        return f"{self._inbox}.{self._round}"
+
+    def _wanted(self) -> int:
+        """How many items to ask for now: none while enough are under way or the server cannot be asked."""
+        if self._stopped or not self._link.connected or self._now() < self._paused_until_s:
+            return 0
+        free = self._prefetch - len(self._open) - len(self._ready) - self._asked
+        return free if free >= max(1, self._prefetch // 2) or (free > 0 and self._asked == 0) else 0
+
+    async def _ask(self) -> None:
+        wanted = self._wanted()
+        if wanted:
+            self._asked += wanted
+            await self._link.publish(self._pull_subject, _pull(wanted), reply=self._reply_subject())
+
+    async def _begin_round(self, *, pause_s: float = 0.0) -> None:
+        now_s = self._now()
+        self._round += 1
+        self._asked = 0
+        self._heard_s = now_s
+        self._paused_until_s = now_s + pause_s
+        if pause_s > 0:
+            self._paused.set()
+        await self._ask()
+
+    async def _reconnected(self) -> None:
+        with contextlib.suppress(UnavailableError):  # lost again already; then we are called again
+            await self._begin_round()
+
+    def _closed(self) -> None:
+        self._fail(UnavailableError(f"the connection was closed under {self._what}"))
+
+    async def _received(self, packet: Packet) -> None:
+        self._heard_s = self._now()
+        if packet.status:
+            if packet.subject == self._reply_subject():
+                await self._heard_status(packet)
+            return
+        if self._asked:
+            self._asked -= 1
+        elif len(self._open) + len(self._ready) >= self._prefetch:
+            # Asked for in an earlier round (an item's subject does not tell), and there is no room for it now.
+            await self._link.send_nowait(packet.reply, b"-NAK")
+            return
+        self._ready.append(NatsDelivery(self, packet.data, packet.reply, self._heard_s))
+        self._changed.set()
+
+    async def _heard_status(self, packet: Packet) -> None:
+        """100: heartbeat. 404, 408: the request ended. 409: it ended for a reason. 503: no such consumer, or the
+        server is not ready."""
+        if packet.status == "100":
+            return
+        reason = packet.headers.get("Description", "")
+        if packet.status == "409" and "deleted" in reason.lower():
+            self._fail(NotFoundError(f"{self._what} was deleted"))
+            return
+        ended = packet.headers.get("Nats-Pending-Messages")
+        if ended is not None and packet.status in {"404", "408"}:
+            self._asked = max(0, self._asked - int(ended))
+            await self._ask()
+            return
+        _log.debug("%s: asking again after %s %s", self._what, packet.status, reason)
+        await self._begin_round(pause_s=_PAUSE_S)
+
+    def _fail(self, error: EcotoneError) -> None:
+        self._failure = error
+        self._changed.set()
+
+    async def _keep(self) -> None:
+        """Keep alive what waits here, free the slots of what timed out, and ask again when requests were lost."""
+        tick_s = min(_TICK_MAX_S, self._ack_wait_s / 3)
+        while True:
+            pause_s = self._paused_until_s - self._now()
+            self._paused.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._paused.wait(), pause_s if pause_s > 0 else tick_s)
+            if self._link.closed:
+                return
+            with contextlib.suppress(UnavailableError):
+                await self._tick()
+
+    async def _tick(self) -> None:
+        now_s = self._now()
+        for delivery in list(self._ready):
+            await self.touch(delivery)
+        for delivery in list(self._open.values()):
+            # The server has offered it to someone else by now; the slot must not stay taken for ever.
+            if now_s - delivery.touched_s > self._ack_wait_s:
+                del self._open[delivery.token]
+        if self._link.connected and self._asked and now_s - self._heard_s > _SILENCE_LIMIT_S:
+            await self._begin_round()
+        else:
+            await self._ask()
+
+
+def _pull(batch: int) -> bytes:
+    return b'{"batch":%d,"expires":%d,"idle_heartbeat":%d}' % (
+        batch,
+        nanoseconds(_PULL_EXPIRES_S),
+        nanoseconds(_HEARTBEAT_S),
+    )
