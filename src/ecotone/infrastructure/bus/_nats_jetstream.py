@@ -6,7 +6,7 @@ nats-server.
 
 from __future__ import annotations
 
-import datetime  # noqa: TC003  (msgspec reads the annotations)
+import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec

@@ -51,26 +51,15 @@ class Packet(msgspec.Struct, frozen=True, gc=False):
     headers: Mapping[str, str]
 
 
-class _Call:
+class _Call(msgspec.Struct, kw_only=True):
     """A request that waits for its reply."""
 
-    __slots__ = ("data", "future", "headers", "repeat", "reply", "subject")
-
-    def __init__(
-        self,
-        subject: str,
-        data: bytes,
-        headers: dict[str, str] | None,
-        reply: str,
-        repeat: bool,
-        future: asyncio.Future[Packet],
-    ) -> None:
-        self.subject = subject
-        self.data = data
-        self.headers = headers
-        self.reply = reply
-        self.repeat = repeat
-        self.future = future
+    subject: str
+    data: bytes
+    headers: dict[str, str] | None
+    reply: str
+    repeat: bool
+    future: asyncio.Future[Packet]
 
 
 class Listener:
@@ -166,15 +155,16 @@ class Link:
         number = str(next(self._numbers))
         future: asyncio.Future[Packet] = loop.create_future()
         reply = f"{self._inbox}.{number}"
-        call = _Call(subject or reply, data, headers, reply, repeat, future)
+        subject = subject or reply
+        call = _Call(subject=subject, data=data, headers=headers, reply=reply, repeat=repeat, future=future)
         timer = loop.call_later(timeout_s, _expire, future, f"no answer from the bus at {self._address} in time")
         self._calls[number] = call
         try:
             if self._client.is_connected:
-                await self._send(call.subject, data, reply, headers)
+                await self._send(subject, data, reply, headers)
             elif not repeat:
                 await self._wait_until_connected(timeout_s)
-                await self._send(call.subject, data, reply, headers)
+                await self._send(subject, data, reply, headers)
             return await future
         finally:
             timer.cancel()

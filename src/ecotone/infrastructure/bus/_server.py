@@ -5,7 +5,7 @@ pathlib, typing or subprocess) and by tests. `spawn_server` returns at once, `Se
 connections, about 20 ms later. The server dies with the *thread* that spawned it, so spawn from a thread that lives as
 long as the server shall: the main thread.
 """
-# ruff: noqa: PTH100, PTH101, PTH102, PTH103, PTH107, PTH108, PTH109, PTH110, PTH111, PTH113, PTH118, PTH120, PTH123, PTH208
+# ruff: noqa: PTH100, PTH101, PTH103, PTH108, PTH111, PTH112, PTH116, PTH118, PTH120, PTH123, PTH208
 
 from __future__ import annotations
 
@@ -184,7 +184,9 @@ class Server:
         lines = _tail(self._log_file)
         text = "\n".join(lines).lower()
         if "address already in use" in text:
-            return _unavailable(f"port {self._port} is in use by another program; choose another port, or 0 for a free one")
+            return _unavailable(
+                f"port {self._port} is in use by another program; choose another port, or 0 for a free one"
+            )
         if "no space left" in text or "insufficient storage" in text:
             return _unavailable(f"the disk that holds {self.directory} is full; free some space and try again")
         if "permission denied" in text:

@@ -185,7 +185,11 @@ class Consumer(Protocol):
 
 
 class StreamState(msgspec.Struct, frozen=True, kw_only=True):
-    """`accepted` counts every acknowledged publish, `kept` what is there now; `oldest_time_s` is the wall time (seconds since the epoch) at which the oldest kept item was accepted, None when empty."""
+    """`accepted` counts every item ever stored (duplicates are not), `kept` those there now.
+
+    `first_sequence` is that of the oldest kept item, or of the next one when nothing is kept. `oldest_time_s` is the
+    wall time (seconds since the epoch) at which the oldest kept item was accepted, None when nothing is kept.
+    """
 
     accepted: int
     kept: int
@@ -194,7 +198,11 @@ class StreamState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConsumerState(msgspec.Struct, frozen=True, kw_only=True):
-    """`pending`: not delivered yet; `in_flight`: delivered, not acknowledged; `acknowledged_floor`: every kept item up to this sequence is acknowledged; `redelivered`: items delivered more than once and not yet acknowledged."""
+    """`pending`: items not delivered yet; `in_flight`: delivered (perhaps given back since), not acknowledged.
+
+    `acknowledged_floor`: every kept item up to this sequence is acknowledged. `redelivered`: items delivered more than
+    once and not yet acknowledged.
+    """
 
     pending: int
     in_flight: int
