@@ -1,7 +1,30 @@
-"""Ecotone: design, run and keep improving AI applications that span devices, edge servers and clouds."""
+"""Ecotone: design, run and keep improving AI applications that span devices, edge servers and clouds.
+
+An application's author imports `component`, `path`, `variant`, `parameter` and `output_dir` from here. Names are looked
+up when first used, so that importing the package costs next to nothing.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ecotone._version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from ecotone.design.annotations import component, output_dir, parameter, path, variant
+
+__all__ = ["__version__", "component", "output_dir", "parameter", "path", "variant"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module 'ecotone' has no attribute {name!r}")
+    from ecotone.design import annotations
+
+    value = getattr(annotations, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
