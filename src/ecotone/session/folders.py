@@ -1,0 +1,102 @@
+"""Where an application's state and its runs are kept. Called by the session, before and after the heavy imports.
+
+<application>/.ecotone/      samples.json, plans/, machine.json, last-plan.json
+<application>/.ecotone/runs/<run>/   bus/, logs/, outputs/, plan.json, report.json, report.html, events.jsonl
+/dev/shm/ecotone-<uid>-<run>/        pages, objects, links: gone when the run ends
+"""
+# This module is on the way from the command to the first item: it imports neither pathlib nor tempfile.
+# ruff: noqa: PTH
+
+from __future__ import annotations
+
+import os
+import time
+
+__all__ = ["RunFolders", "newest_run", "open_run", "remove_stale_shared", "state_folder_of"]
+
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - folders in it are made with mode 0700 and an unguessable part
+_KEPT_RUNS = 20
+
+
+class RunFolders:
+    """The folders of one run: `folder` for what is kept, `shared` in memory where there is such a place."""
+
+    def __init__(self, run: str, folder: str) -> None:
+        self.run = run
+        self.folder = folder
+        fast = os.access(_SHARED_MEMORY, os.W_OK | os.X_OK)
+        self.shared = f"{_SHARED_MEMORY}/ecotone-{os.getuid()}-{run}" if fast else f"{folder}/shared"
+
+    @property
+    def bus(self) -> str:
+        return f"{self.folder}/bus"
+
+    @property
+    def outputs(self) -> str:
+        return f"{self.folder}/outputs"
+
+    def make(self) -> None:
+        """Create them, readable by this user alone. Raises OSError."""
+        for path in (self.folder, self.shared, f"{self.folder}/logs", self.outputs):
+            os.makedirs(path, mode=0o700, exist_ok=True)
+
+    def remove_shared(self) -> None:
+        """The run is over: free the memory."""
+        import shutil  # noqa: PLC0415
+
+        shutil.rmtree(self.shared, ignore_errors=True)
+
+
+def state_folder_of(application_folder: str) -> str:
+    return f"{application_folder}/.ecotone"
+
+
+def open_run(state_folder: str, *, resume: bool = False) -> RunFolders:
+    """The folders of a new run, or of the newest one to go on with. Raises OSError, and FileNotFoundError when there
+    is nothing to resume."""
+    runs = f"{state_folder}/runs"
+    if resume:
+        newest = newest_run(state_folder)
+        if newest is None:
+            raise FileNotFoundError(runs)
+        return RunFolders(newest, f"{runs}/{newest}")
+    run = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(3).hex()}"
+    folders = RunFolders(run, f"{runs}/{run}")
+    folders.make()
+    return folders
+
+
+def newest_run(state_folder: str) -> str | None:
+    """The id of the last run; None when there was none."""
+    try:
+        return max(os.listdir(f"{state_folder}/runs"), default=None)
+    except FileNotFoundError:
+        return None
+
+
+def remove_stale_shared() -> None:
+    """Free the memory of runs of this user whose processes are all dead: they were killed and could not tidy up.
+
+    A run's folder is in use while a process holds the lock in it.
+    """
+    import fcntl  # noqa: PLC0415
+    import shutil  # noqa: PLC0415
+
+    prefix = f"ecotone-{os.getuid()}-"
+    try:
+        names = [name for name in os.listdir(_SHARED_MEMORY) if name.startswith(prefix)]
+    except OSError:
+        return
+    for name in names:
+        path = f"{_SHARED_MEMORY}/{name}"
+        try:
+            descriptor = os.open(f"{path}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path, ignore_errors=True)
+        except BlockingIOError:
+            continue
+        finally:
+            os.close(descriptor)
