@@ -41,7 +41,6 @@ __all__ = [
 
 NOTHING = "–"  # noqa: RUF001 - an en dash in a table cell means: there is no such figure
 _SPARKS = "▁▂▃▄▅▆▇█"
-_EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
 def time_text(value_s: float | None) -> str:
@@ -178,10 +177,9 @@ def since_start_s(report: RunReport, event: Event) -> float:
 
 
 def bar_text(share: float, width: int) -> str:
-    """A bar of `width` cells, filled to `share` (0 to 1, cut there) in eighths of a cell."""
-    eighths = round(min(1.0, max(0.0, share)) * width * 8)
-    full, rest = divmod(eighths, 8)
-    return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(width)
+    """A bar of `width` cells, filled to `share` (0 to 1, cut there) in halves of a cell; blank where it is empty."""
+    full, half = divmod(round(min(1.0, max(0.0, share)) * width * 2), 2)
+    return ("━" * full + "╸" * half).ljust(width)
 
 
 def cloud_relief(report: RunReport) -> str:

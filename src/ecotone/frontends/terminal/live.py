@@ -37,7 +37,9 @@ __all__ = ["event_text", "live_view"]
 WIDE = 104
 
 
-def live_view(report: RunReport, width: int, height: int, for_s: float | None = None) -> RenderableType:
+def live_view(
+    report: RunReport, width: int, height: int, for_s: float | None = None, *, stopping: bool = False
+) -> RenderableType:
     """One picture that fits `width` x `height`; events are the first to give way where there is little room."""
     parts: list[RenderableType] = [_header(report, for_s, width), block(_components(report, width))]
     if report.paths:
@@ -48,7 +50,10 @@ def live_view(report: RunReport, width: int, height: int, for_s: float | None = 
     events = report.events[-min(room, 8) :] if room > 0 else ()
     if events:
         parts.append(block(*(event_text(each, since_start_s(report, each), width - 1) for each in events)))
-    parts.append(block(Text("Ctrl-C ends the run and writes its report; a second one kills it", style="quiet")))
+    if stopping:
+        parts.append(block(Text("stopping: what was accepted is finished first; Ctrl-C again kills", style="close")))
+    else:
+        parts.append(block(Text("Ctrl-C ends the run and writes its report; a second one kills it", style="quiet")))
     return Group(*parts)
 
 
@@ -119,10 +124,10 @@ def _numbers(each: ComponentReport) -> list[Text]:
 def _spark(report: RunReport, each: ComponentReport, width: int) -> Text:
     """The p95 of the last intervals; where something is promised a full bar is the promise."""
     history = [point.p95_s.get(each.component) for point in report.timeline]
-    text = Text(spark_text(history, width, each.promised_s), style="quiet")
+    style = "quiet"
     if each.promised_s is not None and each.p95_s is not None:
-        text.stylize("not dim " + ("broken" if each.p95_s > each.promised_s else "kept"))
-    return text
+        style = "broken" if each.p95_s > each.promised_s else "kept"
+    return Text(spark_text(history, width, each.promised_s), style=style)
 
 
 def _path(path: PathReport, width: int) -> RenderableType:

@@ -1,0 +1,36 @@
+"""The command `ecotone` (and `python -m ecotone`).
+
+`ecotone run` first starts what takes longest to come up (bus server, agent), in processes beside this one, and only
+then imports the command line; that is why nothing is imported at the top.
+"""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["main"]
+
+_NO_PRESTART = frozenset({"--inline", "--dry-run", "--bus-url", "--help", "-h"})
+
+
+def wants_prestart(argv: list[str]) -> bool:
+    """Whether `argv` (without the program's name) will run an application on this machine's own bus and agent."""
+    if len(argv) < 2 or argv[0] != "run":
+        return False
+    return not any(each.partition("=")[0] in _NO_PRESTART for each in argv)
+
+
+def main() -> None:
+    """Run the command line and exit with its status."""
+    argv = sys.argv[1:]
+    if wants_prestart(argv):
+        from ecotone.prestart import prestart
+
+        prestart(argv)
+    from ecotone.frontends.cli.main import run_command
+
+    sys.exit(run_command(argv))
+
+
+if __name__ == "__main__":
+    main()

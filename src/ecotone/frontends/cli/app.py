@@ -1,0 +1,41 @@
+"""The tree of commands. Each is loaded from its module only when it is called, so that `--help` is quick."""
+
+from __future__ import annotations
+
+from cyclopts import App, Group
+
+from ecotone._version import __version__
+
+__all__ = ["COMMANDS", "command_tree"]
+
+_HERE = "ecotone.frontends.cli"
+_DESIGN, _RUN, _OTHER = "Design", "Run and look", "Ecotone"
+COMMANDS: tuple[tuple[str, str, str, str], ...] = (
+    ("new", f"{_HERE}.designing:new", _DESIGN, "Write a new application that runs."),
+    ("check", f"{_HERE}.designing:check", _DESIGN, "Find every mistake of an application and its continuum."),
+    ("profile", f"{_HERE}.designing:profile", _DESIGN, "Measure each component on real inputs."),
+    ("plan", f"{_HERE}.planning:plan", _DESIGN, "Find the cheapest placement that keeps every promise."),
+    ("explain", f"{_HERE}.planning:explain", _DESIGN, "Say why each component is where it is, and what else it costs."),
+    ("run", f"{_HERE}.running:run", _RUN, "Profile and plan if needed, then run it and report."),
+    ("report", f"{_HERE}.looking:report", _RUN, "Say where the report of a run is; write it again."),
+    ("logs", f"{_HERE}.looking:logs", _RUN, "Show what components printed and raised."),
+    ("version", f"{_HERE}.looking:version", _OTHER, "Print the version."),
+)
+
+
+def command_tree() -> App:
+    """The application that parses a command line and calls the command, which returns its exit status."""
+    app = App(
+        name="ecotone",
+        help="Design, run and keep improving AI applications that span devices, edge servers and clouds.",
+        help_epilogue="Start with `ecotone new demo --from mobility`, then `ecotone run demo`.",
+        version=__version__,
+        version_flags=("--version",),
+        help_format="markdown",
+    )
+    groups = {name: Group(name, sort_key=at) for at, name in enumerate((_DESIGN, _RUN, _OTHER), 1)}
+    app["--help"].group = groups[_OTHER]
+    app["--version"].group = groups[_OTHER]
+    for at, (name, target, group, about) in enumerate(COMMANDS):
+        app.command(target, name=name, help=about, group=groups[group], sort_key=at)
+    return app

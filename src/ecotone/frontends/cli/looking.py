@@ -1,0 +1,137 @@
+"""`ecotone report`, `ecotone logs` and `ecotone version`: what earlier runs left in the state folder."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from ecotone._version import __version__
+from ecotone.core.errors import NotFoundError
+from ecotone.frontends.cli.options import AppArgument, Flag, JsonOption, RunOption
+from ecotone.frontends.cli.output import Output, write_document
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["last_run", "logs", "report", "version"]
+
+_FOLLOW_EVERY_S = 0.3
+
+
+def version(*, json: JsonOption = False) -> int:
+    """Print the version of Ecotone and of Python."""
+    if json:
+        write_document({"version": __version__, "python": sys.version.split()[0]})
+    else:
+        sys.stdout.write(f"ecotone {__version__} (Python {sys.version.split()[0]})\n")
+    return 0
+
+
+def report(
+    app: AppArgument,
+    /,
+    *,
+    run: RunOption = None,
+    render: Annotated[bool, Flag] = False,
+    json: JsonOption = False,
+) -> int:
+    """Print where the report of the last run is.
+
+    Args:
+        render: write the page again from the record of the run (after installing ecotone[report], for instance).
+    """
+    folder = last_run(app, run)
+    page = folder / "report.html"
+    if render:
+        from ecotone.frontends.report import read_record, write_report
+
+        page = write_report(read_record(folder), folder)
+    if not page.exists():
+        raise NotFoundError(f"{folder}: this run has no report: it did not end by itself or by Ctrl-C")
+    if json:
+        write_document({"run": folder.name, "html": str(page), "document": str(folder / "report.json")})
+    else:
+        sys.stdout.write(f"{page}\n")
+    return 0
+
+
+def logs(
+    app: AppArgument,
+    component: Annotated[str | None, Parameter(help="Only this component.")] = None,
+    /,
+    *,
+    run: RunOption = None,
+    follow: Annotated[bool, Flag] = False,
+    json: JsonOption = False,
+) -> int:
+    """Show what components printed and raised in the last run.
+
+    Args:
+        follow: go on with what is written, until Ctrl-C.
+    """
+    folder = last_run(app, run)
+    files = _log_files(folder, component)
+    if json:
+        lines = [{"instance": file.stem, "text": line} for file in files for line in _lines(file)]
+        write_document({"run": folder.name, "lines": lines})
+        return 0
+    width = max((len(file.stem) for file in files), default=0)
+    seen = dict.fromkeys(files, 0)
+    while True:
+        for file in seen:
+            seen[file] += _print_new(file, seen[file], width)
+        sys.stdout.flush()
+        if not follow:
+            return 0
+        time.sleep(_FOLLOW_EVERY_S)
+        seen |= {file: 0 for file in _log_files(folder, component) if file not in seen}
+
+
+def _print_new(file: Path, offset: int, width: int) -> int:
+    """Print whole lines after `offset` bytes and return how many bytes they were."""
+    with file.open("rb") as stream:
+        stream.seek(offset)
+        data = stream.read()
+    for line in data.decode(errors="replace").splitlines():
+        sys.stdout.write(f"{file.stem:<{width}} │ {line}\n")
+    return len(data)
+
+
+def _lines(file: Path) -> Iterator[str]:
+    yield from file.read_text(encoding="utf-8", errors="replace").splitlines()
+
+
+def _log_files(folder: Path, component: str | None) -> list[Path]:
+    """One file for each instance, named by its id: COMPONENT.NODE.REPLICA.log."""
+    files = sorted((folder / "logs").glob("*.log"))
+    if component is None:
+        return files
+    chosen = [file for file in files if component in file.stem.split(".")[0].split("+")]
+    if not chosen:
+        known = ", ".join(sorted({file.stem.split(".")[0] for file in files})) or "nothing was logged"
+        raise NotFoundError(f"no log of {component!r} in {folder}; there is: {known}")
+    return chosen
+
+
+def last_run(app: str, run: str | None) -> Path:
+    """The folder of a run of `app`, the newest one where none is named.
+
+    Raises:
+        NotFoundError: no such run; the message names those that are there.
+    """
+    from ecotone.session import Session
+
+    runs = Session(app).state_folder / "runs"
+    folders = sorted((each for each in runs.glob("*") if each.is_dir()), key=lambda each: each.stat().st_mtime)
+    if not folders:
+        raise NotFoundError(f"{app} has not been run yet; run it with: ecotone run {app}")
+    if run is None:
+        return folders[-1]
+    if runs / run not in folders:
+        names = ", ".join(each.name for each in folders[-5:])
+        raise NotFoundError(f"{app} has no run {run!r}; the last ones are: {names}")
+    return runs / run

@@ -1,0 +1,106 @@
+"""`ecotone plan` and `ecotone explain`, and what `run` shares with them. Loaded by `app` when one of them is called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from ecotone.core.errors import InputError
+from ecotone.core.plan import decode_plan, plan_document
+from ecotone.frontends.cli.options import (
+    AppArgument,
+    ContinuumOption,
+    Duration,
+    Flag,
+    JsonOption,
+    SetOption,
+    settings,
+)
+from ecotone.frontends.cli.output import Output
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from ecotone.core.plan import Plan
+    from ecotone.session import Session
+
+__all__ = ["explain", "plan", "plan_picture", "read_plan"]
+
+PlanOption = Annotated[Path | None, Parameter(name="--plan", help="Use the plan in FILE (from: ecotone plan --json).")]
+FuseOption = Annotated[
+    bool, Parameter(negative=(), help="Put stateless neighbours of one node into one host: cheaper, less isolated.")
+]
+TimeLimitOption = Annotated[Duration, Parameter(name="--time-limit", help='Longest search, for example "10s".')]
+
+
+def plan(
+    app: AppArgument,
+    /,
+    *,
+    continuum: ContinuumOption = None,
+    set_: SetOption = (),
+    time_limit: TimeLimitOption = 30.0,
+    gap: Annotated[float, Parameter(help="Stop when the cost is proven within this share of the optimum.")] = 0.0,
+    fuse: FuseOption = False,
+    force: Annotated[bool, Flag] = False,
+    json: JsonOption = False,
+) -> int:
+    """Find the cheapest placement that keeps every promise, and prove it.
+
+    Profiles first what has not been profiled. Exit status: 0 there is a plan, 1 no plan keeps every promise,
+    2 the input is wrong.
+
+    Args:
+        force: plan again even if nothing has changed.
+    """
+    from ecotone.session import Session
+
+    output = Output(json=json)
+    session = Session(app, continuum=continuum, parameters=settings(set_))
+    with profile_progress() as progress:
+        found = session.plan(time_limit_s=time_limit, gap=gap, fuse=fuse, force=force, progress=progress)
+    output.show(lambda width: plan_picture(session, found, width), lambda: plan_document(found))
+    return 0
+
+
+def explain(
+    app: AppArgument,
+    /,
+    *,
+    continuum: ContinuumOption = None,
+    set_: SetOption = (),
+    plan: PlanOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Say, for each component, why it is where it is, which promise binds, and what the next best choice would cost."""
+    from ecotone.session import Session
+
+    output = Output(json=json)
+    session = Session(app, continuum=continuum, parameters=settings(set_))
+    with profile_progress() as progress:
+        chosen = read_plan(plan) if plan else session.plan(progress=progress)
+    explanation = session.explain(chosen)
+    return 0
+
+
+def read_plan(file: Path) -> Plan:
+    """The plan in a file.
+
+    Raises:
+        InputError: there is no such file, or it holds no plan.
+    """
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"--plan {file}: {error.strerror}; make one with: ecotone plan APP --json > FILE") from None
+    return decode_plan(data, str(file))
+
+
+def plan_picture(session: Session, plan: Plan, width: int) -> RenderableType:
+    """The plan with the promises and sites that the session knows."""
+    from ecotone.frontends.terminal.plan import plan_view
+
+    checked = session.check()
+    return plan_view(plan, checked.application, checked.continuum, width)
