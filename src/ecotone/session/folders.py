@@ -5,7 +5,7 @@
 /dev/shm/ecotone-<uid>-<run>/        pages, objects, links: gone when the run ends
 """
 # This module is on the way from the command to the first item: it imports neither pathlib nor tempfile.
-# ruff: noqa: PTH
+# ruff: noqa: PTH103, PTH208
 
 from __future__ import annotations
 

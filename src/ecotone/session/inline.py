@@ -304,7 +304,7 @@ def _explained(component: str, what: str) -> Iterator[None]:
         yield
     except ComponentError:
         raise
-    except Exception as error:  # noqa: BLE001 - user code may raise anything
+    except Exception as error:
         own = [each for each in traceback.extract_tb(error.__traceback__) if "/ecotone/" not in each.filename]
         shown = "".join(traceback.format_list(own))
         if sys.gettrace() is not None:
