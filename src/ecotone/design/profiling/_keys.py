@@ -1,0 +1,147 @@
+"""Which measurement belongs to which code: a digest that changes when anything that was measured may have changed.
+
+Called by `profile` and, at every start of a run, by `needed`: nothing is imported or executed here.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.metadata
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ecotone.core.application import Application, Value
+
+__all__ = ["local_files", "variant_keys"]
+
+_READ_MAX_BYTES = 32_000_000
+"""Larger files are known by size and time of change, since reading them would delay every start."""
+_PACKAGES = {
+    "cv2": ("opencv-python", "opencv-python-headless", "opencv-contrib-python"),
+    "PIL": ("pillow",),
+    "skimage": ("scikit-image",),
+    "sklearn": ("scikit-learn",),
+    "skvideo": ("scikit-video",),
+    "yaml": ("pyyaml",),
+}
+"""Distributions of modules that are named otherwise."""
+
+
+def variant_keys(
+    application: Application, root: Path, module: str, parameters: Mapping[str, Value]
+) -> dict[tuple[str, str], str]:
+    """For each (component, variant) a digest of all that its measurement rests on.
+
+    That is: the module and what it imports of its own folder, files that their code names, the definition of the
+    component, the values of the parameters with the files that those name, and the versions of Python and of the
+    packages imported.
+    """
+    sources, packages, texts = _closure(root, module)
+    common = hashlib.sha256(f"{sys.version_info[:3]}".encode())
+    for source in sorted(sources):
+        common.update(source.relative_to(root).as_posix().encode() + b"\0" + sources[source] + b"\0")
+    for package in sorted(packages):
+        common.update(f"{package} {_version(package)}\n".encode())
+    named = {text for text in texts if _may_name_a_file(text)} | {str(value) for value in parameters.values()}
+    for text in sorted(named):
+        common.update(text.encode() + b"\0" + _content(root, text) + b"\0")
+    common.update(msgspec.json.encode(dict(sorted(parameters.items()))))
+    return {
+        (component.name, variant.name): _digest(
+            common, msgspec.json.encode(msgspec.structs.replace(component, help="", variants=(variant,)))
+        )
+        for component in application.components
+        for variant in component.variants
+    }
+
+
+def local_files(root: Path, module: str) -> tuple[Path, ...]:
+    """The module's file and those of `root` that it imports, directly or not."""
+    return tuple(sorted(_closure(root, module)[0]))
+
+
+def _digest(common: hashlib._Hash, more: bytes) -> str:
+    digest = common.copy()
+    digest.update(more)
+    return digest.hexdigest()[:32]
+
+
+def _closure(root: Path, module: str) -> tuple[dict[Path, bytes], set[str], set[str]]:
+    """Sources by path, packages from elsewhere, and every text in the code."""
+    sources: dict[Path, bytes] = {}
+    packages: set[str] = set()
+    texts: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        found = _module_file(root, name)
+        if found is None:
+            packages.add(name.partition(".")[0])
+            continue
+        if found in sources:
+            continue
+        sources[found] = found.read_bytes()
+        try:
+            tree = ast.parse(sources[found])
+        except (SyntaxError, ValueError):
+            continue  # whoever imports it will hear of it
+        package = name if found.name == "__init__.py" else name.rpartition(".")[0]
+        for node in ast.walk(tree):
+            waiting.extend(_imported(node, package))
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.add(node.value)
+    foreign = {name for name in packages if name not in sys.stdlib_module_names and _module_file(root, name) is None}
+    return sources, foreign - {"", "ecotone"}, texts
+
+
+def _imported(node: ast.AST, package: str) -> Iterable[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if not isinstance(node, ast.ImportFrom):
+        return []
+    above = package.split(".")[: -(node.level - 1) or None] if node.level else []
+    base = ".".join([*above, *([node.module] if node.module else [])])
+    # `from package import name` may name a module or a thing in it: both are tried.
+    return [base, *(f"{base}.{alias.name}".lstrip(".") for alias in node.names)] if base or node.level else []
+
+
+def _module_file(root: Path, name: str) -> Path | None:
+    folder = root.joinpath(*name.split("."))
+    for file in (folder / "__init__.py", folder.with_name(folder.name + ".py")):
+        if file.is_file():
+            return file
+    return None
+
+
+def _version(package: str) -> str:
+    for name in (*_PACKAGES.get(package, ()), package):
+        try:
+            return f"{name} {importlib.metadata.version(name)}"
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return "unknown"
+
+
+def _may_name_a_file(text: str) -> bool:
+    return 2 < len(text) < 500 and "\n" not in text and "\0" not in text and ("." in text or "/" in text)
+
+
+def _content(root: Path, text: str) -> bytes:
+    """What stands for the file that `text` names, seen from here or from the application; empty: there is none."""
+    for path in (Path(text).expanduser(), root / text):
+        try:
+            if path.is_file():
+                status = path.stat()
+                if status.st_size > _READ_MAX_BYTES:
+                    return f"{status.st_size} {status.st_mtime_ns}".encode()
+                return hashlib.sha256(path.read_bytes()).digest()
+        except (OSError, RuntimeError, ValueError):
+            continue  # not a name that this machine could give to a file
+    return b""

@@ -1,0 +1,309 @@
+"""Measures an application: its components in the order of the data, each on what the ones before it really emitted.
+
+Called by the session, for `ecotone profile` and before a plan when something is not measured yet.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ecotone.core.errors import ComponentError, InputError
+from ecotone.design.profiling._child import measure, scratch_folder
+from ecotone.design.profiling._items import ItemWriter
+from ecotone.design.profiling._keys import variant_keys
+from ecotone.design.profiling._score import machine_name, machine_score
+from ecotone.design.profiling.interface import Going, InputFile, Job, Limits, Measured, Progress
+from ecotone.execution.host.codec import Encoder
+from ecotone.orchestration.performance.samples import Samples, VariantSamples, read_samples, write_samples
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from ecotone.core.application import Application, Component, Value
+
+__all__ = ["needed", "profile"]
+
+SOURCE_ITEMS = 250
+"""Items wanted of a source, as far as `Limits.output_bytes_max` lets them be kept."""
+DEFAULT_RATE_PER_S = 10.0
+"""Assumed of a source that does not say its throughput; it only sizes the lists of periodic components."""
+_BUDGET_MIN_S = 0.5
+
+
+def needed(
+    application: Application,
+    root: Path,
+    module: str,
+    parameters: Mapping[str, Value],
+    samples: Samples | None,
+) -> tuple[tuple[str, str], ...]:
+    """The (component, variant) pairs that `samples` does not hold for the code and parameters of today."""
+    keys = variant_keys(application, root, module, parameters)
+    return tuple(pair for pair, key in keys.items() if not _is_known(samples, pair, key))
+
+
+def profile(
+    application: Application,
+    root: Path,
+    module: str,
+    parameters: Mapping[str, Value],
+    *,
+    samples_path: Path,
+    budget_s: float = 40.0,
+    progress: Progress | None = None,
+    only: Collection[str] | None = None,
+    again: bool = False,
+    limits: Limits | None = None,
+) -> Samples:
+    """Measure every variant that is not known yet, and keep the samples in `samples_path`.
+
+    The file is written after each variant, so an interrupted profile goes on where it was.
+
+    Args:
+        application: what the static reader found.
+        root: folder from which `module` is imported.
+        module: name of the application's module.
+        parameters: the values of all its parameters.
+        samples_path: where the samples are, and will be; scratch files go to its folder for the while.
+        budget_s: time for measuring, without the starts of the processes, shared by what is to be measured.
+        progress: is told how far it is.
+        only: names of components to measure; None: all.
+        again: measure also what is known.
+        limits: for each process; `budget_s` in it is ignored.
+
+    Raises:
+        InputError: `only` names no component; the samples file is unreadable; a component says its input is wrong.
+        UnavailableError: a package that the application needs is missing.
+        ComponentError: a component raised, hung, died or let nothing pass; what was measured before it is kept.
+    """
+    names = {component.name for component in application.components}
+    if only is not None and (unknown := sorted(set(only) - names)):
+        raise InputError(f"there is no component {unknown[0]!r}; there are: {', '.join(sorted(names))}")
+    keys = variant_keys(application, root, module, parameters)
+    known = read_samples(samples_path)
+    wanted = {pair for pair in keys if only is None or pair[0] in only}
+    if known is not None and known.machine != machine_name() and not again:
+        # Figures of two machines cannot be compared: what the other one measured is measured again, if anything is.
+        again = any(not _is_known(known, pair, keys[pair]) for pair in wanted)
+    todo = {pair for pair in wanted if again or not _is_known(known, pair, keys[pair])}
+    session = _Profile(application, root, module, dict(parameters), keys, known, limits or Limits(budget_s=budget_s))
+    if todo:
+        with scratch_folder(samples_path.parent) as scratch:
+            session.run(todo, Path(scratch), samples_path, budget_s, progress)
+    return session.samples()
+
+
+def _is_known(samples: Samples | None, pair: tuple[str, str], key: str) -> bool:
+    found = samples.of(*pair) if samples is not None else None
+    return found is not None and found.key == key
+
+
+class _Profile:
+    """One run of `profile`."""
+
+    def __init__(
+        self,
+        application: Application,
+        root: Path,
+        module: str,
+        parameters: dict[str, Value],
+        keys: dict[tuple[str, str], str],
+        known: Samples | None,
+        limits: Limits,
+    ) -> None:
+        self._application = application
+        self._root, self._module, self._parameters = root, module, parameters
+        self._keys = keys
+        self._limits = limits
+        self._found = {(v.component, v.variant): v for v in (known.variants if known is not None else ())}
+        self._machine = machine_name()
+        same = known is not None and known.machine == self._machine
+        self._score = known.machine_score if known is not None and same else machine_score()
+        self._emitted: dict[str, Path] = {}
+        self._rates: dict[str, float] = {}
+
+    def samples(self) -> Samples:
+        """What is known now, in the order of the application; what it no longer has is left out."""
+        return Samples(
+            application=self._application.name,
+            machine=self._machine,
+            machine_score=self._score,
+            taken_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            variants=tuple(self._found[pair] for pair in self._keys if pair in self._found),
+        )
+
+    def run(
+        self,
+        todo: set[tuple[str, str]],
+        scratch: Path,
+        samples_path: Path,
+        budget_s: float,
+        progress: Progress | None,
+    ) -> None:
+        steps = self._steps(todo)
+        left_s = budget_s
+        for number, (component, variant, is_measured) in enumerate(steps):
+            limits = msgspec.structs.replace(
+                self._limits,
+                budget_s=max(_BUDGET_MIN_S, left_s / (len(steps) - number)),
+                call_max_s=component.item_timeout_s or self._limits.call_max_s,
+                memory_max_bytes=component.requirements.memory_bytes or self._limits.memory_max_bytes,
+            )
+            job = self._job(component, variant, is_measured, scratch, limits, _is_input(component.name, steps))
+
+            def going(state: Going, place: int = number, job: Job = job) -> None:
+                if progress is not None:
+                    message = "starting" if state.doing == "starting" else f"{state.calls} calls"
+                    progress(job.component.name, job.variant, (place + state.fraction) / len(steps), message)
+
+            measured = measure(job, scratch, scratch / "log", going)
+            left_s -= sum(measured.wall_s)
+            if job.output_path is not None:
+                self._emitted[component.name] = Path(job.output_path)
+            self._note(component, variant, measured)
+            if is_measured:
+                self._found[component.name, variant] = self._as_samples(component, variant, measured)
+                write_samples(samples_path, self.samples())
+            self._forget_inputs(component, steps[number + 1 :])
+        if progress is not None and steps:
+            progress(steps[-1][0].name, steps[-1][1], 1.0, "done")
+
+    def _steps(self, todo: set[tuple[str, str]]) -> list[tuple[Component, str, bool]]:
+        """What to start, in the order of the data: what is to be measured, and the first variant of each component
+        whose output is an input of that or whose agreement is asked for."""
+        order = self._application.in_data_order()
+        helping: set[str] = set()
+        for component in reversed(order):
+            named = [variant.name for variant in component.variants if (component.name, variant.name) in todo]
+            if named or component.name in helping:
+                helping.update(component.trigger.inputs)
+            if any(name != component.variants[0].name for name in named) and component.agreement is not None:
+                helping.add(component.name)
+        return [
+            (component, variant.name, (component.name, variant.name) in todo)
+            for component in order
+            for index, variant in enumerate(component.variants)
+            if (component.name, variant.name) in todo or (index == 0 and component.name in helping)
+        ]
+
+    def _job(
+        self, component: Component, variant: str, is_measured: bool, scratch: Path, limits: Limits, is_input: bool
+    ) -> Job:
+        is_first = variant == component.variants[0].name
+        reference = self._emitted.get(component.name)
+        output = scratch / f"{component.name}.items"
+        return Job(
+            root=str(self._root.absolute()),
+            module=self._module,
+            parameters=self._parameters,
+            component=component,
+            variant=variant,
+            inputs=self._inputs(component, scratch),
+            items_per_call=self._items_per_call(component),
+            source_items=SOURCE_ITEMS,
+            output_path=str(output) if is_first and is_input else None,
+            reference_path=None if is_first or reference is None else str(reference),
+            measure=is_measured,
+            limits=limits,
+        )
+
+    def _inputs(self, component: Component, scratch: Path) -> tuple[InputFile, ...]:
+        files: list[InputFile] = []
+        for name in component.trigger.inputs:
+            path = self._emitted[name]
+            if path.stat().st_size == 0:
+                raise ComponentError(
+                    f"{name}: it let none of its sample items pass, so {component.name} has nothing to be profiled with"
+                )
+            files.append(InputFile(component=self._application.component(name), path=str(path)))
+        if component.trigger.kind == "request":
+            files.append(InputFile(component=None, path=str(self._requests(component, scratch))))
+        return tuple(files)
+
+    def _requests(self, component: Component, scratch: Path) -> Path:
+        """The sample requests that the author keeps beside the application, encoded.
+
+        Raises:
+            InputError: there are none, or they are not a JSON list.
+        """
+        source = self._root / "samples" / f"{component.name}.json"
+        try:
+            requests = msgspec.json.decode(source.read_bytes(), type=list[object])
+        except FileNotFoundError:
+            requests = []
+        except (OSError, msgspec.MsgspecError) as error:
+            raise InputError(f"{source}: not a JSON list of requests: {error}") from None
+        if not requests:
+            raise InputError(
+                f"{component.name}: profiling needs sample requests; write some as a JSON list to {source}"
+            )
+        path = scratch / f"{component.name}.requests"
+        writer = ItemWriter(path, self._limits.output_bytes_max)
+        encoder = Encoder(component.name)
+        for number, request in enumerate(requests):
+            writer.write(number, encoder.encode(request))
+        writer.close()
+        return path
+
+    def _items_per_call(self, component: Component) -> int:
+        if component.batching is not None:
+            return component.batching.items_max
+        period_s = component.trigger.period_s
+        if component.trigger.kind == "every" and component.trigger.inputs and period_s:
+            return max(1, round(period_s * sum(self._rates[name] for name in component.trigger.inputs)))
+        return 1
+
+    def _note(self, component: Component, variant: str, measured: Measured) -> None:
+        """Remember what the first variant emitted, and at what rate it would."""
+        if variant != component.variants[0].name:
+            return
+        per_call = measured.outputs / max(1, measured.calls)
+        trigger = component.trigger
+        if trigger.inputs:
+            arriving_per_s = sum(self._rates[name] for name in trigger.inputs)
+            rate_per_s = arriving_per_s * measured.outputs / max(1, measured.items)
+        elif trigger.period_s:
+            rate_per_s = per_call / trigger.period_s
+        else:
+            rate_per_s = component.requirements.throughput_min_per_s or DEFAULT_RATE_PER_S
+        self._rates[component.name] = rate_per_s
+
+    def _as_samples(self, component: Component, variant: str, measured: Measured) -> VariantSamples:
+        declared = component.variant(variant).accuracy
+        accuracy, source = measured.accuracy, "agreement" if measured.accuracy is not None else "unknown"
+        if component.agreement is not None and variant == component.variants[0].name:
+            accuracy, source = 1.0, "agreement"
+        if declared is not None:
+            accuracy, source = declared, "declared"
+        items = measured.items if component.trigger.inputs or component.trigger.kind == "request" else measured.calls
+        return VariantSamples(
+            component=component.name,
+            variant=variant,
+            key=self._keys[component.name, variant],
+            cpu_s=measured.cpu_s,
+            wall_s=measured.wall_s,
+            output_bytes=measured.output_bytes,
+            outputs_per_input=measured.outputs / max(1, items),
+            memory_peak_bytes=measured.memory_peak_bytes,
+            start_s=measured.start_s,
+            batch_items=max(1.0, items / max(1, measured.calls)),
+            accuracy=accuracy,
+            accuracy_source=source,
+            complete=measured.complete,
+        )
+
+    def _forget_inputs(self, component: Component, later: list[tuple[Component, str, bool]]) -> None:
+        """Delete the files that nothing that comes later reads: items may be large."""
+        read = {name for each, _, _ in later for name in (*each.trigger.inputs, each.name)}
+        for name in component.trigger.inputs:
+            if name not in read and name in self._emitted:
+                self._emitted.pop(name).unlink(missing_ok=True)
+
+
+def _is_input(name: str, steps: list[tuple[Component, str, bool]]) -> bool:
+    """Whether anything to be started reads what this component emits."""
+    return any(name in each.trigger.inputs for each, _, _ in steps) or sum(each.name == name for each, _, _ in steps) > 1

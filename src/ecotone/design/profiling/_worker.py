@@ -1,0 +1,274 @@
+"""The process that measures one variant: started by `_child` as `python -m ecotone.design.profiling JOB DESCRIPTOR`.
+
+User code runs here and nowhere else in profiling. What it prints goes to the log that the parent opened; what this
+module has to say goes to the descriptor, as frames of msgpack.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib
+import os
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ecotone.core import parameters as bound
+from ecotone.core.errors import ComponentError, InputError, NotFoundError, UnavailableError
+from ecotone.core.units import Dimension, format_quantity
+from ecotone.design.profiling._agreement import Agreement
+from ecotone.design.profiling._inputs import CallInputs
+from ecotone.design.profiling._items import ItemWriter
+from ecotone.design.profiling._statistics import RunningMean, thinned
+from ecotone.design.profiling.interface import Failed, Going, Job, Measured, Message
+from ecotone.execution.host.codec import Encoder
+from ecotone.execution.host.kinds import load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ecotone.execution.host.kinds import Handler
+
+__all__ = ["main"]
+
+_SAY_EVERY_S = 0.05
+_KEPT_SAMPLES = 500
+_WARM_UP_CALLS = 3
+_CALLS_MAX = 20_000
+_PR_SET_PDEATHSIG = 1
+
+
+class _Voice:
+    """Frames on the parent's descriptor; signs of life at most every 50 ms."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._last_s = 0.0
+
+    def say(self, message: Message) -> None:
+        data = msgspec.msgpack.encode(message)
+        frame = memoryview(len(data).to_bytes(4, "little") + data)
+        while frame:
+            frame = frame[os.write(self._descriptor, frame) :]
+
+    def going(self, calls: int, fraction: float) -> None:
+        now_s = time.monotonic()
+        if now_s - self._last_s >= _SAY_EVERY_S:
+            self._last_s = now_s
+            self.say(Going(doing="calling", calls=calls, fraction=fraction))
+
+
+class _Call(msgspec.Struct, frozen=True):
+    """One call: what it took, and what came out of it. `items` were in it."""
+
+    cpu_s: float
+    wall_s: float
+    items: int
+    outputs: tuple[Any, ...]
+
+
+class _ExhaustedError(Exception):
+    """A source has no more items."""
+
+
+def main(job_path: str, descriptor: int) -> int:
+    """Run one job; returns the exit status, 0 also when user code failed and that was said."""
+    _die_with_parent()
+    voice = _Voice(descriptor)
+    job = msgspec.msgpack.decode(Path(job_path).read_bytes(), type=Job)
+    try:
+        voice.say(_measure(job, voice))
+    except (InputError, NotFoundError) as error:
+        voice.say(Failed(kind="input", message=str(error)))
+    except UnavailableError as error:
+        voice.say(Failed(kind="unavailable", message=str(error)))
+    except ComponentError as error:
+        voice.say(Failed(kind="component", message=str(error)))
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever user code raises
+        traceback.print_exc()
+        voice.say(_failure(error, job))
+    return 0
+
+
+def _die_with_parent() -> None:
+    """Nobody would stop this process if the parent were killed."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() == 1:
+        os._exit(1)
+
+
+def _failure(error: BaseException, job: Job) -> Failed:
+    """What was raised, and at which line of the application."""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        package = error.name.partition(".")[0]
+        message = f"it needs the package {package}, which is not installed; install it (often: pip install {package})"
+        return Failed(kind="unavailable", message=message)
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if isinstance(error, SystemExit):
+        what = f"it called sys.exit({error.code!r})"
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(job.root)]
+    where = f" ({os.path.relpath(frames[-1].filename, job.root)}:{frames[-1].lineno})" if frames else ""
+    return Failed(kind="component", message=what + where)
+
+
+def _measure(job: Job, voice: _Voice) -> Measured:
+    voice.say(Going(doing="starting"))
+    empty_bytes = _memory_bytes("VmRSS")
+    bound.bind(job.parameters)
+    if job.root not in sys.path:
+        sys.path.insert(0, job.root)
+    with contextlib.suppress(ModuleNotFoundError):  # `load` says which one, better
+        importlib.import_module(job.module)
+    start_s = time.perf_counter()
+    handler = load(job.root, job.module, job.component, job.variant, job.parameters)
+    start_s = time.perf_counter() - start_s
+    session = _Session(job, handler, voice)
+    try:
+        session.run()
+        peak_bytes = max(0.0, _memory_bytes("VmHWM") - empty_bytes)
+        return session.result(start_s, peak_bytes)
+    finally:
+        session.close()
+
+
+class _Session:
+    """Calls until the mean is known well enough, the budget is spent, or a source is exhausted."""
+
+    def __init__(self, job: Job, handler: Handler, voice: _Voice) -> None:
+        self._job = job
+        self._voice = voice
+        self._handler = handler
+        self._inputs = CallInputs(job, handler)
+        self._encoder = Encoder(job.component.name)
+        self._writer: ItemWriter | None = None
+        if job.output_path is not None:
+            self._writer = ItemWriter(Path(job.output_path), job.limits.output_bytes_max)
+        self._agreement = Agreement(job)
+        self._source: Iterator[object] | None = None
+        if job.component.trigger.kind == "source":
+            self._source = iter(handler.handle())
+        self._cpu = RunningMean()
+        self._cpu_s: list[float] = []
+        self._wall_s: list[float] = []
+        self._sizes: list[int] = []
+        self._items = self._outputs = 0
+        self._checked_s = 0.0
+        self._complete = False
+
+    def run(self) -> None:
+        budget_s = self._job.limits.budget_s
+        start_s = time.monotonic()
+        for number in range(_CALLS_MAX):
+            spent = (time.monotonic() - start_s) / max(budget_s, 1e-9)
+            self._voice.going(number, min(1.0, spent))
+            try:
+                call = self._call(number)
+            except _ExhaustedError:
+                self._complete = True
+                break
+            self._note(number, call)
+            self._complete = self._enough(number + 1)
+            if self._complete or time.monotonic() - start_s >= budget_s:
+                break
+
+    def result(self, start_s: float, memory_peak_bytes: float) -> Measured:
+        accuracy, compared = self._agreement.mean()
+        cold = min(_WARM_UP_CALLS, len(self._cpu_s) // 4)
+        return Measured(
+            cpu_s=thinned(self._cpu_s[cold:], _KEPT_SAMPLES),
+            wall_s=thinned(self._wall_s[cold:], _KEPT_SAMPLES),
+            output_bytes=thinned(self._sizes, _KEPT_SAMPLES),
+            outputs=self._outputs,
+            items=self._items,
+            calls=len(self._cpu_s),
+            memory_peak_bytes=memory_peak_bytes,
+            start_s=start_s,
+            accuracy=accuracy,
+            compared=compared,
+            complete=self._complete,
+        )
+
+    def close(self) -> None:
+        self._inputs.close()
+        self._agreement.close()
+        if self._writer is not None:
+            self._writer.close()
+
+    def _call(self, number: int) -> _Call:
+        if self._source is not None:
+            cpu_s, wall_s, outputs = _timed(self._next_of_source)
+            # Its own pace is not work: what it waits between two items does not count.
+            return _Call(cpu_s, min(cpu_s, wall_s), 0, outputs)
+        arguments, items = self._inputs.of_call(number)
+        cpu_s, wall_s, outputs = _timed(lambda: tuple(self._handler.handle(*arguments)))
+        return _Call(cpu_s, wall_s, items, outputs)
+
+    def _next_of_source(self) -> tuple[object, ...]:
+        assert self._source is not None
+        for item in self._source:
+            return (item,)
+        raise _ExhaustedError
+
+    def _note(self, number: int, call: _Call) -> None:
+        self._cpu_s.append(round(call.cpu_s, 7))
+        self._wall_s.append(round(call.wall_s, 7))
+        if number >= _WARM_UP_CALLS:
+            self._cpu.add(call.cpu_s)
+        self._items += call.items
+        self._outputs += len(call.outputs)
+        first_time = number < self._inputs.count or not self._inputs.count
+        for output in call.outputs:
+            encoded = self._encoder.encode(output)
+            self._sizes.append(encoded.size_bytes)
+            if self._writer is not None and first_time:
+                self._writer.write(number, encoded)
+        if first_time:
+            self._agreement.compare(number, call.outputs)
+        now_s = time.monotonic()
+        if now_s - self._checked_s >= _SAY_EVERY_S:
+            self._checked_s = now_s
+            self._check_memory(number + 1)
+
+    def _enough(self, calls: int) -> bool:
+        limits = self._job.limits
+        if self._inputs.count:
+            passed = calls >= self._inputs.count
+        else:
+            wanted = self._job.source_items if self._writer is not None else 0
+            passed = self._outputs >= wanted or (self._writer is not None and self._writer.full)
+        if not self._job.measure:
+            return passed
+        known = calls >= limits.calls_min + _WARM_UP_CALLS and self._cpu.half_width() <= limits.precision
+        return passed and known
+
+    def _check_memory(self, calls: int) -> None:
+        bound_bytes = self._job.limits.memory_max_bytes
+        used_bytes = _memory_bytes("VmRSS")
+        if used_bytes > bound_bytes:
+            raise ComponentError(
+                f"it uses {format_quantity(used_bytes, Dimension.SIZE)} of memory after {calls} calls, over the bound "
+                f"of {format_quantity(bound_bytes, Dimension.SIZE)}; does it keep what it is given?"
+            )
+
+
+def _timed(work: Callable[[], tuple[Any, ...]]) -> tuple[float, float, tuple[Any, ...]]:
+    """CPU time of all threads, elapsed time, and the result."""
+    wall_s, cpu_s = time.perf_counter(), time.process_time()
+    result = work()
+    return time.process_time() - cpu_s, time.perf_counter() - wall_s, result
+
+
+def _memory_bytes(field: str) -> float:
+    """A line of /proc/self/status in bytes (`VmRSS` now, `VmHWM` the most so far); 0 where there is none."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith(field + ":"):
+                return float(line.split()[1]) * 1024
+    return 0.0

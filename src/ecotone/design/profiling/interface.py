@@ -1,0 +1,112 @@
+"""What profiling says while it goes on, and what its processes say to each other."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+import msgspec
+
+from ecotone.core.application import Component, Value
+
+__all__ = ["Failed", "Going", "InputFile", "Job", "Limits", "Measured", "Message", "Progress"]
+
+
+class Progress(Protocol):
+    """Called often, from the thread that called `profile`."""
+
+    def __call__(self, component: str, variant: str, fraction: float, message: str) -> None:
+        """`fraction` of the whole profile that is done (0 to 1, never falling); `message` for a person."""
+        ...
+
+
+class _Frozen(msgspec.Struct, frozen=True, kw_only=True):
+    pass
+
+
+class Limits(_Frozen):
+    """When a worker stops, or is stopped.
+
+    Attributes:
+        budget_s: time for measuring, after the start.
+        calls_min: calls to make even if the interval is narrow before, as far as the budget goes.
+        precision: half-width of the 95 % confidence interval of the mean, as a share of the mean.
+        call_max_s: one call may take this long; then the component hangs.
+        start_max_s: importing and constructing may take this long.
+        memory_max_bytes: resident memory that the worker may reach.
+        output_bytes_max: payload of the outputs that are kept as inputs for the next components.
+    """
+
+    budget_s: float
+    calls_min: int = 20
+    precision: float = 0.05
+    call_max_s: float = 20.0
+    start_max_s: float = 60.0
+    memory_max_bytes: float = 2.0**32
+    output_bytes_max: float = 96e6
+
+
+class InputFile(_Frozen):
+    """Items that a producer emitted; `component` None: requests, as the application's author wrote them."""
+
+    component: Component | None
+    path: str
+
+
+class Job(_Frozen):
+    """One variant to measure.
+
+    Attributes:
+        items_per_call: size of the list that each call gets, where calls get lists.
+        source_items: outputs that are wanted of a source.
+        output_path: where to leave the outputs, None: nowhere.
+        reference_path: outputs of the first variant for the same inputs, to compare with; None: there is none.
+        measure: False when only the outputs are wanted: then each input is handled once.
+    """
+
+    root: str
+    module: str
+    parameters: dict[str, Value]
+    component: Component
+    variant: str
+    inputs: tuple[InputFile, ...]
+    items_per_call: int
+    source_items: int
+    output_path: str | None
+    reference_path: str | None
+    measure: bool
+    limits: Limits
+
+
+class Going(_Frozen, tag="going"):
+    """A sign of life; `doing` is "starting", "calling" (a call may hang from here on) or "measuring"."""
+
+    doing: str
+    calls: int = 0
+    fraction: float = 0.0
+
+
+class Measured(_Frozen, tag="measured"):
+    """What a worker found; the fields are those of `VariantSamples`. `accuracy` is the mean agreement with the
+    reference over `compared` calls."""
+
+    cpu_s: tuple[float, ...]
+    wall_s: tuple[float, ...]
+    output_bytes: tuple[int, ...]
+    outputs: int
+    items: int
+    calls: int
+    memory_peak_bytes: float
+    start_s: float
+    accuracy: float | None
+    compared: int
+    complete: bool
+
+
+class Failed(_Frozen, tag="failed"):
+    """User code did not do its work. `kind` is the error to raise."""
+
+    kind: Literal["input", "unavailable", "component"]
+    message: str
+
+
+Message = Going | Measured | Failed
