@@ -114,6 +114,10 @@ class Server:
         if self.alive:
             self._signal(signal.SIGTERM)
             self._wait_dead(_STOP_LIMIT_S)
+        self.kill()
+
+    def kill(self) -> None:
+        """Take it down at once, as a crash would. Idempotent."""
         if self.alive:
             self._signal(signal.SIGKILL)
             self._wait_dead(_STOP_LIMIT_S)

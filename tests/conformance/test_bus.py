@@ -1,0 +1,68 @@
+"""The bus's promises, kept by both back-ends: in memory on asyncio and trio in virtual time, and NATS for real."""
+
+from __future__ import annotations
+
+import pytest
+import trio.testing
+
+from ecotone.infrastructure.bus import MemoryServer, connect, open_server
+from ecotone.testing.bus_conformance import BusConformance, DurableBusConformance
+from ecotone.testing.virtual_time import VirtualTimeLoop
+
+
+@pytest.mark.anyio
+class TestMemoryBus(BusConformance):
+    @pytest.fixture(params=["asyncio", "trio"])
+    def anyio_backend(self, request):
+        if request.param == "trio":
+            return "trio", {"clock": trio.testing.MockClock(autojump_threshold=0)}
+        return "asyncio", {"loop_factory": VirtualTimeLoop}
+
+    @pytest.fixture
+    async def connect(self):
+        server = MemoryServer()
+        buses = []
+
+        async def connect_one():
+            buses.append(server.connect())
+            return buses[-1]
+
+        yield connect_one
+        for bus in buses:
+            await bus.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    server = open_server(tmp_path_factory.mktemp("bus") / "server")
+    yield server
+    server.stop()
+
+
+@pytest.mark.e2e
+@pytest.mark.anyio
+class TestNatsBus(DurableBusConformance):
+    @pytest.fixture
+    def anyio_backend(self):
+        return "asyncio"
+
+    @pytest.fixture
+    async def connect(self, server):
+        buses = []
+
+        async def connect_one():
+            buses.append(await connect(server.url, name="conformance"))
+            return buses[-1]
+
+        yield connect_one
+        for bus in buses:
+            await bus.close()
+
+    @pytest.fixture
+    def crash(self, server):
+        async def crash_server():
+            server.kill()
+            server.restart()
+            server.wait_ready()
+
+        return crash_server
