@@ -45,11 +45,7 @@ __all__ = [
 ]
 
 
-class _Value(msgspec.Struct, frozen=True):
-    pass
-
-
-class Rules(_Value, kw_only=True):
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """The limits that the decisions go by.
 
     Attributes:
@@ -76,7 +72,7 @@ class Rules(_Value, kw_only=True):
     memory_bytes: Mapping[str, float] = {}
 
 
-class InstanceState(_Value, kw_only=True):
+class InstanceState(msgspec.Struct, frozen=True, kw_only=True):
     """One instance. `wanted` is None when it should go; `running` is what its process was started as, None without
     a process; `tried` is what was started last. `attempt` counts starts, `deaths` those since it was last healthy;
     `due_s` is when something happens by itself: the next start (backing off), the kill (starting, stopping)."""
@@ -98,7 +94,7 @@ class InstanceState(_Value, kw_only=True):
     reason: str = ""
 
 
-class NodeState(_Value, kw_only=True):
+class NodeState(msgspec.Struct, frozen=True, kw_only=True):
     """All instances of a node; `looked_s`: when their vitals were last seen; `calm_s`: ages count from then on."""
 
     instances: Mapping[str, InstanceState] = {}
@@ -110,13 +106,13 @@ class NodeState(_Value, kw_only=True):
 # What can happen.
 
 
-class Booted(_Value):
+class Booted(msgspec.Struct, frozen=True):
     """The agent has just started; `found` are instances of an earlier life, whose hosts died with it."""
 
     found: tuple[str, ...] = ()
 
 
-class Started(_Value):
+class Started(msgspec.Struct, frozen=True):
     """The fork server has made the process."""
 
     instance: str
@@ -124,7 +120,7 @@ class Started(_Value):
     pid: int
 
 
-class Exited(_Value):
+class Exited(msgspec.Struct, frozen=True):
     """The process is gone, or could not be made. `finished`: it had said that it has nothing more to do;
     `refused`: it will not run, however often it is started."""
 
@@ -135,7 +131,7 @@ class Exited(_Value):
     refused: bool = False
 
 
-class Vitals(_Value, kw_only=True):
+class Vitals(msgspec.Struct, frozen=True, kw_only=True):
     """A living process as its pages and the kernel show it. `items`: component and time at which each open item was
     taken; `frozen`: the kernel says it is stopped."""
 
@@ -146,7 +142,7 @@ class Vitals(_Value, kw_only=True):
     memory_bytes: float = 0.0
 
 
-class Observed(_Value):
+class Observed(msgspec.Struct, frozen=True):
     """The agent has looked at its hosts (and the time has gone on: also sent when a `Wake` is due)."""
 
     vitals: Mapping[str, Vitals] = {}
@@ -159,33 +155,33 @@ Event = Booted | Started | Exited | Observed | None
 # What to do.
 
 
-class GiveBack(_Value):
+class GiveBack(msgspec.Struct, frozen=True):
     """Hand the deliveries that the dead host had open back to the bus, before its page is used again."""
 
     instance: str
 
 
-class Start(_Value):
+class Start(msgspec.Struct, frozen=True):
     """Make a process; answer with `Started` or `Exited` of this attempt."""
 
     instance: WantedInstance
     attempt: int
 
 
-class Stop(_Value):
+class Stop(msgspec.Struct, frozen=True):
     """SIGTERM: finish what is open, then exit."""
 
     instance: str
 
 
-class Kill(_Value):
+class Kill(msgspec.Struct, frozen=True):
     """SIGKILL."""
 
     instance: str
     reason: str
 
 
-class Tell(_Value):
+class Tell(msgspec.Struct, frozen=True):
     """Publish an event."""
 
     kind: str
@@ -193,13 +189,13 @@ class Tell(_Value):
     reason: str = ""
 
 
-class Report(_Value):
+class Report(msgspec.Struct, frozen=True):
     """Write what is seen; the newest replaces the one before."""
 
     instances: tuple[InstanceStatus, ...]
 
 
-class Wake(_Value):
+class Wake(msgspec.Struct, frozen=True):
     """Call again at this time, unless something else happens first; replaces the Wake before."""
 
     at_s: float
@@ -304,24 +300,23 @@ class _Step:
 
     def converge(self, instance: InstanceState) -> InstanceState:
         """What follows from the wish and the time."""
-        if instance.phase == "stopping":
-            if self.now_s >= instance.due_s:
-                return self._kill(instance, instance.killed or f"still there {self.rules.stop_grace_s:g} s after SIGTERM")
-            return instance
+        due = self.now_s >= instance.due_s
         if instance.running is not None:
+            if instance.phase == "stopping":
+                too_long = f"still there {self.rules.stop_grace_s:g} s after SIGTERM"
+                return self._kill(instance, instance.killed or too_long) if due else instance
             if instance.wanted != instance.running:
                 self.actions.append(Stop(instance.id))
                 return self._phase(instance, "stopping", due_s=self.now_s + self.rules.stop_grace_s)
-            if instance.phase == "starting" and self.now_s >= instance.due_s:
+            if instance.phase == "starting" and due:
                 return self._kill(instance, f"not ready {self.rules.start_limit_s:g} s after its start")
-            return instance
-        if instance.wanted is None:
-            return instance
-        if instance.wanted != instance.tried:
-            return self._start(msgspec.structs.replace(instance, deaths=0, reason=""), instance.wanted)
-        return self._start(instance, instance.wanted) if self.now_s >= instance.due_s else instance
+        elif instance.wanted is not None and (due or instance.wanted != instance.tried):
+            return self._start(instance, instance.wanted)
+        return instance
 
     def _start(self, instance: InstanceState, wanted: WantedInstance) -> InstanceState:
+        if wanted != instance.tried:
+            instance = msgspec.structs.replace(instance, deaths=0, reason="")
         attempt = instance.attempt + 1
         if attempt == 1:
             self.actions.append(GiveBack(instance.id))  # a host of an earlier agent may have left something open

@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ecotone.core.application import Value
+from ecotone.core.parameters import bind
 from ecotone.execution.agent import kernel
 from ecotone.execution.agent.requests import (
     MESSAGE_BYTES_MAX,
@@ -34,8 +36,6 @@ from ecotone.execution.agent.requests import (
     StartRequest,
     encode_reply,
 )
-from ecotone.core.application import Value
-from ecotone.core.parameters import bind
 from ecotone.execution.host import HostSpec, run_host
 
 if TYPE_CHECKING:
@@ -103,10 +103,10 @@ def _preload(preload: Preload) -> str:
     if not preload.module:
         return ""
     try:
-        from ecotone.execution.host.loading import load_module  # noqa: PLC0415 - only with a module
-
         bind(preload.parameters)
-        load_module(preload.root, preload.module)
+        if preload.root not in sys.path:
+            sys.path.insert(0, preload.root)  # as the runner of Python components does
+        importlib.import_module(preload.module)
     except BaseException as error:  # noqa: BLE001 - user code may raise anything; the hosts will log it as their own
         traceback.print_exc()
         return f"{preload.module} cannot be imported: {type(error).__name__}: {error}"
@@ -154,11 +154,11 @@ class _Server:
             return False
         if not data:
             return False
-        match msgspec.msgpack.decode(data, type=Request):
-            case StartRequest() as request:
-                self._start(request)
-            case KillRequest(instance, attempt, number):
-                self._kill(instance, attempt, number)
+        request: Request = msgspec.msgpack.decode(data, type=Request)
+        if isinstance(request, StartRequest):
+            self._start(request)
+        else:
+            self._kill(request)
         return True
 
     def _start(self, request: StartRequest) -> None:
@@ -198,13 +198,13 @@ class _Server:
             _flush()
             os._exit(status)
 
-    def _kill(self, instance: str, attempt: int, number: int) -> None:
+    def _kill(self, request: KillRequest) -> None:
         for pid, host in self._hosts.items():
-            if host.instance == instance and host.attempt == attempt:
-                if number == signal.SIGKILL:
+            if host.instance == request.instance and host.attempt == request.attempt:
+                if request.signal_number == signal.SIGKILL:
                     _kill_group(pid)
                 else:
-                    os.kill(pid, number)
+                    os.kill(pid, request.signal_number)
 
     def _reap(self) -> None:
         while True:

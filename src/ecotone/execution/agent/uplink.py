@@ -1,4 +1,4 @@
-"""What an agent says on the bus. Nothing here makes the agent wait: it hands over, and tasks send when the bus is there.
+"""What an agent says on the bus. Nothing here makes the agent wait: tasks send what they were handed when they can.
 
 States and telemetry are latest-only; events and deliveries to give back are queues. When the bus is away for a while
 they wait; of the events only the newest stay.
@@ -69,7 +69,7 @@ class Uplink:
     async def settle(self, limit_s: float) -> None:
         """Wait until all is sent, `limit_s` at most."""
         with anyio.move_on_after(limit_s):
-            while self._seen or self._events or self._tokens or self._telemetry:
+            while self._seen or self._events or self._tokens or self._telemetry:  # noqa: ASYNC110 - the last second
                 await anyio.sleep(0.005)
 
     async def _sender(self, name: str, send: Callable[[], Awaitable[None]]) -> None:

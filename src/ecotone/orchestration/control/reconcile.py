@@ -5,6 +5,7 @@ Called by the controller and by the simulator.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,18 +20,20 @@ if TYPE_CHECKING:
     from ecotone.core.application import Application
     from ecotone.core.messages import Deployment, SeenNode
     from ecotone.core.plan import Plan
+    from ecotone.infrastructure.bus import ConsumerState
 
 __all__ = [
-    "Child",
+    "ChildState",
     "Progress",
-    "child_died",
     "channels_outside",
+    "child_died",
+    "drain_step",
     "fused_groups",
     "progress",
     "sources",
     "streams_of",
     "wanted_nodes",
-    "without_sources",
+    "without",
 ]
 
 _DEAD_LETTERS_CAPACITY = 10_000
@@ -47,7 +50,7 @@ def fused_groups(application: Application, plan: Plan) -> tuple[tuple[str, ...],
         where = [{(each.node, each.replicas) for each in plan.assignments_of(name)} for name in group]
         chained = all(
             application.component(after).trigger.inputs == (before,)
-            for before, after in zip(group, group[1:], strict=False)
+            for before, after in pairwise(group)
         )
         if len(group) > 1 and chained and all(each == where[0] for each in where):
             groups.append(group)
@@ -89,12 +92,11 @@ def sources(application: Application) -> frozenset[str]:
     )
 
 
-def without_sources(wanted: Mapping[str, WantedNode], application: Application) -> dict[str, WantedNode]:
-    """The same without the instances that begin with a source."""
-    gone = sources(application)
+def without(wanted: Mapping[str, WantedNode], components: frozenset[str]) -> dict[str, WantedNode]:
+    """The same without the instances whose host begins with one of `components`."""
     return {
         node: msgspec.structs.replace(
-            each, instances=tuple(one for one in each.instances if one.components[0] not in gone)
+            each, instances=tuple(one for one in each.instances if one.components[0] not in components)
         )
         for node, each in wanted.items()
     }
@@ -103,7 +105,7 @@ def without_sources(wanted: Mapping[str, WantedNode], application: Application) 
 def channels_outside(application: Application, plan: Plan) -> dict[str, tuple[str, ...]]:
     """For each component: the consumers that take its output from its stream, not from inside its own host."""
     groups = fused_groups(application, plan)
-    inside = {(before, after) for group in groups for before, after in zip(group, group[1:], strict=False)}
+    inside = {(before, after) for group in groups for before, after in pairwise(group)}
     return {
         each.name: tuple(name for name in application.consumers(each.name) if (each.name, name) not in inside)
         for each in application.components
@@ -111,7 +113,8 @@ def channels_outside(application: Application, plan: Plan) -> dict[str, tuple[st
 
 
 def streams_of(deployment: Deployment) -> tuple[StreamConfig, ...]:
-    """One stream for every component that others take from, and one for dead letters, which keeps the newest."""
+    """One stream for every component whose output leaves its host, and one for dead letters, which keeps the newest.
+    Those that nobody takes from only count."""
     application = deployment.application
     channels = channels_outside(application, deployment.plan)
     streams = [
@@ -122,12 +125,39 @@ def streams_of(deployment: Deployment) -> tuple[StreamConfig, ...]:
             overflow="drop_oldest" if component.live else "reject",
         )
         for component in application.components
-        if channels[component.name]
+        if channels[component.name] or not application.consumers(component.name)
     ]
     dead = StreamConfig(
         name=DEAD_LETTERS, consumers=("kept",), capacity=_DEAD_LETTERS_CAPACITY, overflow="drop_oldest"
     )
     return (*streams, dead)
+
+
+def drain_step(
+    deployment: Deployment, stopped: frozenset[str], consumers: Mapping[tuple[str, str], ConsumerState]
+) -> tuple[bool, frozenset[str]]:
+    """How a drain goes on once the sources are stopped: (whether nothing is under way, which components stop now).
+
+    A component that gathers items before it works on them (windows, joins, batches) or that acknowledges with its
+    snapshots never comes to rest by waiting: when everything before it is at rest it is stopped, and deals with what
+    it has. `consumers` must have been asked for in data order, so that an item cannot slip past.
+    """
+    channels = channels_outside(deployment.application, deployment.plan)
+    for component in deployment.application.in_data_order():
+        name = component.name
+        states = [consumers.get((each, name)) for each in component.trigger.inputs if name in channels[each]]
+        if name in stopped or not any(each and each.pending + each.in_flight for each in states):
+            continue
+        gathers = (
+            component.trigger.kind == "every"
+            or component.trigger.join_key is not None
+            or component.batching is not None
+            or component.state is not None
+        )
+        if gathers and not any(each and each.pending for each in states):
+            return False, frozenset({name})
+        return False, frozenset()
+    return True, frozenset()
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,16 +190,16 @@ def progress(wanted: Mapping[str, WantedNode], seen: Mapping[str, SeenNode]) -> 
     )
 
 
-class Child(msgspec.Struct, frozen=True, kw_only=True):
+class ChildState(msgspec.Struct, frozen=True, kw_only=True):
     """A process that the controller keeps alive: how often it died in a row, and since when it runs."""
 
     deaths: int = 0
     started_s: float = 0.0
 
 
-def child_died(child: Child, now_s: float) -> tuple[Child, float]:
+def child_died(child: ChildState, now_s: float) -> tuple[ChildState, float]:
     """What is known of it now, and how long to wait before its next start: not at all the first time, then doubling
     from 0.1 s to 5 s; ten seconds of health clear the record."""
     deaths = 1 if now_s - child.started_s >= _HEALTHY_AFTER_S else child.deaths + 1
     delay_s = 0.0 if deaths == 1 else min(_BACKOFF_MAX_S, _BACKOFF_FIRST_S * 2.0 ** (deaths - 2))
-    return Child(deaths=deaths, started_s=now_s + delay_s), delay_s
+    return ChildState(deaths=deaths, started_s=now_s + delay_s), delay_s

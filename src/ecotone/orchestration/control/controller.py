@@ -1,0 +1,392 @@
+"""The shell of control: carries out a deployment, keeps its processes alive, follows it, and reports.
+
+Called by the session:
+
+    async with Controller(bus, deployment, run_folder, children=(server, agent)) as controller:
+        await controller.deploy()
+        await controller.wait_running(30)
+        ... controller.snapshot() ...
+        report = await controller.drain_and_stop(5)
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import anyio
+import msgspec
+
+from ecotone.core.clock import SYSTEM_CLOCK
+from ecotone.core.errors import ComponentError, EcotoneError, UnavailableError
+from ecotone.core.messages import (
+    BUCKET_DEPLOYMENT,
+    BUCKET_SEEN,
+    BUCKET_WANTED,
+    KEY_CURRENT,
+    AgentTelemetry,
+    Event,
+    SeenNode,
+    WantedNode,
+    decode,
+    encode,
+)
+from ecotone.orchestration.control.gateway import Gateway
+from ecotone.orchestration.control.observe import Facts, Sample, observe, sample_of, timeline_point
+from ecotone.orchestration.control.reconcile import (
+    ChildState,
+    channels_outside,
+    child_died,
+    drain_step,
+    progress,
+    sources,
+    streams_of,
+    wanted_nodes,
+    without,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from os import PathLike
+
+    from anyio.abc import TaskGroup
+
+    from ecotone.core.clock import Clock
+    from ecotone.core.messages import Deployment
+    from ecotone.core.report import RunReport, TimelinePoint
+    from ecotone.infrastructure.bus import Bus, ConsumerState, StreamState
+    from ecotone.orchestration.control.processes import Child
+
+__all__ = ["Controller"]
+
+_STATES_EVERY_S = 0.5
+_STATES_LIMIT_S = 2.0
+_DRAIN_LOOK_S = 0.03
+_EVENTS_MAX = 10_000
+_STOP_LIMIT_S = 8.0
+_DEATHS_UNTIL_TOLD = 3
+
+
+class Controller:
+    """One run. Enter it, `deploy`, and leave it: then every child process is down, whatever happened.
+
+    Args:
+        bus: connected; stays the caller's.
+        deployment: what to run.
+        run_folder: `events.jsonl` is appended there; `outputs` in it is listed in reports.
+        children: processes that it keeps alive from now on and stops at the end, in this order (agents before the
+            bus server).
+        started_s: wall time at which the command was given, for the time to the first item; now, if left out.
+        clock: the time.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        deployment: Deployment,
+        run_folder: str | PathLike[str],
+        *,
+        children: tuple[Child, ...] = (),
+        started_s: float | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._bus = bus
+        self._deployment = deployment
+        self._run_folder = Path(run_folder)
+        self._children = children
+        self._clock = clock
+        self._command_s = clock.wall_s() if started_s is None else started_s
+        self._start_s = clock.monotonic_s()
+        self._wanted = wanted_nodes(deployment)
+        self._published: dict[str, WantedNode] = {}
+        self._seen: dict[str, SeenNode] = {}
+        self._telemetry: dict[str, AgentTelemetry] = {}
+        self._shares = (0.0, 0)
+        self._samples: deque[Sample] = deque([Sample(time_s=0.0, instances={})], maxlen=2)
+        self._timeline: list[TimelinePoint] = []
+        self._streams: dict[str, StreamState] = {}
+        self._consumers: dict[tuple[str, str], ConsumerState] = {}
+        self._events: deque[Event] = deque(maxlen=_EVENTS_MAX)
+        self._first_item_s: float | None = None
+        self._first_handled_s: float | None = None
+        self._ended_s: float | None = None
+        self._changed = anyio.Event()
+        self._stopping = False
+        self._group: TaskGroup | None = None
+        self.gateway: Gateway | None = None
+
+    async def __aenter__(self) -> Self:
+        self._group = anyio.create_task_group()
+        await self._group.__aenter__()
+        self._event_file = (self._run_folder / "events.jsonl").open("ab", buffering=0)
+        for child in self._children:
+            self._group.start_soon(self._keep_alive, child)
+        await self._group.start(self._follow_messages, "telemetry.*", self._on_telemetry)
+        await self._group.start(self._follow_messages, "event.*", self._on_event)
+        self._group.start_soon(self._follow_seen)
+        self._group.start_soon(self._look_forever)
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        assert self._group is not None
+        self._stopping = True
+        self._group.cancel_scope.cancel()
+        await self._group.__aexit__(None, None, None)
+        with anyio.CancelScope(shield=True):
+            for child in self._children:
+                await child.stop()
+        self._event_file.close()
+
+    # What the session asks for.
+
+    async def deploy(self) -> None:
+        """Make the streams and say what is wanted. Nothing has started yet when this returns.
+
+        Raises:
+            ConflictError: the bus has streams of another application.
+            UnavailableError: the bus is not there.
+        """
+        async with anyio.create_task_group() as group:
+            for config in streams_of(self._deployment):
+                group.start_soon(self._bus.create_stream, config)
+            group.start_soon(self._bus.put, BUCKET_DEPLOYMENT, KEY_CURRENT, encode(self._deployment))
+        if any(each.trigger.kind == "request" for each in self._deployment.application.components):
+            self.gateway = Gateway(self._bus, self._deployment.application)
+            assert self._group is not None
+            await self._group.start(self.gateway.serve)
+        await self._publish(self._wanted)
+        self._record("deployed", reason=f"plan {self._deployment.plan.fingerprint[:12]}")
+
+    async def wait_running(self, timeout_s: float) -> None:
+        """Until every instance runs.
+
+        Raises:
+            ComponentError: an instance died three times without getting there; the message says why.
+            UnavailableError: not all of them run within `timeout_s`.
+        """
+        with anyio.move_on_after(timeout_s):
+            while True:
+                state = progress(self._wanted, self._seen)
+                if state.converged:
+                    return
+                for each in state.troubled:
+                    if each.phase == "failed" or each.restarts >= _DEATHS_UNTIL_TOLD:
+                        raise ComponentError(
+                            f"{each.id} does not start: {each.reason}; see its output with: ecotone logs "
+                            f"{each.id.split('.')[0]}"
+                        )
+                await self._changed.wait()
+        missing = ", ".join(progress(self._wanted, self._seen).missing[:5])
+        raise UnavailableError(f"not everything runs after {timeout_s:g} s: {missing} is missing; see: ecotone logs")
+
+    def snapshot(self) -> RunReport:
+        """The run as of now; cheap enough for a live view."""
+        return observe(self._deployment, self._facts(finished=self._ended_s is not None))
+
+    async def drain_and_stop(self, limit_s: float) -> RunReport:
+        """Stop the sources, let everything under way be finished (for `limit_s` at most), stop the hosts, and report.
+        The child processes are stopped when the context is left."""
+        self._record("draining")
+        stopped = sources(self._deployment.application)
+        await self._publish(without(self._wanted, stopped))
+        with anyio.move_on_after(limit_s):
+            await self._drain(stopped)
+        await self._publish({node: WantedNode(node=node) for node in self._wanted})
+        with anyio.move_on_after(_STOP_LIMIT_S):
+            await self._until(lambda: not any(each.instances for each in self._seen.values()))
+            told_s = self._clock.wall_s()
+            await self._until(lambda: all(each.time_s > told_s for each in self._telemetry.values()))
+        await self._look_at_streams()
+        self._take_sample()
+        self._ended_s = self._clock.monotonic_s()
+        self._record("stopped")
+        return self.snapshot()
+
+    async def _drain(self, stopped: frozenset[str]) -> None:
+        heads = frozenset(self._deployment.application.component(name).name for name in stopped)
+        await self._until(lambda: not self._still_there(heads))
+        while True:
+            await self._look_at_streams()
+            at_rest, next_ones = drain_step(self._deployment, stopped, self._consumers)
+            if at_rest:
+                return
+            if next_ones:
+                stopped |= next_ones
+                await self._publish(without(self._wanted, stopped))
+                gone = next_ones
+                await self._until(lambda gone=gone: not self._still_there(gone))
+            else:
+                await anyio.sleep(_DRAIN_LOOK_S)
+
+    def _still_there(self, heads: frozenset[str]) -> bool:
+        return any(one.id.split(".")[0] in heads for each in self._seen.values() for one in each.instances)
+
+    # Following.
+
+    async def _follow_messages(
+        self, subject: str, handle: Callable[[bytes], None], *, task_status: anyio.abc.TaskStatus[None]
+    ) -> None:
+        async with self._bus.subscribe(subject) as messages:
+            task_status.started()
+            async for message in messages:
+                handle(message.data)
+
+    async def _follow_seen(self) -> None:
+        while True:
+            try:
+                async with self._bus.watch(BUCKET_SEEN) as entries:
+                    async for entry in entries:
+                        if entry.value is not None:
+                            self._seen[entry.key] = decode(entry.value, SeenNode)
+                            self._notify()
+            except UnavailableError:
+                pass
+            await anyio.sleep(0.2)
+
+    def _on_telemetry(self, data: bytes) -> None:
+        message = decode(data, AgentTelemetry)
+        self._telemetry[message.agent] = message
+        total, count = self._shares
+        self._shares = (total + message.saturated_share, count + 1)
+        self._notify()
+
+    def _on_event(self, data: bytes) -> None:
+        event = decode(data, Event)
+        if event.kind == "first_item" and self._first_item_s is None:
+            self._first_item_s = event.time_s
+        self._keep(event)
+
+    def _record(self, kind: str, reason: str = "") -> None:
+        self._keep(Event(time_s=self._clock.wall_s(), kind=kind, reason=reason))
+
+    def _keep(self, event: Event) -> None:
+        self._events.append(event)
+        self._event_file.write(msgspec.json.encode(event) + b"\n")
+        self._notify()
+
+    def _notify(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            await self._changed.wait()
+
+    # Looking.
+
+    async def _look_forever(self) -> None:
+        next_sample_s = self._clock.monotonic_s() + 1.0
+        while True:
+            await anyio.sleep(_STATES_EVERY_S)
+            with anyio.move_on_after(_STATES_LIMIT_S):
+                await self._look_at_streams()
+            if self._clock.monotonic_s() >= next_sample_s:
+                next_sample_s += 1.0
+                self._take_sample()
+
+    async def _look_at_streams(self) -> None:
+        """In data order, one after the other: what leaves one stream must be looked for in the next."""
+        channels = channels_outside(self._deployment.application, self._deployment.plan)
+        try:
+            for component in self._deployment.application.in_data_order():
+                if channels[component.name]:
+                    for consumer in channels[component.name]:
+                        state = await self._bus.consumer_state(component.name, consumer)
+                        self._consumers[component.name, consumer] = state
+                    self._streams[component.name] = await self._bus.stream_state(component.name)
+        except EcotoneError:
+            return  # the bus is away; the next look is soon
+
+    def _take_sample(self) -> None:
+        sample = sample_of(self._telemetry.values(), self._clock.monotonic_s() - self._start_s)
+        before = self._samples[-1]
+        if self._first_handled_s is None and any(sample.handled(name) for name in sample.instances):
+            self._first_handled_s = before.time_s
+        if self._first_handled_s is not None:
+            point = timeline_point(self._deployment, before, sample)
+            self._timeline.append(msgspec.structs.replace(point, time_s=sample.time_s - self._first_handled_s))
+        self._samples.append(sample)
+
+    def _facts(self, *, finished: bool) -> Facts:
+        now_s = (self._ended_s or self._clock.monotonic_s()) - self._start_s
+        total, count = self._shares
+        outputs = self._run_folder / "outputs"
+        files = sorted(path for path in outputs.rglob("*") if path.is_file()) if outputs.is_dir() else []
+        return Facts(
+            run=self._deployment.run,
+            started_at=datetime.datetime.fromtimestamp(self._command_s, datetime.UTC).isoformat(timespec="seconds"),
+            duration_s=now_s,
+            finished=finished,
+            now=sample_of(self._telemetry.values(), now_s),
+            second_ago=self._samples[0],
+            timeline=tuple(self._timeline),
+            saturated_share=total / max(1, count),
+            streams=dict(self._streams),
+            consumers=dict(self._consumers),
+            seen=dict(self._seen),
+            events=tuple(self._events),
+            outputs=tuple(str(path.relative_to(self._run_folder)) for path in files),
+            start_to_first_item_s=None if self._first_item_s is None else self._first_item_s - self._command_s,
+        )
+
+    # Doing.
+
+    async def _publish(self, wanted: dict[str, WantedNode]) -> None:
+        """Write what changed."""
+        async with anyio.create_task_group() as group:
+            for node, each in wanted.items():
+                if self._published.get(node) != each and (each.instances or node in self._published):
+                    self._published[node] = each
+                    group.start_soon(self._bus.put, BUCKET_WANTED, node, encode(each))
+
+    async def _keep_alive(self, child: Child) -> None:
+        """Start the child whenever it dies, with growing pauses, and make sure that what is wanted still stands."""
+        state = ChildState(started_s=self._clock.monotonic_s())
+        while True:
+            reason = await child.died()
+            if self._stopping:
+                return
+            self._record(f"{child.name}_died", reason)
+            state, delay_s = child_died(state, self._clock.monotonic_s())
+            await anyio.sleep(delay_s)
+            reason = await self._started(child)
+            while reason:
+                self._record(f"{child.name}_failed", reason)
+                state, delay_s = child_died(state, self._clock.monotonic_s())
+                await anyio.sleep(max(delay_s, 0.1))
+                reason = await self._started(child)
+            self._record(f"{child.name}_restarted")
+            await self._repeat(self._say_again)
+
+    async def _started(self, child: Child) -> str:
+        try:
+            await child.start()
+        except EcotoneError as error:
+            return str(error)
+        return ""
+
+    async def _say_again(self) -> None:
+        """After a restart of the bus on its directory all of this is there already; on a new one it is not."""
+        for config in streams_of(self._deployment):
+            await self._bus.create_stream(config)
+        if await self._bus.get(BUCKET_DEPLOYMENT, KEY_CURRENT) is None:
+            await self._bus.put(BUCKET_DEPLOYMENT, KEY_CURRENT, encode(self._deployment))
+        for node, each in self._published.items():
+            entry = await self._bus.get(BUCKET_WANTED, node)
+            if entry is None or entry.value != encode(each):
+                await self._bus.put(BUCKET_WANTED, node, encode(each))
+
+    async def _repeat(self, act: Callable[[], Awaitable[None]]) -> None:
+        delay_s = 0.1
+        while True:
+            try:
+                await act()
+            except UnavailableError:
+                await anyio.sleep(delay_s)
+                delay_s = min(5.0, delay_s * 2)
+            else:
+                return
+
+

@@ -1,0 +1,344 @@
+"""What a run did: telemetry, stream states and events become a `RunReport`. Plain functions of values.
+
+Called by the controller several times a second while the application runs, and once at its end.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ecotone.core.ids import instance_id
+from ecotone.core.report import ComponentReport, LayerReport, NodeReport, PathReport, RunReport, TimelinePoint
+from ecotone.infrastructure.telemetry.histogram import merge, quantile_s
+from ecotone.orchestration.control.reconcile import channels_outside, fused_groups
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from ecotone.core.application import Component
+    from ecotone.core.continuum import Continuum, Node
+    from ecotone.core.messages import (
+        AgentTelemetry,
+        Deployment,
+        Event,
+        InstanceStatus,
+        InstanceTelemetry,
+        SeenNode,
+    )
+    from ecotone.infrastructure.bus import ConsumerState, StreamState
+
+__all__ = ["Facts", "Sample", "lost_items", "observe", "sample_of", "timeline_point", "waiting_items"]
+
+_SATURATED_SHARE_MAX = 0.05
+_QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """The totals of all instances at one moment, by component. `time_s` counts from the start of the run.
+    `saturated_share` covers the time since the sample before."""
+
+    time_s: float
+    instances: Mapping[str, tuple[InstanceTelemetry, ...]]
+    saturated_share: float = 0.0
+
+    def of(self, component: str) -> tuple[InstanceTelemetry, ...]:
+        return self.instances.get(component, ())
+
+    def handled(self, component: str) -> int:
+        return sum(each.handled for each in self.of(component))
+
+    def response(self, component: str) -> dict[int, int]:
+        return merge(each.response.counts for each in self.of(component))
+
+    def path(self, index: int) -> dict[int, int]:
+        return merge(
+            each.paths[index].counts for group in self.instances.values() for each in group if index in each.paths
+        )
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a report is made from.
+
+    Attributes:
+        started_at: wall time of the start, as text.
+        duration_s: since the start.
+        now: totals at last.
+        second_ago: totals about a second before `now`, for the present rate.
+        timeline: one point for every second that has passed.
+        saturated_share: share of the run in which this machine's cores were all busy.
+        streams, consumers: states by stream, and by stream and consumer; {} while the bus is away.
+        seen: by node.
+    """
+
+    run: str
+    started_at: str
+    duration_s: float
+    finished: bool
+    now: Sample
+    second_ago: Sample
+    timeline: tuple[TimelinePoint, ...] = ()
+    saturated_share: float = 0.0
+    streams: Mapping[str, StreamState] = {}
+    consumers: Mapping[tuple[str, str], ConsumerState] = {}
+    seen: Mapping[str, SeenNode] = {}
+    events: tuple[Event, ...] = ()
+    outputs: tuple[str, ...] = ()
+    start_to_first_item_s: float | None = None
+
+
+def sample_of(telemetry: Iterable[AgentTelemetry], time_s: float) -> Sample:
+    """The newest message of each agent, put together."""
+    instances: dict[str, list[InstanceTelemetry]] = {}
+    shares: list[float] = []
+    for message in telemetry:
+        shares.append(message.saturated_share)
+        for each in message.instances:
+            instances.setdefault(each.component, []).append(each)
+    return Sample(
+        time_s=time_s,
+        instances={name: tuple(group) for name, group in instances.items()},
+        saturated_share=max(shares, default=0.0),
+    )
+
+
+def timeline_point(deployment: Deployment, before: Sample, after: Sample) -> TimelinePoint:
+    """What happened between two samples."""
+    interval_s = max(1e-9, after.time_s - before.time_s)
+    components = [each.name for each in deployment.application.components]
+    p95_s = {name: _between(before.response(name), after.response(name), 0.95) for name in components}
+    paths = deployment.application.paths
+    return TimelinePoint(
+        time_s=round(after.time_s, 3),
+        rates_per_s={name: (after.handled(name) - before.handled(name)) / interval_s for name in components},
+        p95_s={name: value for name, value in p95_s.items() if value is not None},
+        paths_s=tuple(
+            _between(before.path(index), after.path(index), path.latency.percentile / 100)
+            for index, path in enumerate(paths)
+        ),
+    )
+
+
+def _between(before: Mapping[int, int], after: Mapping[int, int], fraction: float) -> float | None:
+    return quantile_s({bucket: count - before.get(bucket, 0) for bucket, count in after.items()}, fraction)
+
+
+def observe(deployment: Deployment, facts: Facts) -> RunReport:
+    """The report as of now; `finished` says whether it is the last one. Losses are counted at the end only: before,
+    the totals of different processes are of slightly different moments."""
+    nodes = {node.name: node for node in deployment.continuum.nodes}
+    paid = tuple(_node_report(deployment, node, facts) for node in nodes.values() if _hosts_something(deployment, node))
+    components = tuple(_component_report(deployment, each, facts) for each in deployment.application.components)
+    link_cost_eur = sum(
+        each.link_bytes * _price_eur_per_byte(deployment, each.component, nodes[each.node].site)
+        for group in facts.now.instances.values()
+        for each in group
+        if each.node in nodes
+    )
+    valid = facts.saturated_share <= _SATURATED_SHARE_MAX
+    return RunReport(
+        run=facts.run,
+        application=deployment.application,
+        continuum=deployment.continuum,
+        plan=deployment.plan,
+        started_at=facts.started_at,
+        duration_s=facts.duration_s,
+        finished=facts.finished,
+        components=components,
+        paths=_path_reports(deployment, facts),
+        nodes=paid,
+        layers=_layer_reports(deployment, facts),
+        lost=lost_items(deployment, facts) if facts.finished else 0,
+        waiting=waiting_items(facts.consumers),
+        cost_eur=sum(each.cost_eur for each in paid) + link_cost_eur,
+        energy_j=sum(each.energy_j for each in paid),
+        valid=valid,
+        notes=_notes(facts, valid=valid),
+        events=facts.events,
+        timeline=facts.timeline,
+        outputs=facts.outputs,
+        start_to_first_item_s=facts.start_to_first_item_s,
+    )
+
+
+def waiting_items(consumers: Mapping[tuple[str, str], ConsumerState]) -> int:
+    """Items that were accepted and are still to be acknowledged."""
+    return sum(each.pending + each.in_flight for each in consumers.values())
+
+
+def lost_items(deployment: Deployment, facts: Facts) -> int:
+    """Accepted items that a consumer has neither handled, nor dropped, nor given up, nor still to come.
+
+    Valid when everything is at rest. Hosts mark each item once, so that a repeat does not hide a loss.
+    """
+    lost = 0
+    channels = channels_outside(deployment.application, deployment.plan)
+    for component in deployment.application.components:
+        inputs = [name for name in component.trigger.inputs if component.name in channels[name]]
+        accepted = sum(facts.streams[name].accepted for name in inputs if name in facts.streams)
+        waiting = waiting_items(
+            {key: each for key, each in facts.consumers.items() if key[0] in inputs and key[1] == component.name}
+        )
+        if inputs:
+            done = sum(each.handled + each.dropped + each.dead for each in facts.now.of(component.name))
+            lost += max(0, accepted - waiting - done)
+    return lost
+
+
+def _component_report(deployment: Deployment, component: Component, facts: Facts) -> ComponentReport:
+    name, now = component.name, facts.now
+    assignments = deployment.plan.assignments_of(name)
+    prediction = deployment.plan.prediction_of(name)
+    instances = now.of(name)
+    response = now.response(name)
+    service = merge(each.service.counts for each in instances)
+    promise = component.requirements.latency
+    measured_s = quantile_s(response, promise.percentile / 100) if promise else None
+    replicas = max(1, sum(each.replicas for each in assignments))
+    interval_s = max(1e-9, now.time_s - facts.second_ago.time_s)
+    handled = now.handled(name)
+    nodes = {node.name: node for node in deployment.continuum.nodes}
+    phases: dict[str, int] = {}
+    statuses = _statuses_of(deployment, name, facts.seen)
+    for each in statuses:
+        phases[each.phase] = phases.get(each.phase, 0) + 1
+    return ComponentReport(
+        component=name,
+        variant=", ".join(dict.fromkeys(each.variant for each in assignments)),
+        nodes=tuple(each.node for each in assignments),
+        count=handled,
+        emitted=sum(each.emitted for each in instances),
+        dropped=sum(each.dropped for each in instances),
+        raised=sum(each.raised for each in instances),
+        dead=sum(each.dead for each in instances),
+        restarts=sum(each.restarts for each in statuses),
+        rate_per_s=max(0.0, (handled - facts.second_ago.handled(name)) / interval_s),
+        mean_rate_per_s=handled / max(1e-9, facts.duration_s),
+        p50_s=quantile_s(response, 0.5),
+        p95_s=quantile_s(response, 0.95),
+        p99_s=quantile_s(response, 0.99),
+        service_p50_s=quantile_s(service, 0.5),
+        service_p95_s=quantile_s(service, 0.95),
+        predicted_p95_s=prediction.predicted_p95_s if prediction else None,
+        promised_s=promise.latency_max_s if promise else None,
+        percentile=promise.percentile if promise else 95.0,
+        measured_s=measured_s,
+        kept=measured_s <= promise.latency_max_s if promise and measured_s is not None else None,
+        utilisation=min(1.0, sum(each.busy_s for each in instances) / max(1e-9, facts.duration_s * replicas)),
+        memory_bytes=sum(each.memory_bytes for each in instances),
+        energy_j=sum(_work_j(nodes[each.node], each, deployment) for each in instances if each.node in nodes),
+        waiting=waiting_items({key: each for key, each in facts.consumers.items() if key[1] == name}),
+        phases=phases,
+    )
+
+
+def _statuses_of(deployment: Deployment, component: str, seen: Mapping[str, SeenNode]) -> list[InstanceStatus]:
+    """Of the instances that run the component, alone or fused behind another."""
+    head = next(
+        (group[0] for group in fused_groups(deployment.application, deployment.plan) if component in group), component
+    )
+    wanted = {
+        instance_id(head, each.node, replica)
+        for each in deployment.plan.assignments_of(head)
+        for replica in range(each.replicas)
+    }
+    return [one for each in seen.values() for one in each.instances if one.id in wanted]
+
+
+def _path_reports(deployment: Deployment, facts: Facts) -> tuple[PathReport, ...]:
+    predictions = {each.components: each for each in deployment.plan.paths}
+    reports: list[PathReport] = []
+    for index, path in enumerate(deployment.application.paths):
+        counts = facts.now.path(index)
+        measured_s = quantile_s(counts, path.latency.percentile / 100)
+        predicted = predictions.get(path.components)
+        quantiles = tuple((fraction, quantile_s(counts, fraction) or 0.0) for fraction in _QUANTILES if counts)
+        reports.append(
+            PathReport(
+                components=path.components,
+                percentile=path.latency.percentile,
+                promised_s=path.latency.latency_max_s,
+                predicted_s=predicted.predicted_s if predicted else 0.0,
+                low_s=predicted.low_s if predicted else 0.0,
+                high_s=predicted.high_s if predicted else 0.0,
+                measured_s=measured_s,
+                count=sum(counts.values()),
+                kept=None if measured_s is None else measured_s <= path.latency.latency_max_s,
+                quantiles_s=quantiles,
+            )
+        )
+    return tuple(reports)
+
+
+def _hosts_something(deployment: Deployment, node: Node) -> bool:
+    return any(each.node == node.name for each in deployment.plan.assignments)
+
+
+def _cpu_there_s(node: Node, instance: InstanceTelemetry, deployment: Deployment) -> float:
+    """CPU time that the work would have taken on the emulated node."""
+    return instance.cpu_s / min(1.0, node.type.speed / deployment.machine_score)
+
+
+def _work_j(node: Node, instance: InstanceTelemetry, deployment: Deployment) -> float:
+    """Energy above that of the idle node, from its declared power."""
+    power_w = max(0.0, node.type.power.busy_w - node.type.power.idle_w) / node.type.cores
+    return power_w * _cpu_there_s(node, instance, deployment)
+
+
+def _node_report(deployment: Deployment, node: Node, facts: Facts) -> NodeReport:
+    here = [each for group in facts.now.instances.values() for each in group if each.node == node.name]
+    busy_s = sum(_cpu_there_s(node, each, deployment) for each in here)
+    return NodeReport(
+        node=node.name,
+        site=node.site,
+        layer=node.layer,
+        busy_share=min(1.0, busy_s / max(1e-9, node.type.cores * facts.duration_s)),
+        cost_eur=node.type.price_eur_per_h * facts.duration_s / 3600,
+        energy_j=node.type.power.idle_w * facts.duration_s + sum(_work_j(node, each, deployment) for each in here),
+    )
+
+
+def _layer_reports(deployment: Deployment, facts: Facts) -> tuple[LayerReport, ...]:
+    layer_of = {node.name: node.layer for node in deployment.continuum.nodes}
+    reports: list[LayerReport] = []
+    for layer in dict.fromkeys(layer_of.values()):
+        here = [each for group in facts.now.instances.values() for each in group if layer_of.get(each.node) == layer]
+        items = sum(each.handled for each in here)
+        reports.append(
+            LayerReport(
+                layer=layer,
+                items=items,
+                items_per_s=items / max(1e-9, facts.duration_s),
+                busy_s=sum(each.busy_s for each in here),
+                bytes_in=sum(each.link_bytes for each in here),
+            )
+        )
+    return tuple(reports)
+
+
+def _price_eur_per_byte(deployment: Deployment, component: str, site: str) -> float:
+    """What a byte costs that arrives at `component` on `site`: the price of the way, the mean of the ways when its
+    producers are on several other sites."""
+    continuum: Continuum = deployment.continuum
+    sites = {node.name: node.site for node in continuum.nodes}
+    producers = deployment.application.component(component).trigger.inputs
+    origins = {sites[each.node] for name in producers for each in deployment.plan.assignments_of(name)} - {site}
+    prices = [sum(link.price_eur_per_byte for link in continuum.route(origin, site) or ()) for origin in origins]
+    return sum(prices) / len(prices) if prices else 0.0
+
+
+def _notes(facts: Facts, *, valid: bool) -> tuple[str, ...]:
+    notes: list[str] = []
+    if not valid:
+        notes.append(
+            f"all cores of this machine were busy for {facts.saturated_share:.0%} of the run: its times say nothing "
+            "about the emulated continuum; run on a machine with more cores, or lower the load"
+        )
+    troubles: Sequence[str] = [
+        f"{each.instance or each.node or 'the platform'}: {each.reason}"
+        for each in facts.events
+        if each.kind in {"host_failed", "bus_died", "agent_died"}
+    ]
+    notes += list(dict.fromkeys(troubles))[:10]
+    return tuple(notes)
