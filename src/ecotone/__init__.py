@@ -19,7 +19,7 @@ __all__ = ["__version__", "component", "output_dir", "parameter", "path", "varia
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module 'ecotone' has no attribute {name!r}")
-    from ecotone.design import annotations
+    from ecotone.design import annotations  # noqa: PLC0415 - only now, see above
 
     value = getattr(annotations, name)
     globals()[name] = value

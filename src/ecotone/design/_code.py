@@ -13,8 +13,6 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ecotone.core.problems import Place
-
 __all__ = [
     "Argument",
     "Function",
@@ -102,13 +100,11 @@ def _find_method(
     return None, certain
 
 
-def call_of(
-    node: Function | ast.ClassDef, classes: Mapping[str, ast.ClassDef]
-) -> tuple[Function | None, bool]:
+def call_of(node: Function | ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> tuple[Function | None, bool]:
     """The code that handles an item: the function itself, or the class's `__call__`; and whether that is certain."""
-    if is_function(node):
-        return node, True
-    return find_method(node, "__call__", classes)
+    if isinstance(node, ast.ClassDef):
+        return find_method(node, "__call__", classes)
+    return node, True
 
 
 def constructor_of(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> tuple[Function | None, bool]:
@@ -152,7 +148,7 @@ def help_line(node: ast.Module | Function | ast.ClassDef) -> str:
     return text.strip().partition("\n")[0].strip() if text else ""
 
 
-def hint_text(node: ast.expr | None) -> str:
+def hint_text(node: ast.expr | None) -> str:  # noqa: PLR0911 - one case, one answer
     """The hint as text in one spelling: quotes around names of types taken off, spaces as usual; "" without one."""
     if node is None:
         return ""

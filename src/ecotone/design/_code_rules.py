@@ -169,7 +169,8 @@ class _CodeRules:
             if way.place is None or argument.name in signature.positional_only:
                 self._required(argument, "give it a default, or variants that set it")
             else:
-                message = f"variant {way.variant.name!r} does not set {argument.name!r}, which {self._called(node)} needs"
+                called = self._called(node)
+                message = f"variant {way.variant.name!r} does not set {argument.name!r}, which {called} needs"
                 self.mistakes.add(way.place, "missing-setting", message, f"add {argument.name}=...")
 
     def _called(self, node: _Node) -> str:
@@ -229,7 +230,8 @@ class _CodeRules:
         kind = self.draft.component.kind
         if kind == "python":
             return
-        from importlib.metadata import entry_points  # costs 10 ms, and nearly every component is python
+        # Costs 10 ms, and nearly every component is python.
+        from importlib.metadata import entry_points  # noqa: PLC0415
 
         known = {each.name for each in entry_points(group="ecotone.kinds")} | {"python"}
         if kind not in known:

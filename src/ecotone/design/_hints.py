@@ -92,7 +92,7 @@ class Hints:
                 result.append(member)
         return result
 
-    def _members(self, node: ast.expr, depth: int = 0) -> list[ast.expr]:
+    def _members(self, node: ast.expr, depth: int = 0) -> list[ast.expr]:  # noqa: PLR0911 - one form, one answer
         """The members of a union, with aliases of this module resolved."""
         if depth > _DEPTH_MAX:
             return [node]
@@ -119,7 +119,7 @@ class Hints:
         home, _, name = (self._scope.dotted(node) or "").rpartition(".")
         return name if home in ("typing", "typing_extensions", "collections.abc", "types") else ""
 
-    def _leaf(self, node: ast.expr) -> _Leaf:
+    def _leaf(self, node: ast.expr) -> _Leaf:  # noqa: PLR0911 - one form, one answer
         if _is_none(node):
             return _Leaf("builtin", "None")
         arguments: tuple[ast.expr, ...] = ()
@@ -147,9 +147,7 @@ class Hints:
         if depth > _DEPTH_MAX:
             return True
         wanted = [self._leaf(each) for each in self._members(taken)]
-        return all(
-            any(self._may_be(leaf, self._leaf(each), depth) for leaf in wanted) for each in self._members(given)
-        )
+        return all(any(self._may_be(leaf, self._leaf(each), depth) for leaf in wanted) for each in self._members(given))
 
     def _may_be(self, taken: _Leaf, given: _Leaf, depth: int) -> bool:
         if "unknown" in (taken.kind, given.kind):

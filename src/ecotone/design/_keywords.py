@@ -120,9 +120,7 @@ def _variant(what: str, written: Written, mistakes: Mistakes) -> Any:
     if fields.broken or any(value is BROKEN for value in settings.values()):
         return BROKEN
     values = fields.values
-    return Variant(
-        name=values["name"], target=values.get("use"), settings=settings, accuracy=values.get("accuracy")
-    )
+    return Variant(name=values["name"], target=values.get("use"), settings=settings, accuracy=values.get("accuracy"))
 
 
 _LAYERS = several(choice("layer", LAYERS))
@@ -359,6 +357,7 @@ def _check_promises(fields: Fields, mistakes: Mistakes) -> None:
     if layers and private and not set(layers) & set(private):
         message = f"layers: it runs in {_listed(layers)}, but its output may only be in {_listed(private)}"
         mistakes.add(fields.place("layers"), "contradiction", message, "let layers and private share a layer")
+        fields.broken.update(("layers", "private"))
 
 
 def _check_variants(fields: Fields, mistakes: Mistakes) -> None:
@@ -387,9 +386,7 @@ def _listed(layers: Sequence[str]) -> str:
     return " or ".join(layers)
 
 
-def build_path(
-    components: Sequence[Written], keywords: Pairs, place: Place, mistakes: Mistakes
-) -> PathPromise | None:
+def build_path(components: Sequence[Written], keywords: Pairs, place: Place, mistakes: Mistakes) -> PathPromise | None:
     """The promise that a `path(...)` makes, or None when it has a mistake."""
     fields = read_fields(keywords, PATH, mistakes, place=place, of="path")
     if not components:

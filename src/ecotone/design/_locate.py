@@ -108,5 +108,3 @@ def _module(name: str) -> Located:
         raise _wrong(name, "not-python", "the module is not a Python file", "name a .py file")
     file = Path(spec.origin)
     return Located(file, file.resolve().parents[len(parts) - 1], name)
-
-

@@ -80,9 +80,13 @@ def target_of(node: Function | ast.ClassDef, classes: Mapping[str, ast.ClassDef]
         is_class=method,
         item_type=hint_text(item[0].hint) if item else "",
         output_type=hint_text(code.returns) if code is not None else "",
-        has_hooks=method and all(find_method(node, hook, classes)[0] for hook in ("snapshot", "restore")),
+        has_hooks=isinstance(node, ast.ClassDef) and _has_hooks(node, classes),
         help=help_line(node),
     )
+
+
+def _has_hooks(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> bool:
+    return all(find_method(node, hook, classes)[0] is not None for hook in ("snapshot", "restore"))
 
 
 def read_module(
@@ -94,9 +98,7 @@ def read_module(
 
 
 class _Reader:
-    def __init__(
-        self, tree: ast.Module, places: Places, parameters: Mapping[str, str], mistakes: Mistakes
-    ) -> None:
+    def __init__(self, tree: ast.Module, places: Places, parameters: Mapping[str, str], mistakes: Mistakes) -> None:
         self.tree = tree
         self.places = places
         self.given = parameters
@@ -346,7 +348,8 @@ def _set_place(name: str) -> Place:
 def _imports(statement: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
     if isinstance(statement, ast.Import):
         for each in statement.names:
-            yield (each.asname, each.name) if each.asname else (each.name.partition(".")[0],) * 2
+            first = each.name.partition(".")[0]
+            yield (each.asname, each.name) if each.asname else (first, first)
         return
     home = "." * statement.level + (statement.module or "")
     for each in statement.names:

@@ -16,17 +16,25 @@ from ecotone.design._code import help_line
 from ecotone.design._code_rules import check_code
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from ecotone.design._keywords import Draft
     from ecotone.design._module import PathDraft, Source
     from ecotone.design._written import Mistakes
 
-__all__ = ["check_application"]
+__all__ = ["Judged", "check_application"]
 
 
-def check_application(source: Source, mistakes: Mistakes) -> Application | None:
-    """Judge the application as a whole; None when it has no component. The result holds only if there is no problem."""
+class Judged(msgspec.Struct, frozen=True):
+    """The application, which holds only if there is no problem; and for each component that certainly takes private
+    data the layers in which it may be."""
+
+    application: Application
+    private_inputs: dict[str, frozenset[str]]
+
+
+def check_application(source: Source, mistakes: Mistakes) -> Judged | None:
+    """Judge the application as a whole; None when it has no component."""
     drafts = _distinct(source.drafts, mistakes)
     if not source.drafts:
         if not source.misplaced:
@@ -36,17 +44,17 @@ def check_application(source: Source, mistakes: Mistakes) -> Application | None:
     graph = _Graph(source, drafts)
     graph.check_inputs(mistakes)
     graph.check_cycles(mistakes)
-    if graph.is_sound:
-        _check_privacy(graph, mistakes)
+    private_inputs = _check_privacy(graph, mistakes) if graph.is_sound else {}
     _check_paths(source.paths, graph, mistakes)
     check_code(source, {name: graph.inputs(name) for name in drafts}, mistakes)
-    return Application(
+    application = Application(
         name=source.name,
         components=tuple(each.component for each in source.drafts),
         paths=tuple(each.promise for each in source.paths),
         parameters=source.parameters,
         help=help_line(source.tree),
     )
+    return Judged(application, private_inputs)
 
 
 def _distinct(drafts: Sequence[Draft], mistakes: Mistakes) -> dict[str, Draft]:
@@ -169,9 +177,10 @@ class _Privacy(msgspec.Struct, frozen=True):
     certain: bool
 
 
-def _check_privacy(graph: _Graph, mistakes: Mistakes) -> None:
+def _check_privacy(graph: _Graph, mistakes: Mistakes) -> dict[str, frozenset[str]]:
     """Privacy is inherited along the channels, as `Application.private_layers` says."""
     outputs: dict[str, _Privacy] = {}
+    private_inputs: dict[str, frozenset[str]] = {}
     for name in graph.in_data_order():
         draft = graph.drafts[name]
         inputs = [outputs[each] for each in graph.inputs(name)]
@@ -180,7 +189,10 @@ def _check_privacy(graph: _Graph, mistakes: Mistakes) -> None:
         taken = frozenset[str].intersection(*sets) if sets else None
         if certain:
             certain = _check_private_inputs(draft, taken, mistakes)
+        if certain and taken is not None:
+            private_inputs[name] = taken
         outputs[name] = _Privacy(_private_output(draft, taken), certain)
+    return private_inputs
 
 
 def _private_output(draft: Draft, taken: frozenset[str] | None) -> frozenset[str] | None:
@@ -257,5 +269,6 @@ def _check_connected(path: PathDraft, graph: _Graph, mistakes: Mistakes) -> None
 
 
 def _fed_for_certain(graph: _Graph, name: str, before: str) -> bool:
-    draft: Mapping[str, Draft] = graph.drafts
-    return graph.feeding(name) and all(each in graph.drafts for each in draft[name].component.trigger.inputs + (before,))
+    """Whether no mistake in `on=` of `name` can be why `before` does not feed it."""
+    inputs = graph.drafts[name].component.trigger.inputs
+    return before in graph.drafts and graph.feeding(name) and all(each in graph.drafts for each in inputs)

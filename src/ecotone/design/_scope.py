@@ -98,7 +98,7 @@ class Scope:
         """Which function of Ecotone's own an expression calls, if any."""
         return self.api_of(node.func) if isinstance(node, ast.Call) else None
 
-    def evaluate(self, node: ast.expr, mistakes: Mistakes) -> Written:
+    def evaluate(self, node: ast.expr, mistakes: Mistakes) -> Written:  # noqa: PLR0911 - one form, one answer
         """The value of an expression; BROKEN after noting why it has none here."""
         place = self.places.of(node)
         match node:
@@ -168,10 +168,11 @@ class Scope:
         return 0
 
     def _not_literal(self, node: ast.expr, place: Place, mistakes: Mistakes) -> Written:
-        message, hint = f"{_shown(node)} cannot be read without running it", "write a literal, a constant or a parameter"
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            if isinstance(self.names.get(node.value.id), Handle):
-                hint = f"write the parameter itself: {node.value.id}"
+        message = f"{_shown(node)} cannot be read without running it"
+        hint = "write a literal, a constant or a parameter"
+        owner = node.value.id if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) else ""
+        if isinstance(self.names.get(owner), Handle):
+            hint = f"write the parameter itself: {owner}"
         mistakes.add(place, "not-literal", message, hint)
         return Written(BROKEN, place)
 

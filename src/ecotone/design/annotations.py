@@ -149,7 +149,7 @@ def component(
     """
     keywords = {key: value for key, value in locals().items() if key not in ("positional", "unknown")}
     given = {key: value for key, value in keywords.items() if value is not None} | unknown
-    frame = sys._getframe(1)  # the annotation's own line is where its mistakes are
+    frame = _caller()
     place = _place(frame)
     if positional:
         mistakes = Mistakes()
@@ -196,7 +196,7 @@ def variant(
         settings: keyword arguments for the class's constructor, or for each call of the function.
     """
     keywords: dict[str, Any] = {"name": name, "use": use, "accuracy": accuracy, **settings}
-    return VariantAnnotation(keywords, _place(sys._getframe(1)))
+    return VariantAnnotation(keywords, _place(_caller()))
 
 
 def path(
@@ -210,7 +210,7 @@ def path(
     Raises:
         InputError: a bound is wrong, or something named is not a component.
     """
-    frame = sys._getframe(1)
+    frame = _caller()
     place = _place(frame)
     keywords = {"latency": latency} | ({"percentile": percentile} if percentile is not None else {})
     mistakes = Mistakes()
@@ -220,7 +220,7 @@ def path(
         _declared(frame.f_globals).paths[frame.f_lineno, frame.f_lasti] = (components, keywords, place)
 
 
-def parameter(name: str, default: V, *, help: str = "") -> ParameterHandle[V]:
+def parameter(name: str, default: V, *, help: str = "") -> ParameterHandle[V]:  # noqa: A002 - the author's word
     """Declare a value that the user of the application may set with `--set NAME=VALUE`; its type is the default's.
 
     Read `.value` inside components; the parameter itself may stand in an annotation.
@@ -228,7 +228,7 @@ def parameter(name: str, default: V, *, help: str = "") -> ParameterHandle[V]:
     Raises:
         InputError: the name is no name or taken, or the default is not a text, number or truth value.
     """
-    frame = sys._getframe(1)
+    frame = _caller()
     place = _place(frame)
     mistakes = Mistakes()
     arguments: dict[str, Any] = {"name": name, "default": default} | ({"help": help} if help else {})
@@ -322,6 +322,11 @@ def _build_path(
     return build_path(written, _pairs(keywords, place, scope), place, mistakes)
 
 
+def _caller() -> FrameType:
+    """Where the annotation stands: its line is where its mistakes are, its globals are the module."""
+    return sys._getframe(2)  # pyright: ignore[reportPrivateUsage]  # inspect.currentframe may be None, this may not
+
+
 def _place(frame: FrameType) -> Place:
     return Place(frame.f_code.co_filename, frame.f_lineno)
 
@@ -339,7 +344,7 @@ def _pairs(given: Mapping[str, Any], place: Place, scope: dict[str, Any]) -> Pai
     return Pairs(tuple((Written(key, place), _written(value, place, scope)) for key, value in given.items()))
 
 
-def _written(value: object, place: Place, scope: dict[str, Any]) -> Written:
+def _written(value: object, place: Place, scope: dict[str, Any]) -> Written:  # noqa: PLR0911 - one type, one answer
     match value:
         case None | str() | bool() | int() | float():
             return Written(value, place)

@@ -19,7 +19,7 @@ from ecotone.core.errors import InputError
 from ecotone.core.problems import Place, Problem
 from ecotone.design._locate import Located, application_name, locate
 from ecotone.design._module import Source, read_module
-from ecotone.design._rules import check_application
+from ecotone.design._rules import Judged, check_application
 from ecotone.design._scope import Places
 from ecotone.design._written import Mistakes
 
@@ -39,6 +39,7 @@ class ReadResult(msgspec.Struct, frozen=True, kw_only=True):
         root, module: with the folder `root` on `sys.path`, `module` is the name to import it by.
         parameters: the value of each parameter, as given or by default.
         source: what was read of the file, for checks that look further; None when it could not be parsed.
+        private_inputs: the layers in which components that take private data may be.
     """
 
     application: Application | None
@@ -48,6 +49,7 @@ class ReadResult(msgspec.Struct, frozen=True, kw_only=True):
     module: str = ""
     parameters: dict[str, Value] = {}
     source: Source | None = None
+    private_inputs: dict[str, frozenset[str]] = {}
 
     @property
     def folder(self) -> Path | None:
@@ -87,25 +89,24 @@ def read_application(app: str | Path, parameters: Mapping[str, str] | None = Non
     tree, places = parsed
     try:
         source = read_module(tree, places, application_name(located.file), parameters or {}, mistakes)
-        application = check_application(source, mistakes)
+        judged = check_application(source, mistakes)
     except RecursionError:
         mistakes.add(Place(places.file, 1, 1), "syntax-error", "an expression is nested too deeply to be read")
         return _result(located, None, None, mistakes)
-    return _result(located, source, application, mistakes)
+    return _result(located, source, judged, mistakes)
 
 
-def _result(
-    located: Located, source: Source | None, application: Application | None, mistakes: Mistakes
-) -> ReadResult:
+def _result(located: Located, source: Source | None, judged: Judged | None, mistakes: Mistakes) -> ReadResult:
     problems = mistakes.problems
     return ReadResult(
-        application=None if problems else application,
+        application=judged.application if judged is not None and not problems else None,
         problems=problems,
         file=located.file,
         root=located.root,
         module=located.module,
         parameters=source.values if source is not None else {},
         source=source,
+        private_inputs=judged.private_inputs if judged is not None else {},
     )
 
 
