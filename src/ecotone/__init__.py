@@ -19,9 +19,10 @@ __all__ = ["__version__", "component", "output_dir", "parameter", "path", "varia
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module 'ecotone' has no attribute {name!r}")
-    from ecotone.design import annotations  # noqa: PLC0415 - only now, see above
+    from importlib import import_module  # noqa: PLC0415 - only now, see above
 
-    value = getattr(annotations, name)
+    # Not `from ecotone.design import annotations`: that finds the `__future__` feature of the same name.
+    value = getattr(import_module("ecotone.design.annotations"), name)
     globals()[name] = value
     return value
 
