@@ -3,6 +3,7 @@
 `ecotone run` first starts what takes longest to come up (bus server, agent), in processes beside this one, and only
 then imports the command line; that is why nothing is imported at the top.
 """
+# ruff: noqa: PLC0415 - what a command does not need is not imported: it must start quickly
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ def main() -> None:
     """Run the command line and exit with its status."""
     argv = sys.argv[1:]
     if wants_prestart(argv):
-        from ecotone.prestart import prestart
+        from ecotone.session.prestart import prestart
 
         prestart(argv)
     from ecotone.frontends.cli.main import run_command

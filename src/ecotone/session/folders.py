@@ -47,8 +47,10 @@ class RunFolders:
         shutil.rmtree(self.shared, ignore_errors=True)
 
 
-def state_folder_of(application_folder: str) -> str:
-    return f"{application_folder}/.ecotone"
+def state_folder_of(application_folder: str, module: str) -> str:
+    """`.ecotone` beside `app.py`; other files of the same folder have one each below it."""
+    folder = f"{application_folder}/.ecotone"
+    return folder if module.rpartition(".")[2] == "app" else f"{folder}/{module}"
 
 
 def open_run(state_folder: str, *, resume: bool = False) -> RunFolders:

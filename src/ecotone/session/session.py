@@ -1,0 +1,329 @@
+"""`Session`: one application on one continuum, from its check to the report of its run.
+
+Called by the command line and by notebooks. Each step does what is needed of the steps before it and keeps the result
+beside the application (`.ecotone/`), under a key made of what it was made from; so a second run starts at once.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ecotone.core.errors import InputError, UnavailableError
+from ecotone.core.plan import Plan, decode_plan, encode_plan
+from ecotone.design.check import CheckResult, check
+from ecotone.orchestration.performance.samples import Samples, read_samples, write_samples
+from ecotone.session.folders import newest_run, open_run, remove_stale_shared, state_folder_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ecotone.core.application import Application
+    from ecotone.core.continuum import Continuum
+    from ecotone.core.messages import Deployment
+    from ecotone.core.report import RunReport
+    from ecotone.design.profiling import Progress
+    from ecotone.orchestration.placement import Explanation
+    from ecotone.session.folders import RunFolders
+
+__all__ = ["Session"]
+
+DEFAULT_PROFILE_BUDGET_S = 60.0
+
+
+class Session:
+    """See the module.
+
+    Args:
+        app: a folder with `app.py`, a file, or a module's name.
+        continuum: a YAML file; None is the continuum beside the application (`continuum.yaml`), else the default one.
+        parameters: values for the application's parameters, as text.
+
+    Every method raises `InputError` when the application or the continuum has mistakes; nothing is read before the
+    first call.
+    """
+
+    def __init__(
+        self,
+        app: str | Path,
+        *,
+        continuum: str | Path | None = None,
+        parameters: Mapping[str, str] | None = None,
+    ) -> None:
+        self._app = app
+        self._continuum = continuum
+        self._parameters = dict(parameters or {})
+        self._checked: CheckResult | None = None
+
+    def check(self) -> CheckResult:
+        """All mistakes of the application and its continuum, without importing user code. Raises nothing for them."""
+        if self._checked is None:
+            self._checked = check(self._app, self._continuum or self._own_continuum(), self._parameters)
+        return self._checked
+
+    @property
+    def state_folder(self) -> Path:
+        """`.ecotone` beside the application. Raises InputError when there is no such application."""
+        read = self.check().read
+        if read.file is None:
+            raise InputError(f"{self._app}: there is no such application", read.problems)
+        return Path(state_folder_of(str(read.file.parent.resolve()), read.module))
+
+    def profile(
+        self, *, budget_s: float | None = None, force: bool = False, progress: Progress | None = None
+    ) -> Samples:
+        """Measure what has not been measured yet.
+
+        Args:
+            budget_s: time for all measuring together, in seconds; None: 60.
+            force: measure everything again.
+            progress: told how far it is.
+
+        Raises:
+            ComponentError: a component raised, hung or died.
+        """
+        from ecotone.design.profiling import needed, profile  # noqa: PLC0415 - numpy only when something is measured
+
+        application, _ = self.check().require()
+        read = self.check().read
+        assert read.root is not None, "an application without mistakes has a file"
+        path = self.state_folder / "samples.json"
+        samples = None if force else read_samples(path)
+        if samples is not None and not needed(application, samples, read.root, read.module, read.parameters):
+            return samples
+        self._make_state_folder()
+        return profile(
+            application,
+            read.root,
+            read.module,
+            read.parameters,
+            budget_s=DEFAULT_PROFILE_BUDGET_S if budget_s is None else budget_s,
+            progress=progress,
+            samples=samples,
+            on_samples=lambda partial: write_samples(path, partial),
+        )
+
+    def plan(
+        self,
+        *,
+        time_limit_s: float = 30.0,
+        gap: float = 0.0,
+        fuse: bool = False,
+        force: bool = False,
+        progress: Progress | None = None,
+    ) -> Plan:
+        """The cheapest plan that keeps every promise; profiles first if needed.
+
+        Args:
+            time_limit_s: when to settle for the best plan found.
+            gap: relative distance from the proven bound that is good enough (0: optimal).
+            fuse: let stateless neighbours on one node share a host process.
+            force: plan again even if nothing has changed.
+
+        Raises:
+            InfeasibleError: no plan keeps every promise.
+        """
+        from ecotone.orchestration.placement import fingerprint, plan  # noqa: PLC0415 - the solver only when needed
+
+        application, continuum = self.check().require()
+        parameters = self.check().read.parameters
+        samples = self.profile(progress=progress)
+        digest = fingerprint(application, continuum, samples, parameters=parameters, fuse=fuse)
+        path = self.state_folder / "plans" / f"{digest}.json"
+        if not force and (kept := _read_plan(path)) is not None and kept.gap <= gap:
+            return kept
+        found = plan(
+            application,
+            continuum,
+            samples,
+            parameters=parameters,
+            time_limit_s=time_limit_s,
+            gap=gap,
+            fuse=fuse,
+        )
+        self._make_state_folder()
+        _replace(path, encode_plan(found))
+        return found
+
+    def explain(self, plan: Plan | None = None) -> Explanation:
+        """Why each component is where it is, what binds, and what the best alternative would cost."""
+        from ecotone.orchestration.placement import explain  # noqa: PLC0415
+
+        application, continuum = self.check().require()
+        chosen = self.plan() if plan is None else self._fitting(plan)
+        return explain(application, continuum, self.profile(), chosen)
+
+    def differences(self, plan: Plan) -> list[str]:
+        """What running `plan` would change against the last run, as sentences; [] when nothing."""
+        from ecotone.orchestration.placement import plan_differences  # noqa: PLC0415
+
+        last = newest_run(str(self.state_folder))
+        before = _read_plan(self.state_folder / "runs" / last / "plan.json") if last is not None else None
+        return plan_differences(before, plan)
+
+    def run(
+        self,
+        plan: Plan | None = None,
+        *,
+        for_s: float | None = None,
+        bus_url: str | None = None,
+        resume: bool = False,
+        inline: bool = False,
+        on_snapshot: Callable[[RunReport], None] | None = None,
+        snapshot_every_s: float = 0.25,
+        stop: threading.Event | None = None,
+    ) -> RunReport:
+        """Deploy and run until `for_s` has passed, every source has ended, or `stop` is set; then drain and report.
+
+        Call it from the main thread: what it starts dies with the thread that started it.
+
+        Args:
+            plan: what to run; None: plan first.
+            bus_url: an operator's NATS server; None: the bundled one.
+            resume: go on with the streams and the state of the last run.
+            inline: everything in this process, for a debugger.
+            on_snapshot: told the state about every `snapshot_every_s` seconds.
+
+        Raises:
+            UnavailableError: the bus or the agent could not be started.
+        """
+        from ecotone.session.prestart import take  # noqa: PLC0415
+
+        application, continuum = self.check().require()
+        read = self.check().read
+        started = take(str(read.root))
+        stop = stop or threading.Event()
+        try:
+            chosen = self.plan() if plan is None else self._fitting(plan)
+            self._make_state_folder()
+            remove_stale_shared()
+            folders = started.folders if started is not None else self._open_run(resume=resume)
+            deployment = self._deployment(application, continuum, chosen, folders.run)
+        except BaseException:
+            if started is not None:
+                started.abandon()
+            raise
+        _replace(Path(folders.folder) / "plan.json", encode_plan(chosen))
+        try:
+            if inline:
+                from ecotone.session.inline import run_inline  # noqa: PLC0415
+
+                return run_inline(
+                    deployment,
+                    folders,
+                    for_s=for_s,
+                    stop=stop,
+                    on_snapshot=on_snapshot,
+                    snapshot_every_s=snapshot_every_s,
+                )
+            from ecotone.session.embedded import run_embedded  # noqa: PLC0415
+
+            return run_embedded(
+                deployment,
+                folders,
+                started,
+                for_s=for_s,
+                bus_url=bus_url,
+                stop=stop,
+                on_snapshot=on_snapshot,
+                snapshot_every_s=snapshot_every_s,
+            )
+        finally:
+            folders.remove_shared()
+
+    def _own_continuum(self) -> Path | None:
+        """The continuum file that lies beside the application, if there is one."""
+        folder = Path(self._app)
+        if not folder.is_dir():
+            folder = folder.parent
+        path = folder / "continuum.yaml"
+        return path if path.is_file() else None
+
+    def _fitting(self, plan: Plan) -> Plan:
+        """The plan, if it speaks of this application and this continuum."""
+        application, continuum = self.check().require()
+        problems = _misfits(plan, application, continuum)
+        if problems:
+            raise InputError("the plan does not fit: " + "; ".join(problems))
+        return plan
+
+    def _deployment(self, application: Application, continuum: Continuum, plan: Plan, run: str) -> Deployment:
+        from ecotone.design.profiling import relative_score  # noqa: PLC0415
+        from ecotone.orchestration.control.deployment import make_deployment  # noqa: PLC0415
+
+        read = self.check().read
+        samples = read_samples(self.state_folder / "samples.json")
+        return make_deployment(
+            run=run,
+            application=application,
+            continuum=continuum,
+            plan=plan,
+            samples=samples,
+            parameters=read.parameters,
+            root=str(read.root),
+            module=read.module,
+            machine_score=relative_score(samples),
+        )
+
+    def _open_run(self, *, resume: bool) -> RunFolders:
+        try:
+            folders = open_run(str(self.state_folder), resume=resume)
+            folders.make()
+        except FileNotFoundError:
+            raise InputError(f"{self._app}: there is no run to resume; run it without --resume") from None
+        except OSError as error:
+            raise _cannot_write(self.state_folder, error) from None
+        return folders
+
+    def _make_state_folder(self) -> None:
+        folder = self.state_folder
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (folder / ".gitignore").write_text("*\n")
+        except OSError as error:
+            raise _cannot_write(folder, error) from None
+
+
+def _misfits(plan: Plan, application: Application, continuum: Continuum) -> list[str]:
+    """Why the plan cannot be run, as sentences."""
+    components = {each.name: each for each in application.components}
+    nodes = {each.name for each in continuum.nodes}
+    placed = {each.component for each in plan.assignments}
+    problems = [f"it is for the application {plan.application!r}"] if plan.application != application.name else []
+    problems += [f"it places the unknown component {name!r}" for name in sorted(placed - set(components))]
+    problems += [f"it has no place for {name!r}" for name in sorted(set(components) - placed)]
+    for each in plan.assignments:
+        variants = (
+            [variant.name for variant in components[each.component].variants] if each.component in components else []
+        )
+        if each.node not in nodes:
+            problems.append(f"{continuum.name} has no node {each.node!r} (for {each.component})")
+        if variants and each.variant not in variants:
+            problems.append(f"{each.component} has no variant {each.variant!r} (it has {', '.join(variants)})")
+    return problems
+
+
+def _read_plan(path: Path) -> Plan | None:
+    """A plan that was kept; None when there is none or it is of another version."""
+    try:
+        return decode_plan(path.read_bytes(), str(path))
+    except (OSError, InputError):
+        return None
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Write in one step: a crash leaves the old file or the new one."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = path.with_name(path.name + ".new")
+        scratch.write_bytes(data)
+        scratch.replace(path)
+    except OSError as error:
+        raise _cannot_write(path.parent, error) from None
+
+
+def _cannot_write(folder: Path, error: OSError) -> UnavailableError:
+    return UnavailableError(
+        f"cannot write to {folder}: {error.strerror}; copy the application to a folder of your own with space on it"
+    )
