@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ecotone.design.annotations import application_of, bind_parameters
+    from ecotone.design.annotations import application_of
     from ecotone.design.check import CheckResult, check
     from ecotone.design.continuum import DEFAULT_CONTINUUM, ContinuumResult, read_continuum
     from ecotone.design.read import ReadResult, read_application
@@ -20,7 +20,6 @@ __all__ = [
     "ContinuumResult",
     "ReadResult",
     "application_of",
-    "bind_parameters",
     "check",
     "read_application",
     "read_continuum",
@@ -32,7 +31,6 @@ _HOMES = {
     "ContinuumResult": "continuum",
     "ReadResult": "read",
     "application_of": "annotations",
-    "bind_parameters": "annotations",
     "check": "check",
     "read_application": "read",
     "read_continuum": "continuum",

@@ -3,8 +3,8 @@
 
 `component` returns what it decorates, with the `core.application.Component` as its `__ecotone__`: the function stays an
 ordinary function, and calling it costs nothing more. What each keyword means is in docs/reference/annotations.md; the
-table that reads them is in `_keywords`, shared with the static reader. Hosts call `bind_parameters`; tests and tools
-call `application_of` on an imported module.
+table that reads them is in `_keywords`, shared with the static reader. Tests and tools call `application_of` on an
+imported module.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any, Generic, Never, TypeVar, cast
 from ecotone.core.application import Application, Component, Parameter, PathPromise, Value
 from ecotone.core.errors import InputError
 from ecotone.core.ids import is_name
+from ecotone.core.parameters import bind, value_of
 from ecotone.core.problems import Place, did_you_mean
 from ecotone.design._code import Function, hint_text, is_function
 from ecotone.design._keywords import (
@@ -40,7 +41,6 @@ __all__ = [
     "ParameterHandle",
     "VariantAnnotation",
     "application_of",
-    "bind_parameters",
     "component",
     "output_dir",
     "parameter",
@@ -55,32 +55,17 @@ V = TypeVar("V", str, int, float, bool)
 
 
 class ParameterHandle(Generic[V]):
-    """A declared parameter. `value` is what the user of the application gave, else the default."""
+    """A declared parameter. `value` is what was bound for it in this process (`core.parameters`), else the default."""
 
-    def __init__(self, declared: Parameter, place: Place) -> None:
+    def __init__(self, declared: Parameter) -> None:
         self.declared = declared
-        self.place = place
-        self._value = cast("V", declared.default)
 
     @property
     def value(self) -> V:
-        return self._value
-
-    def bind(self, value: Value) -> None:
-        """Set the value, as text or as the parameter's type.
-
-        Raises:
-            InputError: it is not of the parameter's type.
-        """
-        try:
-            self._value = cast("V", parameter_value(self.declared, value))
-        except ValueError as error:
-            mistakes = Mistakes()
-            mistakes.add(self.place, "wrong-type", f"parameter {self.declared.name}: {error}")
-            _raise_if_wrong(mistakes, "parameter")
+        return cast("V", value_of(self.declared.name, self.declared.default))
 
     def __repr__(self) -> str:
-        return f"parameter({self.declared.name!r}, {self._value!r})"
+        return f"parameter({self.declared.name!r}, {self.declared.default!r})"
 
 
 class VariantAnnotation:
@@ -98,7 +83,7 @@ class _Declared:
     """What a module has declared so far, kept in the module itself. Running it again (reload) declares it again."""
 
     def __init__(self) -> None:
-        self.components: dict[str, tuple[Any, Pairs, Target, Place, dict[str, Any]]] = {}
+        self.components: dict[str, tuple[Any, Target, Place, dict[str, Any]]] = {}
         self.paths: dict[tuple[int, int], tuple[tuple[Any, ...], dict[str, Any], Place]] = {}
         self.parameters: dict[str, ParameterHandle[Any]] = {}
 
@@ -129,7 +114,7 @@ def component(
     confidential: bool | ParameterHandle[bool] | None = None,
     replicas: int | ParameterHandle[int] | None = None,
     variants: VariantAnnotation | Sequence[VariantAnnotation] | None = None,
-    agreement: Callable[..., float] | str | None = None,
+    agreement: Callable[..., float | None] | str | None = None,
     stateful: bool | ParameterHandle[bool] | None = None,
     snapshot_every: str | ParameterHandle[str] | None = None,
     live: bool | ParameterHandle[bool] | None = None,
@@ -165,9 +150,8 @@ def component(
 
 def _attach(decorated: T, given: dict[str, Any], place: Place, scope: dict[str, Any], *, at_top: bool) -> T:
     mistakes = Mistakes()
-    pairs = _pairs(given, place, scope)
     target = _target_of(decorated)
-    draft = build_component(pairs, target, place, mistakes)
+    draft = build_component(_pairs(given, place, scope), target, place, mistakes)
     _raise_if_wrong(mistakes, f"component {target.name}")
     try:
         decorated.__ecotone__ = draft.component  # pyright: ignore[reportAttributeAccessIssue]
@@ -176,7 +160,7 @@ def _attach(decorated: T, given: dict[str, Any], place: Place, scope: dict[str, 
         mistakes.add(place, "wrong-type", message, "decorate a function or a class")
         _raise_if_wrong(mistakes, "component")
     if at_top:
-        _declared(scope).components[target.name] = (decorated, pairs, target, place, given)
+        _declared(scope).components[target.name] = (decorated, target, place, given)
     return decorated
 
 
@@ -235,7 +219,7 @@ def parameter(name: str, default: V, *, help: str = "") -> ParameterHandle[V]:  
     declared = build_parameter(_pairs(arguments, place, frame.f_globals), place, mistakes)
     _raise_if_wrong(mistakes, "parameter")
     assert declared is not None, "a parameter without mistakes was built"
-    handle = ParameterHandle[V](declared, place)
+    handle = ParameterHandle[V](declared)
     if frame.f_locals is frame.f_globals:
         _declared(frame.f_globals).parameters[name] = handle
     return handle
@@ -248,23 +232,6 @@ def output_dir() -> Path:
     return folder
 
 
-def bind_parameters(module: ModuleType, values: Mapping[str, Value]) -> None:
-    """Give an imported application's parameters their values, before any component is constructed or called.
-
-    Raises:
-        InputError: there is no such parameter, or a value is not of its type.
-    """
-    handles = _declared(vars(module)).parameters
-    for name, value in values.items():
-        if name not in handles:
-            mistakes = Mistakes()
-            place = Place(str(module.__file__))
-            message = f"there is no parameter {name!r}"
-            mistakes.add(place, "unknown-parameter", message, did_you_mean(name, handles))
-            _raise_if_wrong(mistakes, "parameter")
-        handles[name].bind(value)
-
-
 def application_of(
     module: ModuleType, name: str | None = None, parameters: Mapping[str, Value] | None = None
 ) -> Application:
@@ -273,20 +240,22 @@ def application_of(
     Args:
         module: the imported application.
         name: the application's; by default the module's `APPLICATION`, else its folder's or file's name.
-        parameters: values to bind first, which annotations then use.
+        parameters: values to bind in this process first, as text or typed; annotations then use them. None leaves
+            what is bound.
 
     Raises:
-        InputError: with these parameters an annotation is wrong.
+        InputError: with these parameters an annotation is wrong, or there is no such parameter.
     """
-    bind_parameters(module, parameters or {})
     scope = vars(module)
     declared = _declared(scope)
     mistakes = Mistakes()
+    if parameters is not None:
+        bind(_typed(parameters, declared, Place(str(module.__file__)), mistakes))
     components = [
         build_component(_pairs(given, place, scope), target, place, mistakes).component
         if _uses_parameters(given)
         else cast("Component", decorated.__ecotone__)
-        for decorated, _, target, place, given in declared.components.values()
+        for decorated, target, place, given in declared.components.values()
     ]
     paths = [_build_path(*each, scope, mistakes) for each in declared.paths.values()]
     _raise_if_wrong(mistakes, "application")
@@ -299,6 +268,21 @@ def application_of(
         parameters=tuple(each.declared for each in declared.parameters.values()),
         help=_first_line(module.__doc__),
     )
+
+
+def _typed(parameters: Mapping[str, Value], declared: _Declared, place: Place, mistakes: Mistakes) -> dict[str, Value]:
+    typed: dict[str, Value] = {}
+    for name, value in parameters.items():
+        handle = declared.parameters.get(name)
+        if handle is None:
+            hint = did_you_mean(name, declared.parameters)
+            mistakes.add(place, "unknown-parameter", f"there is no parameter {name!r}", hint)
+            continue
+        try:
+            typed[name] = parameter_value(handle.declared, value)
+        except ValueError as error:
+            mistakes.add(place, "wrong-type", f"parameter {name}: {error}")
+    return typed
 
 
 def _declared(scope: dict[str, Any]) -> _Declared:
