@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ecotone.core.errors import InputError, UnavailableError
 from ecotone.core.plan import Plan, decode_plan, encode_plan
 from ecotone.design.check import CheckResult, check
-from ecotone.orchestration.performance.samples import Samples, read_samples, write_samples
+from ecotone.orchestration.performance.samples import read_samples
 from ecotone.session.folders import newest_run, open_run, remove_stale_shared, state_folder_of
 
 if TYPE_CHECKING:
@@ -24,12 +24,13 @@ if TYPE_CHECKING:
     from ecotone.core.messages import Deployment
     from ecotone.core.report import RunReport
     from ecotone.design.profiling import Progress
+    from ecotone.orchestration.performance.samples import Samples
     from ecotone.orchestration.placement import Explanation
     from ecotone.session.folders import RunFolders
 
 __all__ = ["Session"]
 
-DEFAULT_PROFILE_BUDGET_S = 60.0
+DEFAULT_PROFILE_BUDGET_S = 40.0
 
 
 class Session:
@@ -76,32 +77,33 @@ class Session:
         """Measure what has not been measured yet.
 
         Args:
-            budget_s: time for all measuring together, in seconds; None: 60.
+            budget_s: time for all measuring together, in seconds; None: 40.
             force: measure everything again.
             progress: told how far it is.
 
         Raises:
             ComponentError: a component raised, hung or died.
         """
-        from ecotone.design.profiling import needed, profile  # noqa: PLC0415 - numpy only when something is measured
+        from ecotone.design.profiling import needed, profile  # noqa: PLC0415 - not for `check`
 
         application, _ = self.check().require()
         read = self.check().read
         assert read.root is not None, "an application without mistakes has a file"
         path = self.state_folder / "samples.json"
-        samples = None if force else read_samples(path)
-        if samples is not None and not needed(application, samples, read.root, read.module, read.parameters):
-            return samples
+        samples = read_samples(path)
+        if not force and samples is not None:
+            if not needed(application, read.root, read.module, read.parameters, samples):
+                return samples
         self._make_state_folder()
         return profile(
             application,
             read.root,
             read.module,
             read.parameters,
+            samples_path=path,
             budget_s=DEFAULT_PROFILE_BUDGET_S if budget_s is None else budget_s,
             progress=progress,
-            samples=samples,
-            on_samples=lambda partial: write_samples(path, partial),
+            again=force,
         )
 
     def plan(
@@ -124,12 +126,12 @@ class Session:
         Raises:
             InfeasibleError: no plan keeps every promise.
         """
-        from ecotone.orchestration.placement import fingerprint, plan  # noqa: PLC0415 - the solver only when needed
+        from ecotone.orchestration.placement import fingerprint_of, plan  # noqa: PLC0415 - the solver only when needed
 
         application, continuum = self.check().require()
         parameters = self.check().read.parameters
         samples = self.profile(progress=progress)
-        digest = fingerprint(application, continuum, samples, parameters=parameters, fuse=fuse)
+        digest = fingerprint_of(application, continuum, samples, parameters=parameters, fuse=fuse)
         path = self.state_folder / "plans" / f"{digest}.json"
         if not force and (kept := _read_plan(path)) is not None and kept.gap <= gap:
             return kept
@@ -249,11 +251,12 @@ class Session:
         return plan
 
     def _deployment(self, application: Application, continuum: Continuum, plan: Plan, run: str) -> Deployment:
-        from ecotone.design.profiling import relative_score  # noqa: PLC0415
+        from ecotone.design.profiling import machine_name, machine_score  # noqa: PLC0415
         from ecotone.orchestration.control.deployment import make_deployment  # noqa: PLC0415
 
         read = self.check().read
         samples = read_samples(self.state_folder / "samples.json")
+        same_machine = samples is None or samples.machine == machine_name()
         return make_deployment(
             run=run,
             application=application,
@@ -263,7 +266,7 @@ class Session:
             parameters=read.parameters,
             root=str(read.root),
             module=read.module,
-            machine_score=relative_score(samples),
+            speed_of_machine=1.0 if samples is None or same_machine else machine_score() / samples.machine_score,
         )
 
     def _open_run(self, *, resume: bool) -> RunFolders:

@@ -31,14 +31,15 @@ def make_deployment(
     parameters: Mapping[str, Value],
     root: str,
     module: str,
-    machine_score: float,
+    speed_of_machine: float,
 ) -> Deployment:
     """All that a run needs to know.
 
     Args:
         samples: what the plan was made from; None when the plan came from a file and nothing was measured here.
         root, module: where the application's module is imported from, and its name.
-        machine_score: single-thread score of the machine that will run it.
+        speed_of_machine: single-thread speed of the machine that will run it, over that of the one that took the
+            samples.
     """
     return Deployment(
         run=run,
@@ -49,7 +50,7 @@ def make_deployment(
         root=root,
         module=module,
         item_timeouts_s=item_timeouts_s(application, continuum, plan, samples),
-        machine_score=machine_score / (samples.machine_score if samples is not None else machine_score),
+        machine_score=speed_of_machine,
     )
 
 
