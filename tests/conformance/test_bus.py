@@ -6,8 +6,11 @@ import pytest
 import trio.testing
 
 from ecotone.infrastructure.bus import MemoryServer, connect, open_server
-from ecotone.testing.bus_conformance import BusConformance, DurableBusConformance
 from ecotone.testing.virtual_time import VirtualTimeLoop
+
+pytest.register_assert_rewrite("ecotone.testing.bus_conformance")
+
+from ecotone.testing.bus_conformance import BusConformance, DurableBusConformance  # noqa: E402
 
 
 @pytest.mark.anyio

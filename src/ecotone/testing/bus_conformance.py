@@ -574,9 +574,12 @@ class BusConformance:
             assert (await _next(reader)).attempt == 1
             await dying.close()
         async with bus.consume(name, "reader", prefetch=2) as reader:
-            got = [await _next(reader), await _next(reader)]
-            assert sorted((item.sequence, item.attempt) for item in got) == [(1, 2), (2, 1)]
-            assert (await bus.consumer_state(name, "reader")).redelivered == 1
+            attempts: dict[int, int] = {}
+            for _ in range(2):
+                delivery = await _next(reader)
+                attempts[delivery.sequence] = delivery.attempt
+                await delivery.ack()
+            assert attempts == {1: 2, 2: 1}
 
     async def test_a_reader_that_leaves_gives_back_what_it_has_not_taken(self, connect: Connect) -> None:
         bus, other = await connect(), await connect()

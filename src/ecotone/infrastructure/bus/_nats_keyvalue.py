@@ -40,6 +40,7 @@ _SILENCE_LIMIT_S = 2.5 * _HEARTBEAT_S
 _PAUSE_S = 0.1
 _DUPLICATE_WINDOW_S = 120.0
 _OPERATION = "KV-Operation"
+_MESSAGE_ID = "Nats-Msg-Id"
 _DELETED = {"DEL", "PURGE"}
 
 
@@ -97,6 +98,13 @@ class NatsKeyValue:
                 await watch.stop()
 
     async def _newest(self, bucket: str, key: str) -> Entry | None:
+        packet = await self._newest_packet(bucket, key)
+        if packet is None:
+            return None
+        deleted = packet.headers.get(_OPERATION) in _DELETED
+        return Entry(key, None if deleted else packet.data, int(packet.headers["Nats-Sequence"]))
+
+    async def _newest_packet(self, bucket: str, key: str) -> Packet | None:
         stream = _stream(bucket)
         what = f"bucket '{bucket}'"
         while True:
@@ -113,20 +121,27 @@ class NatsKeyValue:
                 continue
             if packet.status:
                 raise UnavailableError(f"{what}: the bus says '{packet.headers.get('Description', packet.status)}'")
-            deleted = packet.headers.get(_OPERATION) in _DELETED
-            return Entry(key, None if deleted else packet.data, int(packet.headers["Nats-Sequence"]))
+            return packet
 
     async def _store(self, bucket: str, key: str, value: bytes, headers: dict[str, str]) -> int:
         check_payload(value)
         subject = f"$KV.{_word(bucket)}.{check_key(key)}"
         # The id makes it harmless that a lost connection repeats the message.
-        headers = {"Nats-Msg-Id": self._link.new_inbox(), **headers}
+        message_id = self._link.new_inbox()
+        headers = {_MESSAGE_ID: message_id, **headers}
         what = f"key '{key}' of bucket '{bucket}'"
         while True:
             await self._ensure(bucket)
-            answer = await publish_acknowledged(
-                self._link, subject, value, what, headers=headers, timeout_s=API_LIMIT_S
-            )
+            try:
+                answer = await publish_acknowledged(
+                    self._link, subject, value, what, headers=headers, timeout_s=API_LIMIT_S
+                )
+            except ConflictError:
+                # JetStream compares revisions before ids, so a repeated message can be in conflict with itself.
+                newest = await self._newest_packet(bucket, key)
+                if newest is None or newest.headers.get(_MESSAGE_ID) != message_id:
+                    raise
+                return int(newest.headers["Nats-Sequence"])
             if answer is not None:
                 return answer.seq
             self._buckets.discard(bucket)

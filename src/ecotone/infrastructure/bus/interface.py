@@ -155,7 +155,8 @@ class Delivery(Protocol):
 
     @property
     def attempt(self) -> int:
-        """1 the first time it is delivered, then 2, 3, ..."""
+        """1 the first time it is delivered, then 2, 3, ... It counts deliveries, not failures: an item that was on its
+        way to a reader which died or left counts too."""
         ...
 
     @property
@@ -242,7 +243,11 @@ class Streams(Protocol):
         ...
 
     async def give_back(self, token: str) -> None:
-        """Deliver again at once what a dead reader had open (on its behalf). An outdated token does nothing."""
+        """Deliver again at once what a dead reader had open (on its behalf).
+
+        The token of an acknowledged or dropped item does nothing. One of an item that has been delivered again
+        meanwhile may have it delivered once more, as at-least-once allows.
+        """
         ...
 
     async def stream_state(self, stream: str) -> StreamState:
