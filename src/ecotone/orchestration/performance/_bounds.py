@@ -1,0 +1,100 @@
+"""What is certain without simulating: no item is faster than when nothing else is there.
+
+The tables of service times belong to item numbers, so for every assignment each simulated time of item `i` is at least
+the sum of its own services, transfers and hops, and a percentile is at least that of these sums. Placement builds its
+linear constraints and its cuts on this.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy
+
+from ecotone.orchestration.performance._queueing import TABLE_ITEMS, TimingModel
+from ecotone.orchestration.performance._routes import only_route
+
+if TYPE_CHECKING:
+    from ecotone.core.application import Application
+    from ecotone.core.continuum import Node
+    from ecotone.orchestration.performance.interface import Floats
+
+__all__ = ["IdleTimes"]
+
+
+class IdleTimes:
+    """Idle times along one route at one percentile.
+
+    Where every item that enters comes out exactly once and keeps its number, vectors hold one entry for each counted
+    item; elsewhere a single entry, the least over all items, which bounds every percentile.
+    """
+
+    def __init__(
+        self, timing: TimingModel, components: tuple[str, ...], percentile: float, fusable: frozenset[tuple[str, str]]
+    ) -> None:
+        route = only_route(timing.application, components)
+        self.route = components if route is None else route
+        self.channels = () if route is None else tuple(zip(route, route[1:], strict=False))
+        self._timing = timing
+        self._percentile = percentile
+        self._fusable = fusable
+        first, last = timing.counted(components[-1], arriving=True)
+        self.exact = route is not None and last > first and _one_to_one(timing, components[-1])
+        self._numbers = numpy.arange(first, last) % TABLE_ITEMS
+
+    def service(self, component: str, variant: str, node: Node) -> Floats:
+        """Of one call on an idle node."""
+        cpu, wait, _ = self._timing.table(component, variant)
+        return self._counted(cpu / node.type.speed + wait)
+
+    def transfer(self, producer: str, variant: str, source: str, target: str) -> Floats:
+        """Of an output of `producer` from site to site. Raises KeyError when there is no way."""
+        sizes = self._timing.table(producer, variant)[2]
+        time = numpy.zeros(TABLE_ITEMS)
+        for _, latency_s, s_per_byte in self._timing.route(source, target):
+            time = time + (latency_s + sizes * s_per_byte)
+        return self._counted(time)
+
+    def hop(self, producer: str, consumer: str) -> Floats:
+        """Of the platform; nothing where the two may share a host."""
+        hops = self._timing.hops(consumer)
+        return self._counted(hops * 0.0 if (producer, consumer) in self._fusable else hops)
+
+    def _counted(self, by_number: Floats) -> Floats:
+        return by_number[self._numbers] if self.exact else by_number.min(keepdims=True)
+
+    def percentile_of(self, times: Floats) -> float:
+        """At least this is the percentile of anything that is nowhere below `times`."""
+        return float(numpy.quantile(times, self._percentile / 100))
+
+    def additive_floor(self, times: Floats) -> float:
+        """A lower bound that adds up: the sum of the floors of several vectors is at most the percentile of their sum.
+
+        It is the mean over the smallest entries up to the percentile, which for a sum is never below the sum of the
+        parts' own such means.
+        """
+        count = int((len(times) - 1) * self._percentile / 100) + 1
+        return float(numpy.sort(times)[:count].mean())
+
+
+def _one_to_one(timing: TimingModel, last: str) -> bool:
+    """Whether every item of one source reaches `last` exactly once."""
+    application = timing.application
+    name = last
+    while True:
+        component = application.component(name)
+        trigger = component.trigger
+        if name != last and not _emits_one(timing, application, name):
+            return False
+        if not trigger.inputs:
+            return True
+        if trigger.kind != "data" or len(trigger.inputs) != 1 or component.batching is not None:
+            return False
+        name = trigger.inputs[0]
+
+
+def _emits_one(timing: TimingModel, application: Application, name: str) -> bool:
+    component = application.component(name)
+    if component.trigger.kind == "source":
+        return True
+    return all(timing.model.outputs(name, variant.name).per_input == 1.0 for variant in component.variants)

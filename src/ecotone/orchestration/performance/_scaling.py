@@ -1,0 +1,141 @@
+"""The first model: what was measured, computing time divided by the node's speed, waiting time as it was.
+
+Its error has two parts: how well the samples pin down the mean, and how far the node is from the machine that was
+measured. Placement gets it from `sampled_model`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy
+
+from ecotone.core.errors import InputError
+from ecotone.orchestration.performance.interface import OVERHEADS, Estimate, Outputs, Overheads, ServiceSamples
+
+if TYPE_CHECKING:
+    from ecotone.core.application import Application, Component, Variant
+    from ecotone.core.continuum import NodeType
+    from ecotone.orchestration.performance.samples import Samples, VariantSamples
+
+__all__ = ["SampledModel", "sampled_model", "service_errors"]
+
+_Z90 = 1.645
+_FLOOR = 0.03
+"""Two runs of the same code on the same machine differ by about this much."""
+_PER_LOG_SPEED = 0.10
+"""Single-thread scores predict other code to about 7 % for a factor of two in speed."""
+_SUPPORTED_FACTOR = 4.0
+
+
+class SampledModel:
+    """Answers from samples alone; see `PerformanceModel`."""
+
+    def __init__(self, variants: dict[tuple[str, str], VariantSamples], outputs: dict[tuple[str, str], Outputs],
+                 overheads: Overheads) -> None:  # fmt: skip
+        self._outputs = outputs
+        self._overheads = overheads
+        self._memory_bytes = {key: each.memory_peak_bytes for key, each in variants.items()}
+        self._samples = {key: _service_samples(each) for key, each in variants.items()}
+        self._means = {key: (float(s.cpu_s.mean()), float(s.wait_s.mean())) for key, s in self._samples.items()}
+
+    def samples(self, component: str, variant: str) -> ServiceSamples:
+        return self._samples[component, variant]
+
+    def cpu_s(self, component: str, variant: str, node: NodeType) -> float:
+        return self._means[component, variant][0] / node.speed
+
+    def service(self, component: str, variant: str, node: NodeType) -> Estimate:
+        value = self.cpu_s(component, variant, node) + self._means[component, variant][1]
+        error = _Z90 * math.hypot(*service_errors(self._samples[component, variant], node))
+        supported = max(node.speed, 1.0 / node.speed) <= _SUPPORTED_FACTOR
+        return Estimate(value=value, low=value / (1.0 + error), high=value * (1.0 + error), supported=supported)
+
+    def energy(self, component: str, variant: str, node: NodeType) -> Estimate:
+        service = self.service(component, variant, node)
+        power_w = max(0.0, node.power.busy_w - node.power.idle_w) / node.cores
+        value = power_w * self.cpu_s(component, variant, node) / self._samples[component, variant].batch_items
+        ratio_low, ratio_high = (service.low / service.value, service.high / service.value) if service.value else (1, 1)
+        return Estimate(value=value, low=value * ratio_low, high=value * ratio_high, supported=service.supported)
+
+    def memory_bytes(self, component: Component, variant: str) -> float:
+        declared = component.requirements.memory_bytes
+        if declared is not None:
+            return declared
+        return self._memory_bytes[component.name, variant] + self._overheads.host_memory_bytes
+
+    def outputs(self, component: str, variant: str) -> Outputs:
+        return self._outputs[component, variant]
+
+
+def service_errors(samples: ServiceSamples, node: NodeType) -> tuple[float, float]:
+    """Standard errors of a predicted service time, relative to it: of the samples, and of the node's speed."""
+    total = samples.cpu_s + samples.wait_s
+    mean = float(total.mean())
+    of_mean = float(total.std()) / mean / math.sqrt(len(total)) if mean > 0 else 0.0
+    return math.hypot(_FLOOR, of_mean), _PER_LOG_SPEED * abs(math.log(node.speed))
+
+
+def sampled_model(application: Application, samples: Samples, overheads: Overheads = OVERHEADS) -> SampledModel:
+    """A model for every variant of `application`.
+
+    Raises:
+        InputError: a variant that was not measured, or figures that are missing, negative or not finite; the message
+            names component and variant.
+    """
+    measured: dict[tuple[str, str], VariantSamples] = {}
+    outputs: dict[tuple[str, str], Outputs] = {}
+    for component in application.components:
+        for variant in component.variants:
+            found = samples.of(component.name, variant.name)
+            if found is None:
+                raise InputError(
+                    f"no samples of {component.name}, variant {variant.name}; measure it with: ecotone profile APP"
+                )
+            _check(found)
+            key = component.name, variant.name
+            measured[key] = found
+            outputs[key] = _outputs(variant, found)
+    return SampledModel(measured, outputs, overheads)
+
+
+def _outputs(variant: Variant, found: VariantSamples) -> Outputs:
+    declared = variant.accuracy is not None
+    return Outputs(
+        per_input=found.outputs_per_input,
+        mean_bytes=float(numpy.mean(found.output_bytes)) if found.output_bytes else 0.0,
+        accuracy=variant.accuracy if declared else found.accuracy,
+        accuracy_source="declared" if declared else found.accuracy_source,
+    )
+
+
+def _service_samples(found: VariantSamples) -> ServiceSamples:
+    cpu = numpy.asarray(found.cpu_s, dtype=numpy.float64)
+    wall = numpy.asarray(found.wall_s, dtype=numpy.float64)
+    wait = numpy.maximum(0.0, wall - cpu)
+    order = numpy.argsort(cpu + wait, kind="stable")
+    sizes = numpy.sort(numpy.asarray(found.output_bytes or (0,), dtype=numpy.float64))
+    return ServiceSamples(cpu_s=cpu[order], wait_s=wait[order], output_bytes=sizes, batch_items=found.batch_items)
+
+
+def _check(found: VariantSamples) -> None:
+    """Raises InputError for what no measurement can be."""
+    series: dict[str, tuple[float, ...]] = {
+        "cpu_s": found.cpu_s,
+        "wall_s": found.wall_s,
+        "output_bytes": found.output_bytes,
+        "outputs_per_input": (found.outputs_per_input,),
+        "memory_peak_bytes": (found.memory_peak_bytes,),
+        "start_s": (found.start_s,),
+        "batch_items": (found.batch_items,),
+        "accuracy": () if found.accuracy is None else (found.accuracy,),
+    }
+    where = f"samples of {found.component}, variant {found.variant}"
+    for name, values in series.items():
+        if any(not math.isfinite(value) or value < 0 for value in values):
+            raise InputError(f"{where}: {name} holds a value that is negative or not finite; profile it again")
+    if not found.cpu_s or len(found.cpu_s) != len(found.wall_s):
+        raise InputError(f"{where}: {len(found.cpu_s)} cpu_s and {len(found.wall_s)} wall_s; profile it again")
+    if found.batch_items <= 0:
+        raise InputError(f"{where}: batch_items is {found.batch_items}; profile it again")

@@ -1,0 +1,341 @@
+"""The placement problem as values: who may run where, with how many replicas, and why not elsewhere.
+
+Compiled once from an application, a continuum and samples; read by the solver, the evaluator and `explain`. Nothing
+here decides. Options are necessary conditions of single placements; what depends on several is the evaluator's.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ecotone.core.errors import InputError
+from ecotone.core.units import Dimension, format_quantity
+from ecotone.orchestration.performance import OVERHEADS, Flow, Overheads, TimingModel, sampled_model
+from ecotone.orchestration.performance._routes import fusable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ecotone.core.application import Accelerator, Application, Component
+    from ecotone.core.continuum import Continuum, Node, NodeType
+    from ecotone.core.plan import Assignment
+    from ecotone.orchestration.performance.samples import Samples
+
+__all__ = [
+    "UTILISATION_MAX",
+    "Option",
+    "Problem",
+    "Refusal",
+    "Work",
+    "accelerators_fit",
+    "compile_problem",
+    "groups_of",
+    "most_replicas",
+    "node_refusals",
+    "work_of",
+]
+
+UTILISATION_MAX = 0.9
+"""Busy share of a replica, of a node's cores and of a link that a plan may use: beyond it queues grow long."""
+_REPLICAS_USUAL = 4
+
+
+class _Frozen(msgspec.Struct, frozen=True):
+    pass
+
+
+class Option(_Frozen, kw_only=True):
+    """One variant of a component on one node: admissible by itself. Figures are of one replica."""
+
+    component: str
+    variant: str
+    node: str
+    service_s: float
+    cpu_s: float
+    energy_j: float
+    memory_bytes: float
+    replicas_min: int
+    """The least replicas in all with which one here keeps up."""
+
+
+class Refusal(_Frozen, kw_only=True):
+    """Why a component may not run on `node` ("": nowhere) with `variant` ("": any); `what` names the requirement."""
+
+    component: str
+    variant: str = ""
+    node: str = ""
+    what: str
+    reason: str
+
+
+class Work(_Frozen, kw_only=True):
+    """What a component must be able to do: calls per second when it is pressed, and how much longer than profiled
+    each takes because more items come with it."""
+
+    calls_per_s: float
+    factor: float
+
+
+class Problem:
+    """See the module. `carries` False leaves queueing and capacity out: only idle times count then."""
+
+    def __init__(
+        self,
+        application: Application,
+        continuum: Continuum,
+        timing: TimingModel,
+        *,
+        fuse: bool,
+        carries: bool,
+    ) -> None:
+        self.application = application
+        self.continuum = continuum
+        self.timing = timing
+        self.model = timing.model
+        self.fuse = fuse
+        self.carries = carries
+        self.nodes: dict[str, Node] = {node.name: node for node in continuum.nodes}
+        self.components = application.in_data_order()
+        self.private_layers = application.private_layers()
+        self.fusable = fusable(application) if fuse else frozenset[tuple[str, str]]()
+        self.refusals: list[Refusal] = []
+        self.equal_nodes: list[tuple[str, ...]] = _equal_nodes(continuum)
+        variants = {component.name: self._variants(component) for component in self.components}
+        self.quietest = {name: self._quietest(name, allowed) for name, allowed in variants.items()}
+        self.flows_least: dict[str, Flow] = timing.flows(self.quietest)
+        self.options: dict[str, tuple[Option, ...]] = {
+            component.name: tuple(self._options(component, variants[component.name])) for component in self.components
+        }
+        self.replica_limits: dict[str, int] = {
+            component.name: self._replica_limit(component) for component in self.components
+        }
+
+    def nodes_of(self, component: str) -> tuple[str, ...]:
+        """Where some variant of it may run, in the order of the continuum."""
+        allowed = {option.node for option in self.options[component]}
+        return tuple(name for name in self.nodes if name in allowed)
+
+    def _variants(self, component: Component) -> tuple[str, ...]:
+        """Those that are accurate enough."""
+        least = component.requirements.accuracy_min
+        allowed: list[str] = []
+        for variant in component.variants:
+            outputs = self.model.outputs(component.name, variant.name)
+            if least is None or (outputs.accuracy is not None and outputs.accuracy >= least):
+                allowed.append(variant.name)
+                continue
+            known = f"is {outputs.accuracy:.3g}" if outputs.accuracy is not None else "is unknown"
+            reason = f"accuracy of {variant.name} {known}, at least {least:.3g} is required"
+            self._refuse(component.name, "accuracy", reason, variant=variant.name)
+        return tuple(allowed)
+
+    def _refuse(self, component: str, what: str, reason: str, *, variant: str = "", node: str = "") -> None:
+        self.refusals.append(Refusal(component=component, variant=variant, node=node, what=what, reason=reason))
+
+    def _quietest(self, name: str, allowed: Iterable[str]) -> str:
+        """The variant that emits least; any where none is allowed, since nothing will be placed."""
+        candidates = list(allowed) or [variant.name for variant in self.application.component(name).variants]
+        return min(candidates, key=lambda variant: self.model.outputs(name, variant).per_input)
+
+    def _options(self, component: Component, variants: tuple[str, ...]) -> Iterator[Option]:
+        for node in self.nodes.values():
+            refused = list(node_refusals(self.application, self.private_layers, component, node))
+            for what, reason in refused:
+                self._refuse(component.name, what, reason, node=node.name)
+            if refused:
+                continue
+            for variant in variants:
+                option = self._option(component, variant, node)
+                if option is not None:
+                    yield option
+
+    def _option(self, component: Component, variant: str, node: Node) -> Option | None:
+        name = component.name
+        memory = self.model.memory_bytes(component, variant)
+        if memory > node.type.memory_bytes:
+            needs, has = _size(memory), _size(node.type.memory_bytes)
+            self._refuse(name, "memory", f"{variant} needs {needs}, {node.name} has {has}", variant=variant, node=node.name)
+            return None
+        energy = self.model.energy(name, variant, node.type).value
+        energy_max = component.requirements.energy_max_j
+        if energy_max is not None and energy > energy_max * (1 + 1e-9):
+            reason = f"{variant} takes {_energy(energy)} an item on {node.name}, at most {_energy(energy_max)} is allowed"
+            self._refuse(name, "energy", reason, variant=variant, node=node.name)
+            return None
+        work = work_of(self, component, variant, self.flows_least)
+        service = self.model.service(name, variant, node.type).value
+        cpu = self.model.cpu_s(name, variant, node.type)
+        needed = 1
+        if self.carries:
+            needed = max(1, math.ceil(work.calls_per_s * service * work.factor / UTILISATION_MAX - 1e-9))
+        limit = most_replicas(component)
+        if limit is not None and needed > limit:
+            reason = (
+                f"{variant} takes {_time(service)} a call on {node.name}: {needed} replicas would be needed for "
+                f"{work.calls_per_s:.3g} calls/s, {limit} {'is' if limit == 1 else 'are'} allowed"
+            )
+            self._refuse(name, "throughput", reason, variant=variant, node=node.name)
+            return None
+        return Option(
+            component=name, variant=variant, node=node.name, service_s=service, cpu_s=cpu, energy_j=energy,
+            memory_bytes=memory, replicas_min=needed,
+        )  # fmt: skip
+
+    def _replica_limit(self, component: Component) -> int:
+        """As declared; else what the slowest option needs to keep up, and a few where more could shorten waiting."""
+        options = self.options[component.name]
+        cores = sum(self.nodes[name].type.cores for name in {option.node for option in options})
+        most = most_replicas(component)
+        if most is None:
+            most = max([_REPLICAS_USUAL, *(min(16, option.replicas_min) for option in options)])
+        return max(1, min(most, cores))
+
+
+def compile_problem(
+    application: Application,
+    continuum: Continuum,
+    samples: Samples,
+    *,
+    fuse: bool = False,
+    load: float = 1.0,
+    carries: bool = True,
+    seed: int = 0,
+    overheads: Overheads = OVERHEADS,
+) -> Problem:
+    """The problem that everything else in this package works on; `load` multiplies the rates of all sources.
+
+    Raises:
+        InputError: no nodes, no components, figures that no node can have, or samples that are missing or wrong.
+    """
+    if not continuum.nodes:
+        raise InputError(f"the continuum {continuum.name} has no nodes; add a site with a node type")
+    if not application.components:
+        raise InputError(f"the application {application.name} has no components")
+    for kind in {node.type.name: node.type for node in continuum.nodes}.values():
+        _check_node(kind)
+    for link in continuum.links:
+        figures = (link.latency_s, link.bandwidth_bytes_per_s, link.price_eur_per_byte)
+        if not all(math.isfinite(x) and x >= 0 for x in figures) or link.bandwidth_bytes_per_s == 0:
+            raise InputError(f"link {link.name}: latency, bandwidth and price must be finite and not negative")
+    timing = TimingModel(
+        application, continuum, sampled_model(application, samples, overheads), load=load, seed=seed, overheads=overheads
+    )
+    return Problem(application, continuum, timing, fuse=fuse, carries=carries)
+
+
+def _check_node(kind: NodeType) -> None:
+    figures = (kind.speed, kind.memory_bytes, kind.price_eur_per_h, kind.power.idle_w, kind.power.busy_w)
+    if not all(math.isfinite(x) and x >= 0 for x in figures) or kind.speed == 0 or kind.cores < 1:
+        raise InputError(
+            f"node type {kind.name}: speed above 0, at least one core, memory, price and power finite and not negative"
+        )
+
+
+def _equal_nodes(continuum: Continuum) -> list[tuple[str, ...]]:
+    """Nodes that differ by name only."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for node in continuum.nodes:
+        groups.setdefault((node.site, node.type.name), []).append(node.name)
+    return [tuple(names) for names in groups.values()]
+
+
+def most_replicas(component: Component) -> int | None:
+    """As declared, None without a declaration; one where copies would each do the same again, or share state."""
+    once = component.state is not None or component.trigger.kind in {"every", "source"}
+    return 1 if once else component.requirements.replicas_max
+
+
+def work_of(problem: Problem, component: Component, variant: str, flows: dict[str, Flow]) -> Work:
+    """The calls that a component must be able to make: its flow, or the throughput that it promises if that is more;
+    full batches, since a backlog fills them."""
+    flow = flows[component.name]
+    profiled = problem.model.samples(component.name, variant).batch_items
+    if component.trigger.kind == "every":
+        factor = max(1.0, flow.items_per_call / profiled) if component.trigger.inputs else 1.0
+        return Work(calls_per_s=flow.calls_per_s, factor=factor)
+    items_per_s = max(flow.items_per_s, component.requirements.throughput_min_per_s or 0.0)
+    if component.batching is None:
+        return Work(calls_per_s=items_per_s, factor=1.0)
+    items = component.batching.items_max
+    return Work(calls_per_s=items_per_s / items, factor=max(1.0, items / profiled))
+
+
+def node_refusals(
+    application: Application, private_layers: dict[str, frozenset[str]], component: Component, node: Node
+) -> Iterator[tuple[str, str]]:
+    """What the component's rules have against a node: (requirement, sentence); nothing when it may run there."""
+    needs = component.requirements
+    if needs.layers and node.layer not in needs.layers:
+        yield "layers", f"{node.name} is in layer {node.layer}, allowed: {', '.join(needs.layers)}"
+    if needs.regions and not any(_in_region(node.region, pattern) for pattern in needs.regions):
+        yield "regions", f"{node.name} is in region {node.region or '(none)'}, allowed: {', '.join(needs.regions)}"
+    for key, value in needs.labels.items():
+        if node.type.labels.get(key) != value:
+            yield "labels", f"{node.name} has no label {key}: {value}"
+    if needs.confidential and not node.attested:
+        yield "confidential", f"site {node.site} of {node.name} is not attested"
+    for name in (component.name, *component.trigger.inputs):
+        allowed = private_layers.get(name)
+        if allowed is not None and node.layer not in allowed:
+            what = "output" if name == component.name else f"input from {name}"
+            yield "private", f"its {what} is private to {', '.join(sorted(allowed))}, {node.name} is in {node.layer}"
+    lacking = accelerators_fit(needs.accelerators, node)
+    if lacking:
+        yield "accelerators", f"{node.name} has not enough accelerators: {lacking}"
+
+
+def _in_region(region: str, pattern: str) -> bool:
+    return region.startswith(pattern[:-1]) if pattern.endswith("*") else region == pattern
+
+
+def accelerators_fit(wanted: Iterable[Accelerator], node: Node) -> str:
+    """What does not fit on an otherwise empty node, "" when all does.
+
+    A device serves every demand up to its memory, so it is enough to count, for each size of demand, those at least
+    as large against the devices at least as large.
+    """
+    demands = list(wanted)
+    for demand in demands:
+        asked = sum(d.count for d in demands if d.kind == demand.kind and d.memory_bytes >= demand.memory_bytes)
+        there = sum(
+            d.count for d in node.type.devices if d.kind == demand.kind and d.memory_bytes >= demand.memory_bytes
+        )
+        if asked > there:
+            size = f" with {_size(demand.memory_bytes)}" if demand.memory_bytes else ""
+            return f"{asked} {demand.kind}{size} asked, {there} there"
+    return ""
+
+
+def groups_of(problem: Problem, assignments: Iterable[Assignment]) -> tuple[tuple[str, ...], ...]:
+    """Chains of components that share a host under these assignments: as long as possible, nothing without `fuse`."""
+    alone: dict[str, str | None] = {}
+    for row in assignments:
+        alone[row.component] = row.node if row.replicas == 1 and row.component not in alone else None
+    behind = {
+        producer: consumer
+        for producer, consumer in problem.fusable
+        if alone.get(producer) is not None and alone.get(producer) == alone.get(consumer)
+    }
+    heads = [component.name for component in problem.components if component.name in behind.keys() - behind.values()]
+    groups: list[tuple[str, ...]] = []
+    for head in heads:
+        chain = [head]
+        while chain[-1] in behind:
+            chain.append(behind[chain[-1]])
+        groups.append(tuple(chain))
+    return tuple(groups)
+
+
+def _size(value: float) -> str:
+    return format_quantity(value, Dimension.SIZE)
+
+
+def _time(value: float) -> str:
+    return format_quantity(value, Dimension.DURATION)
+
+
+def _energy(value: float) -> str:
+    return format_quantity(value, Dimension.ENERGY)

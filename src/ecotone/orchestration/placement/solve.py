@@ -1,0 +1,322 @@
+"""The search: linear optimum, exact judgement, cut, again, until the cheapest plan that keeps every promise is proven.
+
+`plan` is what the session calls. CP-SAT proposes the cheapest assignment that nothing known forbids; the evaluator
+judges it; a broken promise becomes a cut. The proposal's cost is a lower bound all the time, so the first proposal
+that passes is optimal.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from ecotone.core.clock import SYSTEM_CLOCK, Clock
+from ecotone.core.errors import UnavailableError
+from ecotone.core.plan import Assignment, Plan
+from ecotone.orchestration.performance import OVERHEADS, Overheads
+from ecotone.orchestration.placement._cuts import cuts_of, time_limits
+from ecotone.orchestration.placement.evaluate import Evaluation, Evaluator
+from ecotone.orchestration.placement.fingerprint import fingerprint_of
+from ecotone.orchestration.placement.problem import Problem, compile_problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from ecotone.core.application import Application, Value
+    from ecotone.core.continuum import Continuum
+    from ecotone.orchestration.performance.samples import Samples
+    from ecotone.orchestration.placement._cpsat import Answer
+
+__all__ = ["Ban", "Found", "Progress", "plan", "search"]
+
+_SAME_EUR_PER_H = 1e-6
+"""Costs closer than this are equal: less than a cent a year."""
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known while the search goes on; `cost_eur_per_h` None: nothing that keeps every promise yet."""
+
+    wall_s: float
+    rounds: int
+    cost_eur_per_h: float | None
+    lower_bound_eur_per_h: float
+
+
+class Ban(msgspec.Struct, frozen=True, kw_only=True):
+    """Forbids a component every one of `variants` on every one of `nodes`."""
+
+    component: str
+    variants: tuple[str, ...]
+    nodes: tuple[str, ...]
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """How a search ended. `best` None with `infeasible`: proven that there is none; without: the time was up."""
+
+    best: Evaluation | None
+    lower_bound_eur_per_h: float
+    optimal: bool
+    infeasible: bool
+    rounds: int
+
+
+def plan(
+    application: Application,
+    continuum: Continuum,
+    samples: Samples,
+    *,
+    parameters: Mapping[str, Value] | None = None,
+    time_limit_s: float = 30.0,
+    gap: float = 0.0,
+    seed: int = 0,
+    fuse: bool = False,
+    overheads: Overheads = OVERHEADS,
+    progress: Callable[[Progress], None] | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+) -> Plan:
+    """The cheapest plan that keeps every promise; of equally cheap ones the one with the faster worst path, then less
+    energy, then fewer replicas.
+
+    Args:
+        parameters: the application's, kept in the plan and its fingerprint; they do not change the search.
+        time_limit_s: when it is up, the best plan so far is returned with its gap.
+        gap: stop when (cost - lower bound) / cost is at most this (0: proof of optimality).
+        seed: of the simulated arrivals and services, and of the solver; the same input gives the same plan.
+        fuse: let stateless neighbours on one node share a host process.
+        progress: called after every round.
+
+    Raises:
+        InputError: samples, rates or figures that are missing or cannot be.
+        InfeasibleError: no assignment keeps every promise; with a minimal conflict and the cheapest relaxations.
+        UnavailableError: the time was up before a plan was found or excluded.
+    """
+    started_s = clock.monotonic_s()
+    problem = compile_problem(application, continuum, samples, fuse=fuse, seed=seed, overheads=overheads)
+    found = search(problem, deadline_s=started_s + time_limit_s, clock=clock, gap=gap, seed=seed, progress=progress)
+    if found.infeasible:
+        from ecotone.orchestration.placement.conflict import infeasible  # noqa: PLC0415  (it searches, too)
+
+        raise infeasible(
+            application, continuum, samples, fuse=fuse, seed=seed, overheads=overheads, clock=clock,
+            time_limit_s=time_limit_s,
+        )  # fmt: skip
+    if found.best is None:
+        raise UnavailableError(
+            f"no plan for {application.name} on {continuum.name} was found or excluded within {time_limit_s:g} s; "
+            "allow more time"
+        )
+    best = Evaluator(problem).evaluate(found.best.assignments, intervals=True)
+    return Plan(
+        application=application.name,
+        continuum=continuum.name,
+        fingerprint=fingerprint_of(application, continuum, samples, parameters=parameters, fuse=fuse, seed=seed),
+        assignments=_in_order(problem, best.assignments),
+        components=best.components,
+        paths=best.paths,
+        cost_eur_per_h=best.cost_eur_per_h,
+        lower_bound_eur_per_h=found.lower_bound_eur_per_h,
+        optimal=found.optimal,
+        gap=_gap(best.cost_eur_per_h, found.lower_bound_eur_per_h),
+        power_w=best.power_w,
+        wall_s=clock.monotonic_s() - started_s,
+        groups=best.groups,
+        parameters=dict(parameters or {}),
+        notes=_notes(problem, best),
+    )
+
+
+def search(
+    problem: Problem,
+    *,
+    deadline_s: float,
+    clock: Clock = SYSTEM_CLOCK,
+    gap: float = 0.0,
+    seed: int = 0,
+    bans: Sequence[Ban] = (),
+    want: Literal["cheapest", "any"] = "cheapest",
+    progress: Callable[[Progress], None] | None = None,
+) -> Found:
+    """The cheapest assignment of a problem, or with `want="any"` the first found, trying fast ones first."""
+    return _Search(problem, deadline_s, clock, gap, seed, bans, progress).run(want)
+
+
+class _Search:
+    def __init__(
+        self,
+        problem: Problem,
+        deadline_s: float,
+        clock: Clock,
+        gap: float,
+        seed: int,
+        bans: Sequence[Ban],
+        progress: Callable[[Progress], None] | None,
+    ) -> None:
+        from ecotone.orchestration.placement._cpsat import EUR, LinearModel  # noqa: PLC0415  (OR-Tools is heavy)
+
+        self._problem = problem
+        self._clock = clock
+        self._started_s = clock.monotonic_s()
+        self._deadline_s = deadline_s
+        self._gap = gap
+        self._progress = progress
+        self._eur = EUR
+        self._evaluator = Evaluator(problem)
+        self._limits = time_limits(problem)
+        self._model = LinearModel(problem, self._limits, seed=seed)
+        for ban in bans:
+            self._model.forbid(ban.component, ban.variants, ban.nodes)
+        self._best: Evaluation | None = None
+        self._bound = 0
+        self._rounds = 0
+
+    def run(self, want: Literal["cheapest", "any"]) -> Found:
+        if want == "any":
+            return self._any()
+        level: int | None = None  # the cost that is being searched through, proven to be the least possible
+        while self._left_s() > 0:
+            if level is None:
+                answer = self._model.cheapest(time_limit_s=self._left_s(), at_most=self._cost_of_best())
+                if answer.status == "infeasible":
+                    return self._closed()
+                self._bound = max(self._bound, answer.bound)
+                if answer.status == "unknown":
+                    break
+                if answer.status == "optimal":
+                    level = answer.cost
+            if level is not None:
+                answer = self._model.fastest(time_limit_s=self._left_s(), at_most=level)
+                if answer.status == "infeasible":
+                    level = None
+                    continue
+                if answer.status == "unknown":
+                    break
+            judged = self._judge(answer)
+            if self._is_done():
+                break
+            if not judged.feasible and self._best is None and self._rounds == 1:
+                self._look_for_any()
+        return self._found()
+
+    def _any(self) -> Found:
+        while self._left_s() > 0:
+            answer = self._model.fastest(time_limit_s=self._left_s())
+            if answer.status == "infeasible":
+                return self._closed()
+            if answer.status == "unknown" or self._judge(answer).feasible:
+                break
+        return self._found()
+
+    def _look_for_any(self) -> None:
+        """Have something to fall back on before the long way: what is fastest probably keeps the promises."""
+        answer = self._model.fastest(time_limit_s=self._left_s())
+        if answer.assignments:
+            self._judge(answer)
+
+    def _judge(self, answer: Answer) -> Evaluation:
+        judged = self._evaluator.evaluate(answer.assignments)
+        self._rounds += 1
+        if judged.feasible:
+            if self._best is None or judged.cost_eur_per_h < self._best.cost_eur_per_h - _SAME_EUR_PER_H:
+                self._best = judged
+            if judged.cost_eur_per_h > answer.cost / self._eur + _SAME_EUR_PER_H:
+                self._correct_link_costs(judged)
+        else:
+            for cut in cuts_of(self._problem, self._limits, judged):
+                self._model.add_cut(cut)
+        if self._progress is not None:
+            self._progress(
+                Progress(
+                    wall_s=self._clock.monotonic_s() - self._started_s,
+                    rounds=self._rounds,
+                    cost_eur_per_h=None if self._best is None else self._best.cost_eur_per_h,
+                    lower_bound_eur_per_h=self._bound / self._eur,
+                )
+            )
+        return judged
+
+    def _correct_link_costs(self, judged: Evaluation) -> None:
+        """Where the linear bound on shared traffic was loose, say what this very placement costs."""
+        prices = self._evaluator.link_costs(judged.assignments)
+        for producer, price in prices.items():
+            concerned = [producer, *self._problem.application.consumers(producer)]
+            rows = [tuple(row for row in judged.assignments if row.component == name) for name in concerned]
+            self._model.add_link_cost(producer, rows, math.floor(price * self._eur))
+
+    def _is_done(self) -> bool:
+        if self._best is None:
+            return False
+        bound = self._bound / self._eur
+        return (
+            self._best.cost_eur_per_h <= bound + _SAME_EUR_PER_H
+            or _gap(self._best.cost_eur_per_h, bound) <= self._gap
+        )
+
+    def _cost_of_best(self) -> int | None:
+        return None if self._best is None else math.ceil(self._best.cost_eur_per_h * self._eur) + 1
+
+    def _left_s(self) -> float:
+        return self._deadline_s - self._clock.monotonic_s()
+
+    def _closed(self) -> Found:
+        """Nothing is left: the best found is the best there is."""
+        bound = math.inf if self._best is None else self._best.cost_eur_per_h
+        return Found(
+            best=self._best,
+            lower_bound_eur_per_h=bound,
+            optimal=self._best is not None,
+            infeasible=self._best is None,
+            rounds=self._rounds,
+        )
+
+    def _found(self) -> Found:
+        bound = self._bound / self._eur
+        optimal = self._best is not None and self._best.cost_eur_per_h <= bound + _SAME_EUR_PER_H
+        if self._best is not None:
+            bound = self._best.cost_eur_per_h if optimal else min(bound, self._best.cost_eur_per_h)
+        return Found(
+            best=self._best, lower_bound_eur_per_h=bound, optimal=optimal, infeasible=False, rounds=self._rounds
+        )
+
+
+def _gap(cost: float, bound: float) -> float:
+    return max(0.0, (cost - bound) / cost) if cost > _SAME_EUR_PER_H and cost - bound > _SAME_EUR_PER_H else 0.0
+
+
+def _in_order(problem: Problem, rows: Sequence[Assignment]) -> tuple[Assignment, ...]:
+    """In data order, then in the order of the nodes."""
+    components = [component.name for component in problem.components]
+    nodes = list(problem.nodes)
+    return tuple(sorted(rows, key=lambda row: (components.index(row.component), nodes.index(row.node))))
+
+
+def _notes(problem: Problem, best: Evaluation) -> tuple[str, ...]:
+    """What the figures rest on."""
+    notes = [
+        "times assume that services are independent of each other, from item to item and from component to component; "
+        "percentiles of paths are those of the simulated sum"
+    ]
+    far = {
+        row.node
+        for row in best.assignments
+        if not problem.model.service(row.component, row.variant, problem.nodes[row.node].type).supported
+    }
+    if far:
+        notes.append(
+            f"speed of {', '.join(sorted(far))} is far from the machine that was measured: "
+            "times there are extrapolated beyond what the samples support"
+        )
+    for component in problem.components:
+        if component.trigger.kind == "request" and component.requirements.throughput_min_per_s is None:
+            notes.append(f"{component.name} states no throughput: 1 request/s is assumed")
+    if problem.continuum.emulated:
+        cores = sum(use.utilisation * problem.nodes[use.node].type.cores for use in best.nodes)
+        notes.append(
+            f"the continuum is emulated: about {cores:.2g} emulated cores are busy, and figures of a run hold only while "
+            "the real machine has cores to spare"
+        )
+    spread = {row.component for row in best.assignments if sum(r.component == row.component for r in best.assignments) > 1}
+    if spread:
+        notes.append(f"replicas of {', '.join(sorted(spread))} on several nodes are assumed to take equal shares")
+    return tuple(notes)
