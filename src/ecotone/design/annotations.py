@@ -9,25 +9,19 @@ imported module.
 
 from __future__ import annotations
 
-import ast
-import functools
-import inspect
 import os
 import sys
-import tokenize
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import FrameType, FunctionType, ModuleType
-from typing import Any, Generic, Never, TypeVar, cast
+from types import FrameType, ModuleType
+from typing import Any, Never, TypeVar, cast
 
-from ecotone.core.application import Application, Component, Parameter, PathPromise, Value
+from ecotone.core.application import Application, Component, PathPromise, Value
 from ecotone.core.errors import InputError
 from ecotone.core.ids import is_name
-from ecotone.core.parameters import bind, value_of
+from ecotone.core.parameters import bind
 from ecotone.core.problems import Place, did_you_mean
-from ecotone.design._code import Function, hint_text, is_function
 from ecotone.design._keywords import (
-    VARIANT,
     Target,
     build_component,
     build_parameter,
@@ -35,7 +29,15 @@ from ecotone.design._keywords import (
     parameter_value,
 )
 from ecotone.design._locate import application_name
-from ecotone.design._written import Mistakes, Opaque, Pairs, Reference, VariantCall, Written
+from ecotone.design._objects import (
+    ParameterHandle,
+    VariantAnnotation,
+    first_line,
+    pairs_of,
+    target_of,
+    written_of,
+)
+from ecotone.design._written import Mistakes
 
 __all__ = [
     "ParameterHandle",
@@ -52,31 +54,6 @@ _DECLARED = "__ecotone_declared__"
 
 T = TypeVar("T")
 V = TypeVar("V", str, int, float, bool)
-
-
-class ParameterHandle(Generic[V]):
-    """A declared parameter. `value` is what was bound for it in this process (`core.parameters`), else the default."""
-
-    def __init__(self, declared: Parameter) -> None:
-        self.declared = declared
-
-    @property
-    def value(self) -> V:
-        return cast("V", value_of(self.declared.name, self.declared.default))
-
-    def __repr__(self) -> str:
-        return f"parameter({self.declared.name!r}, {self.declared.default!r})"
-
-
-class VariantAnnotation:
-    """What `variant(...)` returns, for `component(variants=[...])`."""
-
-    def __init__(self, keywords: Mapping[str, Any], place: Place) -> None:
-        self.keywords = dict(keywords)
-        self.place = place
-
-    def __repr__(self) -> str:
-        return f"variant({self.keywords.get('name')!r}, ...)"
 
 
 class _Declared:
@@ -150,8 +127,8 @@ def component(
 
 def _attach(decorated: T, given: dict[str, Any], place: Place, scope: dict[str, Any], *, at_top: bool) -> T:
     mistakes = Mistakes()
-    target = _target_of(decorated)
-    draft = build_component(_pairs(given, place, scope), target, place, mistakes)
+    target = target_of(decorated)
+    draft = build_component(pairs_of(given, place, scope), target, place, mistakes)
     _raise_if_wrong(mistakes, f"component {target.name}")
     try:
         decorated.__ecotone__ = draft.component  # pyright: ignore[reportAttributeAccessIssue]
@@ -216,7 +193,7 @@ def parameter(name: str, default: V, *, help: str = "") -> ParameterHandle[V]:  
     place = _place(frame)
     mistakes = Mistakes()
     arguments: dict[str, Any] = {"name": name, "default": default} | ({"help": help} if help else {})
-    declared = build_parameter(_pairs(arguments, place, frame.f_globals), place, mistakes)
+    declared = build_parameter(pairs_of(arguments, place, frame.f_globals), place, mistakes)
     _raise_if_wrong(mistakes, "parameter")
     assert declared is not None, "a parameter without mistakes was built"
     handle = ParameterHandle[V](declared)
@@ -252,7 +229,7 @@ def application_of(
     if parameters is not None:
         bind(_typed(parameters, declared, Place(str(module.__file__)), mistakes))
     components = [
-        build_component(_pairs(given, place, scope), target, place, mistakes).component
+        build_component(pairs_of(given, place, scope), target, place, mistakes).component
         if _uses_parameters(given)
         else cast("Component", decorated.__ecotone__)
         for decorated, target, place, given in declared.components.values()
@@ -266,7 +243,7 @@ def application_of(
         components=tuple(components),
         paths=tuple(each for each in paths if each is not None),
         parameters=tuple(each.declared for each in declared.parameters.values()),
-        help=_first_line(module.__doc__),
+        help=first_line(module.__doc__),
     )
 
 
@@ -302,8 +279,8 @@ def _uses_parameters(value: object) -> bool:
 def _build_path(
     components: Sequence[object], keywords: dict[str, Any], place: Place, scope: dict[str, Any], mistakes: Mistakes
 ) -> PathPromise | None:
-    written = [_written(each, place, scope) for each in components]
-    return build_path(written, _pairs(keywords, place, scope), place, mistakes)
+    written = [written_of(each, place, scope) for each in components]
+    return build_path(written, pairs_of(keywords, place, scope), place, mistakes)
 
 
 def _caller() -> FrameType:
@@ -319,112 +296,3 @@ def _raise_if_wrong(mistakes: Mistakes, what: str) -> None:
     problems = mistakes.problems
     if problems:
         raise InputError(f"{what} is wrong:\n" + "\n".join(f"  {each}" for each in problems), problems)
-
-
-# From Python objects to written values
-
-
-def _pairs(given: Mapping[str, Any], place: Place, scope: dict[str, Any]) -> Pairs:
-    return Pairs(tuple((Written(key, place), _written(value, place, scope)) for key, value in given.items()))
-
-
-def _written(value: object, place: Place, scope: dict[str, Any]) -> Written:  # noqa: PLR0911 - one type, one answer
-    match value:
-        case None | str() | bool() | int() | float():
-            return Written(value, place)
-        case ParameterHandle():
-            return Written(value.value, place)
-        case VariantAnnotation():
-            keywords = {key: each for key, each in value.keywords.items() if each is not None or key not in VARIANT}
-            return Written(VariantCall(_pairs(keywords, value.place, scope)), value.place)
-        case list() | tuple():
-            return Written(tuple(_written(each, place, scope) for each in cast("list[object]", value)), place)
-        case dict():
-            entries = cast("dict[object, object]", value).items()
-            pairs = ((_written(key, place, scope), _written(each, place, scope)) for key, each in entries)
-            return Written(Pairs(tuple(pairs)), place)
-        case _ if callable(value):
-            return Written(Reference(_bound_name(value, scope), _component_name(value)), place)
-        case _:
-            return Written(Opaque(repr(value)), place)
-
-
-def _component_name(value: object) -> str | None:
-    attached = getattr(value, "__ecotone__", None)
-    return attached.name if isinstance(attached, Component) else None
-
-
-def _bound_name(value: object, scope: dict[str, Any]) -> str:
-    """The name that the module has for a function: an import may have renamed it."""
-    own = getattr(value, "__name__", repr(value))
-    if scope.get(own) is value:
-        return own
-    return next((key for key, each in scope.items() if each is value), own)
-
-
-# What is decorated
-
-
-def _target_of(decorated: object) -> Target:
-    is_class = inspect.isclass(decorated)
-    code = _method(decorated, "__call__") if is_class else decorated
-    item_type, output_type = _hints_of(code, method=is_class)
-    hooks = [_method(decorated, hook) for hook in ("snapshot", "restore")] if is_class else [None]
-    return Target(
-        name=getattr(decorated, "__name__", type(decorated).__name__),
-        is_class=is_class,
-        item_type=item_type,
-        output_type=output_type,
-        has_hooks=all(hooks),
-        help=_first_line(cast("str | None", vars(decorated).get("__doc__") if is_class else decorated.__doc__)),
-    )
-
-
-def _first_line(text: str | None) -> str:
-    return inspect.cleandoc(text).strip().partition("\n")[0].strip() if text else ""
-
-
-def _method(decorated: object, name: str) -> object | None:
-    """A method that the class, or a base of it in the same module, defines: what the static reader sees as well."""
-    for base in cast("type", decorated).__mro__:
-        if base.__module__ == cast("type", decorated).__module__ and name in vars(base):
-            return vars(base)[name]
-    return None
-
-
-def _hints_of(code: object, *, method: bool) -> tuple[str, str]:
-    """The hints of the item and of the return value, as normalised text."""
-    function = inspect.unwrap(code) if isinstance(code, FunctionType) else None
-    if not isinstance(function, FunctionType):
-        return "", ""
-    names = function.__code__.co_varnames[: function.__code__.co_argcount][int(method) :]
-    if sys.version_info < (3, 14):  # from then on, hints are computed, and the first one that is undefined raises
-        hints = function.__annotations__
-        if all(isinstance(each, str) for each in hints.values()):
-            return _text(hints.get(names[0])) if names else "", _text(hints.get("return"))
-    return _hints_in_source(function, names[0] if names else "")
-
-
-def _text(hint: object) -> str:
-    return hint_text(ast.Constant(hint)) if isinstance(hint, str) else ""
-
-
-def _hints_in_source(function: FunctionType, item: str) -> tuple[str, str]:
-    """Hints that are objects by now are read where they were written, so that they have the author's words."""
-    node = _functions_of(function.__code__.co_filename).get(function.__code__.co_firstlineno)
-    if node is None or node.name != function.__name__:
-        return "", ""
-    arguments = [each for each in (*node.args.posonlyargs, *node.args.args) if each.arg == item]
-    return hint_text(arguments[0].annotation) if arguments else "", hint_text(node.returns)
-
-
-@functools.cache
-def _functions_of(file: str) -> dict[int, Function]:
-    """The functions of a file by their first line, which is that of the first decorator."""
-    try:
-        with tokenize.open(file) as stream:
-            tree = ast.parse(stream.read())
-    except (OSError, SyntaxError, ValueError, LookupError):
-        return {}
-    functions = [each for each in ast.walk(tree) if is_function(each)]
-    return {min([each.lineno, *(d.lineno for d in each.decorator_list)]): each for each in functions}
