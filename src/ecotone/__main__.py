@@ -24,13 +24,20 @@ def wants_prestart(argv: list[str]) -> bool:
 def main() -> None:
     """Run the command line and exit with its status."""
     argv = sys.argv[1:]
-    if wants_prestart(argv):
-        from ecotone.session.prestart import prestart
+    if not wants_prestart(argv):
+        from ecotone.frontends.cli.main import run_command
 
-        prestart(argv)
-    from ecotone.frontends.cli.main import run_command
+        sys.exit(run_command(argv))
+    from ecotone.session.prestart import prestart, take
 
-    sys.exit(run_command(argv))
+    prestart(argv)
+    try:
+        from ecotone.frontends.cli.main import run_command
+
+        status = run_command(argv)
+    finally:
+        take("")  # what was started and is not wanted, because the options were wrong for instance, is stopped
+    sys.exit(status)
 
 
 if __name__ == "__main__":

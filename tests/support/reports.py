@@ -1,4 +1,4 @@
-"""Realistic values for tests of tables, live view and report: the mobility application on three sites, deterministic."""
+"""Realistic values for tests of tables, live view and report: the mobility application on three sites."""
 
 from __future__ import annotations
 
@@ -230,8 +230,8 @@ def mobility_run(*, finished: bool = True, duration_s: float = 30.0) -> RunRepor
         cost_eur=0.00137,
         energy_j=661.0,
         events=(
-            Event(time_s=STARTED_S + 2.1, kind="host_started", node="roadside", instance="detect.roadside.0"),
-            Event(time_s=STARTED_S + 2.2, kind="host_started", node="roadside", instance="detect.roadside.1"),
+            Event(time_s=STARTED_S + 2.1, kind="host_ready", node="roadside", instance="detect.roadside.0"),
+            Event(time_s=STARTED_S + 2.2, kind="host_ready", node="roadside", instance="detect.roadside.1"),
             Event(
                 time_s=STARTED_S + 14.31,
                 kind="host_died",
@@ -239,7 +239,7 @@ def mobility_run(*, finished: bool = True, duration_s: float = 30.0) -> RunRepor
                 instance="detect.roadside.1",
                 reason="killed by signal 9 (SIGKILL)",
             ),
-            Event(time_s=STARTED_S + 14.52, kind="host_restarted", node="roadside", instance="detect.roadside.1"),
+            Event(time_s=STARTED_S + 14.52, kind="host_ready", node="roadside", instance="detect.roadside.1"),
         ),
         timeline=tuple(_point(second, chance) for second in range(1, seconds + 1)),
         outputs=("outputs/frame-000120.jpg", "outputs/counts.csv"),

@@ -31,6 +31,7 @@ __all__ = [
     "promise_s",
     "promises_in_words",
     "proof_text",
+    "quantile",
     "rate_text",
     "since_start_s",
     "size_text",
@@ -193,3 +194,14 @@ def cloud_relief(report: RunReport) -> str:
     if crossed > 0:
         text += f", {percent_text(1 - layers['cloud'].bytes_in / crossed)} of the bytes that crossed links"
     return text
+
+
+def quantile(values: Sequence[float], fraction: float) -> float | None:
+    """The value below which `fraction` (0 to 1) of `values` lie, between neighbours; None when there are none."""
+    if not values:
+        return None
+    ordered = sorted(values)
+    at = fraction * (len(ordered) - 1)
+    low = min(int(at), len(ordered) - 2) if len(ordered) > 1 else 0
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (ordered[high] - ordered[low]) * (at - low)

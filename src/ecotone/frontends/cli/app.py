@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cyclopts import App, Group
+from cyclopts import App, Group, Parameter
 
 from ecotone._version import __version__
 
@@ -23,19 +23,24 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
 )
 
 
-def command_tree() -> App:
-    """The application that parses a command line and calls the command, which returns its exit status."""
+def command_tree(*, listing: bool = False) -> App:
+    """What parses a command line and calls the command, which returns its exit status.
+
+    Args:
+        listing: the help of all commands is wanted: their first lines stand here, so that no module is loaded for it.
+    """
     app = App(
         name="ecotone",
         help="Design, run and keep improving AI applications that span devices, edge servers and clouds.",
-        help_epilogue="Start with `ecotone new demo --from mobility`, then `ecotone run demo`.",
         version=__version__,
         version_flags=("--version",),
         help_format="markdown",
+        help_epilogue="Start with `ecotone new demo --from mobility`, then `ecotone run demo`." if listing else None,
+        default_parameter=Parameter(show_default=False, negative=()),
     )
     groups = {name: Group(name, sort_key=at) for at, name in enumerate((_DESIGN, _RUN, _OTHER), 1)}
     app["--help"].group = groups[_OTHER]
     app["--version"].group = groups[_OTHER]
     for at, (name, target, group, about) in enumerate(COMMANDS):
-        app.command(target, name=name, help=about, group=groups[group], sort_key=at)
+        app.command(target, name=name, help=about if listing else None, group=groups[group], sort_key=at)
     return app

@@ -1,4 +1,5 @@
 """`ecotone report`, `ecotone logs` and `ecotone version`: what earlier runs left in the state folder."""
+# ruff: noqa: PLC0415 - what a command does not need is not imported: it must start quickly
 
 from __future__ import annotations
 
@@ -11,8 +12,8 @@ from cyclopts import Parameter
 
 from ecotone._version import __version__
 from ecotone.core.errors import NotFoundError
-from ecotone.frontends.cli.options import AppArgument, Flag, JsonOption, RunOption
-from ecotone.frontends.cli.output import Output, write_document
+from ecotone.frontends.cli.options import AppArgument, JsonOption, RunOption
+from ecotone.frontends.cli.output import write_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,7 @@ _FOLLOW_EVERY_S = 0.3
 
 
 def version(*, json: JsonOption = False) -> int:
-    """Print the version of Ecotone and of Python."""
+    """Print the version."""
     if json:
         write_document({"version": __version__, "python": sys.version.split()[0]})
     else:
@@ -36,22 +37,20 @@ def report(
     /,
     *,
     run: RunOption = None,
-    render: Annotated[bool, Flag] = False,
+    render: bool = False,
     json: JsonOption = False,
 ) -> int:
-    """Print where the report of the last run is.
+    """Say where the report of a run is; write it again.
 
     Args:
-        render: write the page again from the record of the run (after installing ecotone[report], for instance).
+        render: Write the page again from the record of the run (after installing ecotone[report], for instance).
     """
-    folder = last_run(app, run)
+    folder = last_run(app, run, having="record.json")
     page = folder / "report.html"
     if render:
         from ecotone.frontends.report import read_record, write_report
 
         page = write_report(read_record(folder), folder)
-    if not page.exists():
-        raise NotFoundError(f"{folder}: this run has no report: it did not end by itself or by Ctrl-C")
     if json:
         write_document({"run": folder.name, "html": str(page), "document": str(folder / "report.json")})
     else:
@@ -65,13 +64,13 @@ def logs(
     /,
     *,
     run: RunOption = None,
-    follow: Annotated[bool, Flag] = False,
+    follow: bool = False,
     json: JsonOption = False,
 ) -> int:
-    """Show what components printed and raised in the last run.
+    """Show what components printed and raised.
 
     Args:
-        follow: go on with what is written, until Ctrl-C.
+        follow: Go on with what is written, until Ctrl-C.
     """
     folder = last_run(app, run)
     files = _log_files(folder, component)
@@ -117,8 +116,8 @@ def _log_files(folder: Path, component: str | None) -> list[Path]:
     return chosen
 
 
-def last_run(app: str, run: str | None) -> Path:
-    """The folder of a run of `app`, the newest one where none is named.
+def last_run(app: str, run: str | None, *, having: str = "") -> Path:
+    """The folder of a run of `app`; where none is named, the newest one that holds the file `having`.
 
     Raises:
         NotFoundError: no such run; the message names those that are there.
@@ -126,12 +125,13 @@ def last_run(app: str, run: str | None) -> Path:
     from ecotone.session import Session
 
     runs = Session(app).state_folder / "runs"
-    folders = sorted((each for each in runs.glob("*") if each.is_dir()), key=lambda each: each.stat().st_mtime)
+    folders = sorted(each for each in runs.glob("*") if each.is_dir())
     if not folders:
         raise NotFoundError(f"{app} has not been run yet; run it with: ecotone run {app}")
-    if run is None:
-        return folders[-1]
-    if runs / run not in folders:
+    if run is not None and runs / run not in folders:
         names = ", ".join(each.name for each in folders[-5:])
         raise NotFoundError(f"{app} has no run {run!r}; the last ones are: {names}")
-    return runs / run
+    found = [each for each in (folders if run is None else [runs / run]) if (each / having).exists()]
+    if not found:
+        raise NotFoundError(f"no run of {app} has a report: it is written when a run ends by itself or by Ctrl-C")
+    return found[-1]

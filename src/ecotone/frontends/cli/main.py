@@ -3,6 +3,7 @@
 Called by `ecotone.__main__` and by tests. No exception leaves `run_command`, and no traceback reaches a person who
 did not ask for one with ECOTONE_DEBUG=1.
 """
+# ruff: noqa: PLC0415 - what a command does not need is not imported: it must start quickly
 
 from __future__ import annotations
 
@@ -63,7 +64,9 @@ def _call(argv: list[str], output: Output) -> int:
     from ecotone.frontends.cli.app import command_tree
 
     try:
-        result = command_tree()(argv, exit_on_error=False, print_error=False, result_action="return_value")
+        result = command_tree(listing=not argv or argv[0].startswith("-"))(
+            argv, exit_on_error=False, print_error=False, result_action="return_value"
+        )
     except CycloptsError as error:
         return _usage(error, argv, output)
     return result if isinstance(result, int) else DONE

@@ -18,7 +18,6 @@ __all__ = [
     "AppArgument",
     "ContinuumOption",
     "Duration",
-    "Flag",
     "JsonOption",
     "RunOption",
     "SetOption",
@@ -47,17 +46,19 @@ def settings(pairs: Sequence[str]) -> dict[str, str]:
     return values
 
 
-Flag = Parameter(negative=())
 AppArgument = Annotated[str, Parameter(help="The application: a folder with app.py, a file, or a module.")]
 ContinuumOption = Annotated[
-    Path | None, Parameter(name="--continuum", help="Continuum file (YAML or TOML); without it, the default one.")
+    Path | None,
+    Parameter(
+        name="--continuum",
+        metavar="FILE",
+        help="Continuum file; without it, continuum.yaml beside the application, or the default one.",
+    ),
 ]
 SetOption = Annotated[
     tuple[str, ...],
-    Parameter(name="--set", negative=(), consume_multiple=False, help="A parameter as NAME=VALUE; may be repeated."),
+    Parameter(name="--set", metavar="NAME=VALUE", consume_multiple=False, help="A parameter's value; may be repeated."),
 ]
-JsonOption = Annotated[
-    bool, Parameter(name="--json", negative=(), help="Print one JSON document on stdout, progress on stderr.")
-]
-RunOption = Annotated[str | None, Parameter(name="--run", help="Which run; without it, the last one.")]
-Duration = Annotated[float, Parameter(converter=duration)]
+JsonOption = Annotated[bool, Parameter(name="--json", help="Print one JSON document on stdout, progress on stderr.")]
+RunOption = Annotated[str | None, Parameter(name="--run", metavar="ID", help="Which run; without it, the last one.")]
+Duration = Annotated[float, Parameter(converter=duration, metavar="DURATION")]

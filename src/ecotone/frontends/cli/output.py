@@ -1,7 +1,9 @@
 """Where a command's words go: its result to stdout, as pictures or as one JSON document; the rest to stderr."""
+# ruff: noqa: PLC0415 - what a command does not need is not imported: it must start quickly
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +28,6 @@ class Output:
     @property
     def interactive(self) -> bool:
         """Whether a person watches stdout, so that a live view makes sense."""
-        import os
-
         return not self.json and sys.stdout.isatty() and os.environ.get("TERM", "") != "dumb"
 
     def show(self, picture: Callable[[int], RenderableType], document: Callable[[], Mapping[str, Any]]) -> None:

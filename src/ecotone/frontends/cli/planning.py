@@ -1,4 +1,5 @@
 """`ecotone plan` and `ecotone explain`, and what `run` shares with them. Loaded by `app` when one of them is called."""
+# ruff: noqa: PLC0415 - what a command does not need is not imported: it must start quickly
 
 from __future__ import annotations
 
@@ -13,12 +14,12 @@ from ecotone.frontends.cli.options import (
     AppArgument,
     ContinuumOption,
     Duration,
-    Flag,
     JsonOption,
     SetOption,
     settings,
 )
 from ecotone.frontends.cli.output import Output
+from ecotone.frontends.cli.profiling import profile_progress
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -28,11 +29,18 @@ if TYPE_CHECKING:
 
 __all__ = ["explain", "plan", "plan_picture", "read_plan"]
 
-PlanOption = Annotated[Path | None, Parameter(name="--plan", help="Use the plan in FILE (from: ecotone plan --json).")]
-FuseOption = Annotated[
-    bool, Parameter(negative=(), help="Put stateless neighbours of one node into one host: cheaper, less isolated.")
+PlanOption = Annotated[
+    Path | None, Parameter(name="--plan", metavar="FILE", help="Use the plan in FILE (from: ecotone plan --json).")
 ]
-TimeLimitOption = Annotated[Duration, Parameter(name="--time-limit", help='Longest search, for example "10s".')]
+FuseOption = Annotated[
+    bool, Parameter(help="Put stateless neighbours of one node into one host: cheaper, less isolated.")
+]
+GapOption = Annotated[
+    float, Parameter(metavar="SHARE", help="Stop when the cost is proven to be within this share of the optimum.")
+]
+TimeLimitOption = Annotated[
+    Duration, Parameter(name="--time-limit", help='Longest search, for example "10s"; 30 s by default.')
+]
 
 
 def plan(
@@ -42,18 +50,18 @@ def plan(
     continuum: ContinuumOption = None,
     set_: SetOption = (),
     time_limit: TimeLimitOption = 30.0,
-    gap: Annotated[float, Parameter(help="Stop when the cost is proven within this share of the optimum.")] = 0.0,
+    gap: GapOption = 0.0,
     fuse: FuseOption = False,
-    force: Annotated[bool, Flag] = False,
+    force: bool = False,
     json: JsonOption = False,
 ) -> int:
-    """Find the cheapest placement that keeps every promise, and prove it.
+    """Find the cheapest placement that keeps every promise.
 
-    Profiles first what has not been profiled. Exit status: 0 there is a plan, 1 no plan keeps every promise,
-    2 the input is wrong.
+    With a proof, or the distance from the optimum. Profiles first what has not been profiled. Exit status: 0 there is
+    a plan, 1 no plan keeps every promise, 2 the input is wrong.
 
     Args:
-        force: plan again even if nothing has changed.
+        force: Plan again even if nothing has changed.
     """
     from ecotone.session import Session
 
@@ -74,7 +82,11 @@ def explain(
     plan: PlanOption = None,
     json: JsonOption = False,
 ) -> int:
-    """Say, for each component, why it is where it is, which promise binds, and what the next best choice would cost."""
+    """Say why each component is where it is, and what else it costs.
+
+    For each component: what it costs there, which promise binds, and the next best choice with its price; for each
+    path, where its time goes.
+    """
     from ecotone.session import Session
 
     output = Output(json=json)

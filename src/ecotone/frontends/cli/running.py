@@ -3,6 +3,7 @@
 This is the path on which every millisecond before the first item counts: rich is imported only when there is something
 to draw, matplotlib only when the run has ended.
 """
+# ruff: noqa: PLC0415 - what a command does not need is not imported: it must start quickly
 
 from __future__ import annotations
 
@@ -15,7 +16,6 @@ from ecotone.frontends.cli.options import (
     AppArgument,
     ContinuumOption,
     Duration,
-    Flag,
     JsonOption,
     SetOption,
     settings,
@@ -37,6 +37,17 @@ if TYPE_CHECKING:
 
 __all__ = ["run", "status_of"]
 
+LiveOption = Annotated[
+    bool, Parameter(name="--live", negative="--no-live", help="Show a live picture (on a terminal, by default).")
+]
+ForOption = Annotated[
+    Duration | None, Parameter(name="--for", help='How long, for example "30s" or "5 min"; without it, to its end.')
+]
+BusOption = Annotated[str | None, Parameter(metavar="URL", help="Use this NATS server instead of an own one.")]
+LiveOption = Annotated[
+    bool, Parameter(name="--live", negative="--no-live", help="Show a live picture (on a terminal, by default).")
+]
+
 
 def run(
     app: AppArgument,
@@ -44,29 +55,29 @@ def run(
     *,
     continuum: ContinuumOption = None,
     set_: SetOption = (),
-    for_: Annotated[Duration | None, Parameter(name="--for", help='How long, "30s" or "5 min"; else to its end.')] = None,
+    for_: ForOption = None,
     plan: PlanOption = None,
-    dry_run: Annotated[bool, Flag] = False,
-    inline: Annotated[bool, Flag] = False,
+    dry_run: bool = False,
+    inline: bool = False,
     fuse: FuseOption = False,
-    resume: Annotated[bool, Flag] = False,
-    bus_url: Annotated[str | None, Parameter(help="Use this NATS server instead of an own one.")] = None,
+    resume: bool = False,
+    bus_url: BusOption = None,
     time_limit: TimeLimitOption = 30.0,
-    live: Annotated[bool, Parameter(negative="--no-live", help="Show a live picture on a terminal.")] = True,
-    strict: Annotated[bool, Flag] = False,
+    live: LiveOption = True,
+    strict: bool = False,
     json: JsonOption = False,
 ) -> int:
-    """Run an application: profile and plan it if needed, deploy it, watch it, report.
+    """Profile and plan if needed, then run it and report.
 
     Ctrl-C ends the run and writes its report; a second one kills it. Exit status: 0 it ran, 1 an item was lost or a
     component failed for good, 2 the input is wrong. A broken promise is a result, shown in red; with --strict it is
     status 1.
 
     Args:
-        dry_run: only say what would be different from the last run.
-        inline: everything in this process, for a debugger; nothing is emulated.
-        resume: go on with what the last run had accepted and not finished.
-        strict: exit with status 1 if a promise was broken or an item was given up.
+        dry_run: Only say what would be different from the last run.
+        inline: Everything in this process, for a debugger; nothing is emulated.
+        resume: Go on with what the last run had accepted and not finished.
+        strict: Exit with status 1 if a promise was broken or an item was given up.
     """
     from ecotone.session import Session
 

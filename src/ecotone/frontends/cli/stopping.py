@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
     from types import FrameType
 
 __all__ = ["stopping"]
@@ -19,7 +19,7 @@ _LEAVE_SCREEN = "\x1b[?1049l\x1b[?25h"
 
 
 @contextmanager
-def stopping(on_first: Callable[[], None]) -> Iterator[threading.Event]:
+def stopping(on_first: Callable[[], None]) -> Generator[threading.Event]:
     """While this lasts, a first SIGINT, SIGTERM or SIGHUP sets the event and calls `on_first`; a second one kills.
 
     Child processes end with this one: they watch for its death.

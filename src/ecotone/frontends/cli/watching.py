@@ -3,6 +3,7 @@
 The run calls `show` with each new report, several times a second; drawing happens in a thread of its own, so that the
 run never waits for a terminal.
 """
+# ruff: noqa: PLC0415 - what a command does not need is not imported: it must start quickly
 
 from __future__ import annotations
 
@@ -81,9 +82,7 @@ class Watcher:
             while not self._closed.is_set():
                 self._fresh.clear()
                 if self._report is not None:
-                    view = live_view(
-                        self._report, screen.width, screen.height, self._for_s, stopping=self._stopping
-                    )
+                    view = live_view(self._report, screen.width, screen.height, self._for_s, stopping=self._stopping)
                     live.update(view, refresh=True)
                 self._closed.wait(_PICTURE_EVERY_S)
                 self._fresh.wait()

@@ -24,7 +24,7 @@ def write_report(report: RunReport, folder: Path) -> Path:
     Raises:
         OSError: the folder cannot be written.
     """
-    from ecotone.frontends.report.page import page
+    from ecotone.frontends.report.page import page  # noqa: PLC0415 - `read_record` must not pay for it
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "record.json").write_bytes(msgspec.json.encode(report))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ecotone.core.application import Application
     from ecotone.core.continuum import Continuum, Node
     from ecotone.core.plan import Plan
-    from ecotone.core.report import RunReport
+    from ecotone.core.report import ComponentReport, RunReport
 
 __all__ = ["plan_picture"]
 
@@ -34,6 +34,12 @@ _STYLE = """
 .p-l,.p-ls{paint-order:stroke;stroke:var(--panel);stroke-width:5px;stroke-linejoin:round}
 .p-ls{fill:var(--soft);font:11px system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif}
 """
+
+
+_ARROW_HEAD = Html(
+    '<defs><marker id="p-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
+    'orient="auto-start-reverse"><path d="M0 0.8 L7.4 4 L0 7.2 z" style="fill:var(--channel)"/></marker></defs>'
+)
 
 
 @dataclass
@@ -52,10 +58,23 @@ class _Box:
 
 @dataclass
 class _Picture:
+    """What is drawn, and what has been drawn so far."""
+
+    plan: Plan
+    application: Application
+    continuum: Continuum
+    report: RunReport | None
     boxes: list[_Box] = field(default_factory=list)
     marks: list[Html] = field(default_factory=list)
     labels: list[tuple[float, float]] = field(default_factory=list)
     bottom: float = 0.0
+
+    def measured(self, component: str) -> ComponentReport | None:
+        return (
+            None
+            if self.report is None
+            else next((each for each in self.report.components if each.component == component), None)
+        )
 
 
 def plan_picture(
@@ -65,16 +84,14 @@ def plan_picture(
     used = {each.node for each in plan.assignments}
     nodes = [node for node in continuum.nodes if node.name in used]
     columns = [layer for layer in _LAYERS if any(node.layer == layer for node in nodes)]
-    order = [each.name for each in application.in_data_order()]
     heights = [_column_height(plan, [node for node in nodes if node.layer == layer]) for layer in columns]
     tallest = max(heights, default=0.0)
-    picture = _Picture(bottom=tallest + _PAD)
+    picture = _Picture(plan, application, continuum, report, bottom=tallest + _PAD)
     for at, layer in enumerate(columns):
-        here = [node for node in nodes if node.layer == layer]
         top = _PAD + (tallest - heights[at]) / 2
-        _draw_column(picture, plan, application, here, order, report, at, top)
-    boxes = [_draw_box(each, plan, application, report) for each in picture.boxes]
-    channels = _draw_channels(picture, application, continuum, plan, report)
+        _draw_column(picture, [node for node in nodes if node.layer == layer], at, top)
+    boxes = [_draw_box(picture, each) for each in picture.boxes]
+    lines, labels = _draw_channels(picture)
     width = len(columns) * _COLUMN + (len(columns) - 1) * _GAP + 2 * _PAD
     height = picture.bottom + _PAD
     colours = (files("ecotone.frontends.report") / "colours.css").read_text() if alone else ""
@@ -82,22 +99,15 @@ def plan_picture(
         "svg",
         tag("style", Html(colours + _STYLE)),
         tag("title", f"Where each component of {plan.application} runs"),
-        _arrow_head(),
-        tag("rect", width=f"{width}", height=f"{height:.0f}", fill="var(--panel)") if alone else "",
+        _ARROW_HEAD,
+        _rect("", 0, 0, width, height, "fill:var(--panel)") if alone else "",
         *picture.marks,
-        *channels[0],
+        *lines,
         *boxes,
-        *channels[1],
+        *labels,
         viewBox=f"0 0 {width} {height:.0f}",
         role="img",
         xmlns="http://www.w3.org/2000/svg",
-    )
-
-
-def _arrow_head() -> Html:
-    return Html(
-        '<defs><marker id="p-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
-        'orient="auto-start-reverse"><path d="M0 0.8 L7.4 4 L0 7.2 z" style="fill:var(--channel)"/></marker></defs>'
     )
 
 
@@ -115,86 +125,66 @@ def _column_height(plan: Plan, nodes: list[Node]) -> float:
     return sum(_node_height(plan, node) + _PAD for node in nodes) + len(sites) * (_HEAD + _PAD + 6) - _PAD - 6
 
 
-def _draw_column(
-    picture: _Picture,
-    plan: Plan,
-    application: Application,
-    nodes: list[Node],
-    order: list[str],
-    report: RunReport | None,
-    column: int,
-    top: float,
-) -> None:
+def _draw_column(picture: _Picture, nodes: list[Node], column: int, top: float) -> None:
     """The sites of one layer from `top` downwards: their frames now, the boxes of components for later."""
     x, y = _PAD + column * (_COLUMN + _GAP), top
     for site in dict.fromkeys(node.site for node in nodes):
         here = [node for node in nodes if node.site == site]
-        height = sum(_node_height(plan, node) + _PAD for node in here) + _HEAD
+        height = sum(_node_height(picture.plan, node) + _PAD for node in here) + _HEAD
         layer, region = here[0].layer, here[0].region
-        frame = f"fill:var(--{layer}-soft);stroke:var(--{layer})"
         about = " · ".join(part for part in (layer, region) if part)
         picture.marks += [
-            tag("rect", class_="p-site", x=f"{x}", y=f"{y:.1f}", width=f"{_COLUMN}", height=f"{height:.1f}", style=frame),
+            _rect("p-site", x, y, _COLUMN, height, f"fill:var(--{layer}-soft);stroke:var(--{layer})"),
             _text("p-t", x + _PAD, y + 18, site),
             _text("p-s", x + _PAD, y + 33, about),
         ]
         inner = y + _HEAD
         for node in here:
-            _draw_node(picture, plan, order, report, node, (column, x + _PAD, inner))
-            inner += _node_height(plan, node) + _PAD
+            _draw_node(picture, node, column, inner)
+            inner += _node_height(picture.plan, node) + _PAD
         y += height + _PAD + 6
 
 
-def _draw_node(
-    picture: _Picture, plan: Plan, order: list[str], report: RunReport | None, node: Node, at: tuple[int, float, float]
-) -> None:
-    column, x, y = at
-    width = _COLUMN - 2 * _PAD
-    kind = node.type
-    cores = count_text(kind.cores, "core")
-    about = f"{cores} at {kind.speed:g} · {price_text(kind.price_eur_per_h)} EUR/h"
-    busy = next((each.busy_share for each in report.nodes if each.node == node.name), None) if report else None
-    usage = "" if busy is None else f"{percent_text(busy)} busy"
+def _draw_node(picture: _Picture, node: Node, column: int, y: float) -> None:
+    """The frame of a node; its components are stacked in data order."""
+    x, width, kind = 2 * _PAD + column * (_COLUMN + _GAP), _COLUMN - 2 * _PAD, node.type
+    about = f"{count_text(kind.cores, 'core')} at {kind.speed:g} · {price_text(kind.price_eur_per_h)} EUR/h"
+    busy = [each.busy_share for each in picture.report.nodes if each.node == node.name] if picture.report else []
     picture.marks += [
-        tag("rect", class_="p-node", x=f"{x}", y=f"{y:.1f}", width=f"{width}", height=f"{_node_height(plan, node):.1f}"),
+        _rect("p-node", x, y, width, _node_height(picture.plan, node)),
         _text("p-t", x + 10, y + 17, node.name),
-        _text("p-s", x + width - 10, y + 17, usage, anchor="end"),
+        _text("p-s", x + width - 10, y + 17, f"{percent_text(busy[0])} busy" if busy else "", anchor="end"),
         _text("p-s", x + 10, y + 31, about),
     ]
-    names = sorted(_components_on(plan, node.name), key=order.index)
-    for row, name in enumerate(names):
+    order = [each.name for each in picture.application.in_data_order()]
+    for row, name in enumerate(sorted(_components_on(picture.plan, node.name), key=order.index)):
         top = y + _HEAD + row * (_BOX_HEIGHT + _BOX_GAP)
         picture.boxes.append(_Box(name, node.name, node.site, column, x + 10, top, row, width - 20))
 
 
-def _draw_box(box: _Box, plan: Plan, application: Application, report: RunReport | None) -> Html:
+def _draw_box(picture: _Picture, box: _Box) -> Html:
     """A component: name, variant and replicas; its p95 against its promise; green, red or neutral at its left side."""
-    mine = next(each for each in plan.assignments if (each.component, each.node) == (box.component, box.node))
-    prediction = plan.prediction_of(box.component)
-    measured = next((each for each in report.components if each.component == box.component), None) if report else None
-    promised_s = promise_s(application, box.component)
+    mine = next(each for each in picture.plan.assignments_of(box.component) if each.node == box.node)
+    prediction, measured = picture.plan.prediction_of(box.component), picture.measured(box.component)
+    promised_s = promise_s(picture.application, box.component)
     value_s = measured.p95_s if measured else prediction.predicted_p95_s if prediction else None
     said = "p95 " + time_text(value_s) + (f" of {time_text(promised_s)}" if promised_s else "")
     kept = measured.kept if measured else None if promised_s is None or value_s is None else value_s <= promised_s
     colour = "channel" if kept is None else "kept" if kept else "broken"
     variant = "" if mine.variant == "default" else mine.variant
     right = " ".join(part for part in (variant, f"×{mine.replicas}" if mine.replicas > 1 else "") if part)  # noqa: RUF001
-    x, y = box.x, box.y
     return join(
-        tag("rect", class_="p-box", x=f"{x}", y=f"{y:.1f}", width=f"{box.width}", height=f"{_BOX_HEIGHT}"),
-        tag(
-            "rect",
-            class_="p-bar",
-            x=f"{x + 4}",
-            y=f"{y + 6:.1f}",
-            width="4",
-            height=f"{_BOX_HEIGHT - 12}",
-            style=f"fill:var(--{colour})",
-        ),
-        _text("p-t", x + 16, y + 20, _short(box.component, 24 - len(right))),
-        _text("p-s", x + box.width - 8, y + 20, right, anchor="end"),
-        _text("p-s", x + 16, y + 37, said),
+        _rect("p-box", box.x, box.y, box.width, _BOX_HEIGHT),
+        _rect("p-bar", box.x + 4, box.y + 6, 4, _BOX_HEIGHT - 12, f"fill:var(--{colour})"),
+        _text("p-t", box.x + 16, box.y + 20, _short(box.component, 24 - len(right))),
+        _text("p-s", box.x + box.width - 8, box.y + 20, right, anchor="end"),
+        _text("p-s", box.x + 16, box.y + 37, said),
     )
+
+
+def _rect(kind: str, x: float, y: float, width: float, height: float, style: str | None = None) -> Html:  # noqa: PLR0917
+    size = {"width": f"{width:.1f}", "height": f"{height:.1f}"}
+    return tag("rect", class_=kind or None, x=f"{x:.1f}", y=f"{y:.1f}", **size, style=style)
 
 
 def _short(text: str, most: int) -> str:
@@ -205,13 +195,11 @@ def _text(kind: str, x: float, y: float, text: str, *, anchor: str | None = None
     return tag("text", text, class_=kind, x=f"{x:.1f}", y=f"{y:.1f}", text_anchor=anchor)
 
 
-def _draw_channels(
-    picture: _Picture, application: Application, continuum: Continuum, plan: Plan, report: RunReport | None
-) -> tuple[list[Html], list[Html]]:
+def _draw_channels(picture: _Picture) -> tuple[list[Html], list[Html]]:
     """Lines, and labels that are drawn over everything else."""
     lines: list[Html] = []
     labels: list[Html] = []
-    for channel in application.channels:
+    for channel in picture.application.channels:
         sources = [box for box in picture.boxes if box.component == channel.producer]
         targets = [box for box in picture.boxes if box.component == channel.consumer]
         for number, (source, target) in enumerate((a, b) for a in sources for b in targets):
@@ -221,7 +209,7 @@ def _draw_channels(
                 tag("path", class_="p-c", d=path, marker_end="url(#p-arrow)"),
             ]
             if number == 0:
-                labels += _label(picture, x, y, _channel_words(source, target, continuum, plan, report))
+                labels += _label(picture, x, y, _channel_words(picture, source, target))
     return lines, labels
 
 
@@ -252,17 +240,13 @@ def _route(picture: _Picture, source: _Box, target: _Box) -> tuple[str, tuple[fl
     return path, ((x1 + x2) / 2, y - 6)
 
 
-def _channel_words(
-    source: _Box, target: _Box, continuum: Continuum, plan: Plan, report: RunReport | None
-) -> tuple[str, str]:
+def _channel_words(picture: _Picture, source: _Box, target: _Box) -> tuple[str, str]:
     """The rate of a channel, and the links that it crosses."""
-    emitted = next((each for each in report.components if each.component == source.component), None) if report else None
-    if report and emitted and report.duration_s > 0:
-        rate = rate_text(emitted.emitted / report.duration_s)
-    else:
-        prediction = plan.prediction_of(source.component)
-        rate = "" if prediction is None else rate_text(prediction.rate_per_s)
-    links = continuum.route(source.site, target.site) or ()
+    measured, prediction = picture.measured(source.component), picture.plan.prediction_of(source.component)
+    rate = "" if prediction is None else rate_text(prediction.rate_per_s)
+    if picture.report and measured and picture.report.duration_s > 0:
+        rate = rate_text(measured.emitted / picture.report.duration_s)
+    links = picture.continuum.route(source.site, target.site) or ()
     if not links:
         return rate, ""
     slowest = min(link.bandwidth_bytes_per_s for link in links)

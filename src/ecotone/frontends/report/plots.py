@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 import re
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -75,8 +76,8 @@ def _matplotlib() -> tuple[Any, Any]:
     """
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # an unwritable home is no news for a report
     try:
-        import matplotlib as package
-        from matplotlib.figure import Figure
+        import matplotlib as package  # noqa: PLC0415 - an extra
+        from matplotlib.figure import Figure  # noqa: PLC0415
     except ImportError:
         raise MissingExtraError("matplotlib", "report") from None
     return package, Figure
@@ -204,7 +205,7 @@ def _draw_paths(axes: Any, report: RunReport, times: list[float]) -> None:
         values = _ms([point.paths_s[number] if number < len(point.paths_s) else None for point in report.timeline])
         axes.plot(times, values, color=colour, label=f"{path.components[0]} → {path.components[-1]}")
         axes.axhline(path.promised_s * 1e3, color=colour, linestyle=(0, (5, 3)), linewidth=1.2)
-        top = max(top, path.promised_s * 1e3, *(each for each in values if each == each))
+        top = max(top, path.promised_s * 1e3, *(each for each in values if not math.isnan(each)))
     axes.plot([], [], color=_STAND_INS["soft"], linestyle=(0, (5, 3)), linewidth=1.2, label="promised")
     axes.set_ylim(0, top * 1.1)
 
@@ -215,7 +216,7 @@ def _draw_components(axes: Any, report: RunReport, times: list[float], names: li
         values = _ms([point.p95_s.get(name) for point in report.timeline])
         axes.plot(times, values, color=_STAND_INS[f"s{number}"], label=name)
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_major_formatter("{x:g}")
     _legend(axes)
 
 

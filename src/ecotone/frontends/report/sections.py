@@ -24,6 +24,9 @@ from ecotone.frontends.words import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ecotone.core.messages import Event
     from ecotone.core.report import RunReport
 
 __all__ = [
@@ -37,6 +40,7 @@ __all__ = [
 ]
 
 EVENTS_MAX = 200
+_USUAL = frozenset({"agent_started", "host_starting", "host_ready", "host_stopped", "host_finished", "first_item"})
 
 
 def _verdict(kept: bool | None) -> Html:
@@ -65,7 +69,9 @@ def tiles(report: RunReport) -> Html:
         cells.append((percent_text(relief), "of the work taken off the cloud"))
     if report.start_to_first_item_s is not None:
         cells.append((time_text(report.start_to_first_item_s), "from the command to the first item"))
-    return tag("div", *(tag("div", tag("b", big), tag("i", small), class_="tile") for big, small in cells), class_="tiles")
+    return tag(
+        "div", *(tag("div", tag("b", big), tag("i", small), class_="tile") for big, small in cells), class_="tiles"
+    )
 
 
 def _relief(report: RunReport) -> float | None:
@@ -139,6 +145,9 @@ def components_table(report: RunReport) -> Html:
             if number
         ]
         variant = "" if each.variant == "default" else each.variant
+        promised = NOTHING
+        if each.promised_s is not None:
+            promised = f"{percentile_text(each.percentile)} {time_text(each.promised_s)}"
         rows.append(
             (
                 join(each.component, tag("span", f" {variant}", class_="soft")),
@@ -148,7 +157,7 @@ def components_table(report: RunReport) -> Html:
                 time_text(each.p50_s),
                 time_text(each.p95_s),
                 time_text(each.predicted_p95_s),
-                NOTHING if each.promised_s is None else f"{percentile_text(each.percentile)} {time_text(each.promised_s)}",
+                promised,
                 NOTHING if each.promised_s is None else _verdict(each.kept),
                 percent_text(each.utilisation),
                 size_text(each.memory_bytes),
@@ -221,9 +230,19 @@ def cost_table(report: RunReport) -> Html:
 
 
 def events_table(report: RunReport) -> Html:
-    """Drops, restarts and whatever else the controller and agents told."""
-    if not report.events:
-        return tag("p", "Nothing out of the ordinary.", class_="soft")
+    """Whatever the controller and the agents told; what belongs to every run is folded away."""
+    unusual = [each for each in report.events if each.kind not in _USUAL]
+    usual = [each for each in report.events if each.kind in _USUAL]
+    parts: list[Html] = [
+        _events(report, unusual) if unusual else tag("p", "Nothing out of the ordinary.", class_="soft"),
+    ]
+    if usual:
+        summary = tag("summary", f"{count_text(len(usual), 'event')} of starting and stopping")
+        parts.append(tag("details", summary, _events(report, usual)))
+    return join(*parts)
+
+
+def _events(report: RunReport, events: Sequence[Event]) -> Html:
     rows = [
         (
             elapsed_text(since_start_s(report, each)),
@@ -231,8 +250,8 @@ def events_table(report: RunReport) -> Html:
             each.instance or each.node,
             each.reason,
         )
-        for each in report.events[:EVENTS_MAX]
+        for each in events[:EVENTS_MAX]
     ]
-    more = len(report.events) - EVENTS_MAX
+    more = len(events) - EVENTS_MAX
     shown = table(("at", "what", "where", "why"), rows)
     return join(shown, tag("p", f"and {more} more, in record.json", class_="soft")) if more > 0 else shown

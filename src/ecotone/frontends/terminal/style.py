@@ -51,7 +51,7 @@ def plain_table(*, expand: bool = False) -> Table:
 
 def block(*renderables: RenderableType) -> RenderableType:
     """A part of a page: one column in, a blank line above."""
-    return Padding(Group(*renderables), (1, 0, 0, 1))
+    return Padding(Group(*renderables), (1, 0, 0, 1), expand=False)
 
 
 def heading(text: str, *details: str) -> Text:
@@ -63,7 +63,7 @@ def heading(text: str, *details: str) -> Text:
 
 
 def verdict(kept: bool | None) -> Text:
-    """"kept" in green, "broken" in red, a dash where nothing was promised or measured."""
+    """ "kept" in green, "broken" in red, a dash where nothing was promised or measured."""
     if kept is None:
         return Text(NOTHING, style="quiet")
     return Text(verdict_text(kept), style="kept" if kept else "broken")

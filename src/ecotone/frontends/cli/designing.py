@@ -1,0 +1,178 @@
+"""`ecotone new`, `ecotone check` and `ecotone profile`. Loaded by `app` when one of them is called."""
+# ruff: noqa: PLC0415 - what a command does not need is not imported: it must start quickly
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from ecotone.frontends.cli.main import DONE, WRONG_INPUT, problem_document
+from ecotone.frontends.cli.options import (
+    AppArgument,
+    ContinuumOption,
+    Duration,
+    JsonOption,
+    SetOption,
+    settings,
+)
+from ecotone.frontends.cli.output import Output
+from ecotone.frontends.cli.profiling import profile_progress
+from ecotone.frontends.words import count_text
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from ecotone.design.check import CheckResult
+    from ecotone.orchestration.performance.samples import Samples, VariantSamples
+
+__all__ = ["check", "new", "profile"]
+
+
+def new(
+    name: Annotated[str, Parameter(help="Folder to make; its last part names the application.")],
+    /,
+    *,
+    from_: Annotated[
+        str | None, Parameter(name="--from", metavar="USE_CASE", help="Start from a use case, for example mobility.")
+    ] = None,
+    json: JsonOption = False,
+) -> int:
+    """Write a new application that runs.
+
+    Two small components, or with --from a copy of a use case.
+    """
+    from ecotone.design.usecases import new_application
+
+    folder = new_application(name, from_)
+    output = Output(json=json)
+
+    def picture(width: int) -> RenderableType:
+        from rich.text import Text
+
+        return Text.assemble(f"wrote {folder}\nrun it with: ", (f"ecotone run {folder} --for 20s", "bold"))
+
+    output.show(picture, lambda: {"folder": str(folder)})
+    return DONE
+
+
+def check(
+    app: AppArgument,
+    /,
+    *,
+    continuum: ContinuumOption = None,
+    set_: SetOption = (),
+    json: JsonOption = False,
+) -> int:
+    """Find every mistake of an application and its continuum.
+
+    In one pass, without running any of its code. Exit status: 0 there is none, 2 there are some.
+    """
+    from ecotone.session import Session
+
+    output = Output(json=json)
+    result = Session(app, continuum=continuum, parameters=settings(set_)).check()
+    if result.problems and not json:
+        from ecotone.frontends.terminal.problems import problems_view
+
+        output.show(lambda width: problems_view(result.problems, width), dict)
+    else:
+        output.show(lambda width: _fine(result), lambda: _check_document(result))
+    return WRONG_INPUT if result.problems else DONE
+
+
+def _fine(result: CheckResult) -> RenderableType:
+    from rich.text import Text
+
+    application, continuum = result.application, result.continuum
+    assert application is not None, "an application without problems was read"
+    assert continuum is not None, "a continuum without problems was read"
+    parts = [
+        count_text(len(application.components), "component"),
+        count_text(len(application.channels), "channel"),
+        count_text(len(application.paths), "promised path"),
+    ]
+    where = f"{continuum.name}: {count_text(len(continuum.sites), 'site')}, {count_text(len(continuum.nodes), 'node')}"
+    return Text.assemble((f"{application.name} is fine", "kept"), f"  {', '.join(parts)}; {where}")
+
+
+def _check_document(result: CheckResult) -> dict[str, Any]:
+    application = result.application
+    return {
+        "ok": not result.problems,
+        "application": None if application is None else application.name,
+        "components": [] if application is None else [each.name for each in application.components],
+        "continuum": None if result.continuum is None else result.continuum.name,
+        "problems": [problem_document(each) for each in sorted(result.problems)],
+    }
+
+
+def profile(
+    app: AppArgument,
+    /,
+    *,
+    continuum: ContinuumOption = None,
+    set_: SetOption = (),
+    budget: Annotated[Duration | None, Parameter(help='Longest time to measure, for example "60s".')] = None,
+    force: bool = False,
+    json: JsonOption = False,
+) -> int:
+    """Measure each component on real inputs.
+
+    Every variant, until the figures are certain or the budget is spent; what has not changed is not measured again.
+
+    Args:
+        force: Measure again what has not changed.
+    """
+    from ecotone.session import Session
+
+    output = Output(json=json)
+    session = Session(app, continuum=continuum, parameters=settings(set_))
+    with profile_progress() as progress:
+        samples = session.profile(budget_s=budget, force=force, progress=progress)
+
+    def picture(width: int) -> RenderableType:
+        from ecotone.frontends.terminal.profile import profile_view
+
+        return profile_view(samples, width)
+
+    output.show(picture, lambda: _profile_document(samples, session.state_folder / "samples.json"))
+    return DONE
+
+
+def _profile_document(samples: Samples, file: Path) -> dict[str, Any]:
+    return {
+        "application": samples.application,
+        "machine": samples.machine,
+        "machine_score": samples.machine_score,
+        "taken_at": samples.taken_at,
+        "file": str(file),
+        "variants": [_variant_document(each) for each in samples.variants],
+    }
+
+
+def _variant_document(each: VariantSamples) -> dict[str, Any]:
+    from ecotone.frontends.words import quantile
+
+    def ms(fraction: float) -> float | None:
+        value_s = quantile(each.wall_s, fraction)
+        return None if value_s is None else round(value_s * 1e3, 4)
+
+    wall_s = sum(each.wall_s)
+    return {
+        "component": each.component,
+        "variant": each.variant,
+        "calls": len(each.wall_s),
+        "complete": each.complete,
+        "p50_ms": ms(0.5),
+        "p95_ms": ms(0.95),
+        "p99_ms": ms(0.99),
+        "cpu_share": round(sum(each.cpu_s) / wall_s, 4) if wall_s > 0 else None,
+        "memory_peak_bytes": each.memory_peak_bytes,
+        "output_p50_bytes": quantile(each.output_bytes, 0.5),
+        "outputs_per_input": each.outputs_per_input,
+        "start_s": round(each.start_s, 4),
+        "accuracy": each.accuracy,
+        "accuracy_source": each.accuracy_source,
+    }
