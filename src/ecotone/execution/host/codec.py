@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-__all__ = ["Decoder", "Encoded", "Encoder", "encoded_size"]
+__all__ = ["Decoder", "Encoded", "Encoder", "Encoding", "encode_answer", "encoded_size"]
 
 Encoding = Literal["msgpack", "bytes", "array", "parts"]
 
@@ -209,3 +209,21 @@ def _type_name(value: object) -> str:
 
 def _hint_name(hint: object) -> str:
     return hint.__qualname__ if isinstance(hint, type) else str(hint)
+
+
+def encode_answer(value: object) -> bytes:
+    """The reply to a request: plain msgpack, arrays as lists, for any client.
+
+    Raises:
+        TypeError, ValueError, OverflowError: it holds something that msgpack has no word for.
+    """
+    return msgspec.msgpack.encode(value, enc_hook=_plain)
+
+
+def _plain(value: Any) -> object:
+    if _is_array(value):
+        return value.tolist()
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(value, numpy.generic):
+        return value.item()
+    raise TypeError(f"it holds a {_type_name(value)}")
