@@ -59,7 +59,7 @@ class Clip:
         """
         self.path = path
         self._width_max = width_max
-        self._capture = cv2.VideoCapture(str(path))
+        self._capture = self._open()
         if not self._capture.read()[0]:
             raise InputError(f"{path}: OpenCV finds no video in this file; give another one with --set clip=FILE")
         self.rewind()
@@ -68,7 +68,10 @@ class Clip:
         """Back to the first frame. Some containers cannot seek: those are opened anew."""
         if not self._capture.set(cv2.CAP_PROP_POS_FRAMES, 0):
             self._capture.release()
-            self._capture = cv2.VideoCapture(str(self.path))
+            self._capture = self._open()
+
+    def _open(self) -> cv2.VideoCapture:
+        return cv2.VideoCapture(str(self.path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
 
     def frame(self) -> np.ndarray:
         """The next frame, height x width x 3, blue-green-red, 8 bit.

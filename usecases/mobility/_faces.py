@@ -43,7 +43,7 @@ def _any_size_network() -> bytes:
     Weights are also listed as inputs in the file, which keeps the runtime from folding them: they are taken off.
     """
     try:
-        import onnx
+        import onnx  # noqa: PLC0415 - missing, it has a message of its own
     except ModuleNotFoundError:
         raise MissingExtraError("onnx", "mobility") from None
     model = onnx.load(str(network_file()))
@@ -73,7 +73,7 @@ class FaceNetwork:
             MissingExtraError: a package is missing.
         """
         try:
-            import onnxruntime
+            import onnxruntime  # noqa: PLC0415 - missing, it has a message of its own
         except ModuleNotFoundError:
             raise MissingExtraError("onnxruntime", "mobility") from None
         options = onnxruntime.SessionOptions()

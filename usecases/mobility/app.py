@@ -10,7 +10,7 @@ camera to the analytics 95 of 100 frames take at most 100 ms. Run it with `ecoto
 from __future__ import annotations
 
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -94,10 +94,10 @@ def quality(frame: np.ndarray) -> np.ndarray | None:
     live=True,
     accuracy=accuracy,
     agreement=agreement,
-    variants=[variant("large", pixels=184_320), variant("medium", pixels=107_520), variant("small", pixels=51_200)],
+    variants=[variant("large", pixels=184_320), variant("small", pixels=51_200)],
 )
 class Detect:
-    """Finds faces with a convolutional network; the variants look at 640 x 288, 480 x 224 or 320 x 160 pixels."""
+    """Finds faces with a convolutional network, which looks at as many pixels as 640 x 288 or 320 x 160 have."""
 
     def __init__(self, pixels: int) -> None:
         self._network = FaceNetwork(pixels)
@@ -170,7 +170,7 @@ def site_statistics(scenes: list[Scene]) -> Statistics | None:
         passed=max(totals) - min(totals),
         faces_hidden=sum(scene.faces for scene in scenes),
     )
-    clock = datetime.fromtimestamp(statistics.time_s, timezone.utc).strftime("%H:%M:%S")
+    clock = datetime.fromtimestamp(statistics.time_s, UTC).strftime("%H:%M:%S")
     print(
         f"{clock} {statistics.frames_per_s:5.1f} frames/s, {statistics.moving_mean:4.1f} moving "
         f"(most {statistics.moving_max}), {statistics.passed} new, {statistics.faces_hidden} faces hidden"

@@ -1,7 +1,7 @@
 """Profiling: every component and variant of an application, run on real inputs, measured, and kept in a file.
 
-Called by the session: `needed` tells what is not measured yet, `profile` measures it, `machine_score` compares machines.
-User code runs in processes of its own (`python -m ecotone.design.profiling`); this package never imports it.
+Called by the session: `needed` tells what is not measured yet, `profile` measures it, `machine_score` compares
+machines. User code runs in processes of its own (`python -m ecotone.design.profiling`); this package never imports it.
 """
 
 from __future__ import annotations

@@ -26,18 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ONE_THREAD", "measure"]
 
-ONE_THREAD = {
-    name: "1"
-    for name in (
-        "OMP_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "MKL_NUM_THREADS",
-        "BLIS_NUM_THREADS",
-        "NUMEXPR_NUM_THREADS",
-        "VECLIB_MAXIMUM_THREADS",
-        "ONEDNN_NUM_THREADS",
-    )
-}
+_NUMERIC_LIBRARIES = ("OMP", "OPENBLAS", "MKL", "BLIS", "NUMEXPR", "ONEDNN")
+ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in _NUMERIC_LIBRARIES}
 """Numeric libraries read these when they are imported."""
 _WAIT_S = 0.25
 _LOG_LINES = 5

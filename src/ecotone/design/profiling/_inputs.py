@@ -28,9 +28,7 @@ class CallInputs:
     def __init__(self, job: Job, handler: Handler) -> None:
         """Raises ComponentError when nothing can be joined."""
         self._job = job
-        self._readers = [
-            ItemReader(Path(each.path), Decoder(handler.hint_for(each.component))) for each in job.inputs
-        ]
+        self._readers = [ItemReader(Path(each.path), Decoder(handler.hint_for(each.component))) for each in job.inputs]
         self._calls: list[list[_Place]] = []
         trigger = job.component.trigger
         if trigger.join_key is not None:

@@ -53,24 +53,18 @@ def variant_keys(
     for text in sorted(named):
         common.update(text.encode() + b"\0" + _content(root, text) + b"\0")
     common.update(msgspec.json.encode(dict(sorted(parameters.items()))))
-    return {
-        (component.name, variant.name): _digest(
-            common, msgspec.json.encode(msgspec.structs.replace(component, help="", variants=(variant,)))
-        )
-        for component in application.components
-        for variant in component.variants
-    }
+    keys: dict[tuple[str, str], str] = {}
+    for component in application.components:
+        for variant in component.variants:
+            digest = common.copy()
+            digest.update(msgspec.json.encode(msgspec.structs.replace(component, help="", variants=(variant,))))
+            keys[component.name, variant.name] = digest.hexdigest()[:32]
+    return keys
 
 
 def local_files(root: Path, module: str) -> tuple[Path, ...]:
     """The module's file and those of `root` that it imports, directly or not."""
     return tuple(sorted(_closure(root, module)[0]))
-
-
-def _digest(common: hashlib._Hash, more: bytes) -> str:
-    digest = common.copy()
-    digest.update(more)
-    return digest.hexdigest()[:32]
 
 
 def _closure(root: Path, module: str) -> tuple[dict[Path, bytes], set[str], set[str]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -90,7 +90,15 @@ def profile(
         # Figures of two machines cannot be compared: what the other one measured is measured again, if anything is.
         again = any(not _is_known(known, pair, keys[pair]) for pair in wanted)
     todo = {pair for pair in wanted if again or not _is_known(known, pair, keys[pair])}
-    session = _Profile(application, root, module, dict(parameters), keys, known, limits or Limits(budget_s=budget_s))
+    session = _Profile(
+        application,
+        root=root,
+        module=module,
+        parameters=dict(parameters),
+        keys=keys,
+        known=known,
+        limits=limits or Limits(budget_s=budget_s),
+    )
     if todo:
         with scratch_folder(samples_path.parent) as scratch:
             session.run(todo, Path(scratch), samples_path, budget_s, progress)
@@ -108,6 +116,7 @@ class _Profile:
     def __init__(
         self,
         application: Application,
+        *,
         root: Path,
         module: str,
         parameters: dict[str, Value],
@@ -153,7 +162,8 @@ class _Profile:
                 call_max_s=component.item_timeout_s or self._limits.call_max_s,
                 memory_max_bytes=component.requirements.memory_bytes or self._limits.memory_max_bytes,
             )
-            job = self._job(component, variant, is_measured, scratch, limits, _is_input(component.name, steps))
+            is_input = _is_input(component.name, steps)
+            job = self._job(component, variant, scratch, limits, is_measured=is_measured, is_input=is_input)
 
             def going(state: Going, place: int = number, job: Job = job) -> None:
                 if progress is not None:
@@ -191,7 +201,7 @@ class _Profile:
         ]
 
     def _job(
-        self, component: Component, variant: str, is_measured: bool, scratch: Path, limits: Limits, is_input: bool
+        self, component: Component, variant: str, scratch: Path, limits: Limits, *, is_measured: bool, is_input: bool
     ) -> Job:
         is_first = variant == component.variants[0].name
         reference = self._emitted.get(component.name)
@@ -274,7 +284,8 @@ class _Profile:
 
     def _as_samples(self, component: Component, variant: str, measured: Measured) -> VariantSamples:
         declared = component.variant(variant).accuracy
-        accuracy, source = measured.accuracy, "agreement" if measured.accuracy is not None else "unknown"
+        source: Literal["declared", "agreement", "unknown"]
+        accuracy, source = measured.accuracy, "unknown" if measured.accuracy is None else "agreement"
         if component.agreement is not None and variant == component.variants[0].name:
             accuracy, source = 1.0, "agreement"
         if declared is not None:
@@ -306,4 +317,6 @@ class _Profile:
 
 def _is_input(name: str, steps: list[tuple[Component, str, bool]]) -> bool:
     """Whether anything to be started reads what this component emits."""
-    return any(name in each.trigger.inputs for each, _, _ in steps) or sum(each.name == name for each, _, _ in steps) > 1
+    return (
+        any(name in each.trigger.inputs for each, _, _ in steps) or sum(each.name == name for each, _, _ in steps) > 1
+    )

@@ -23,7 +23,7 @@ class _Frozen(msgspec.Struct, frozen=True, kw_only=True):
     pass
 
 
-class Limits(_Frozen):
+class Limits(_Frozen, frozen=True, kw_only=True):
     """When a worker stops, or is stopped.
 
     Attributes:
@@ -45,14 +45,14 @@ class Limits(_Frozen):
     output_bytes_max: float = 96e6
 
 
-class InputFile(_Frozen):
+class InputFile(_Frozen, frozen=True, kw_only=True):
     """Items that a producer emitted; `component` None: requests, as the application's author wrote them."""
 
     component: Component | None
     path: str
 
 
-class Job(_Frozen):
+class Job(_Frozen, frozen=True, kw_only=True):
     """One variant to measure.
 
     Attributes:
@@ -77,7 +77,7 @@ class Job(_Frozen):
     limits: Limits
 
 
-class Going(_Frozen, tag="going"):
+class Going(_Frozen, frozen=True, kw_only=True, tag="going"):
     """A sign of life; `doing` is "starting", "calling" (a call may hang from here on) or "measuring"."""
 
     doing: str
@@ -85,7 +85,7 @@ class Going(_Frozen, tag="going"):
     fraction: float = 0.0
 
 
-class Measured(_Frozen, tag="measured"):
+class Measured(_Frozen, frozen=True, kw_only=True, tag="measured"):
     """What a worker found; the fields are those of `VariantSamples`. `accuracy` is the mean agreement with the
     reference over `compared` calls."""
 
@@ -102,7 +102,7 @@ class Measured(_Frozen, tag="measured"):
     complete: bool
 
 
-class Failed(_Frozen, tag="failed"):
+class Failed(_Frozen, frozen=True, kw_only=True, tag="failed"):
     """User code did not do its work. `kind` is the error to raise."""
 
     kind: Literal["input", "unavailable", "component"]
