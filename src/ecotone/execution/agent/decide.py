@@ -75,7 +75,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 class InstanceState(msgspec.Struct, frozen=True, kw_only=True):
     """One instance. `wanted` is None when it should go; `running` is what its process was started as, None without
     a process; `tried` is what was started last. `attempt` counts starts, `deaths` those since it was last healthy;
-    `due_s` is when something happens by itself: the next start (backing off), the kill (starting, stopping)."""
+    `due_s` is when something happens by itself: the next start (backing off), the kill (stopping, or starting without
+    an answer)."""
 
     id: str
     wanted: WantedInstance | None
@@ -290,7 +291,9 @@ class _Step:
     def react(self, instance: InstanceState, event: Event, *, calm: bool) -> InstanceState:
         match event:
             case Started(name, attempt, pid) if name == instance.id and attempt == instance.attempt:
-                return msgspec.structs.replace(instance, pid=pid)
+                # From now on its start limit is judged by looking at it, not by the time alone.
+                due_s = math.inf if instance.phase == "starting" else instance.due_s
+                return msgspec.structs.replace(instance, pid=pid, due_s=due_s)
             case Exited(name, attempt) if name == instance.id and attempt == instance.attempt and instance.running:
                 return self._exited(instance, event)
             case Observed(vitals) if instance.running is not None and instance.id in vitals:
@@ -309,7 +312,7 @@ class _Step:
                 self.actions.append(Stop(instance.id))
                 return self._phase(instance, "stopping", due_s=self.now_s + self.rules.stop_grace_s)
             if instance.phase == "starting" and due:
-                return self._kill(instance, f"not ready {self.rules.start_limit_s:g} s after its start")
+                return self._kill(instance, f"there is no process {self.rules.start_limit_s:g} s after its start")
         elif instance.wanted is not None and (due or instance.wanted != instance.tried):
             return self._start(instance, instance.wanted)
         return instance
@@ -379,6 +382,8 @@ class _Step:
         if vitals.memory_bytes > limit_bytes:
             used, may = (format_quantity(value, Dimension.SIZE) for value in (vitals.memory_bytes, limit_bytes))
             return f"used {used}, may use {may}"
+        if instance.phase == "starting" and self.now_s - instance.started_s >= self.rules.start_limit_s:
+            return f"not ready {self.rules.start_limit_s:g} s after its start"
         silent_s = self.now_s - max(vitals.heartbeat_s, instance.started_s)
         if silent_s > self.rules.heartbeat_max_s and vitals.frozen:
             return f"hung: stopped, no heartbeat for {silent_s:.2f} s"

@@ -122,7 +122,7 @@ class ForkLink:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         arguments = [str(theirs.fileno()), str(os.getpid()), self._log_path]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "ecotone.execution.agent.forkserver", *arguments],
+            [sys.executable, "-P", "-m", "ecotone.execution.agent.forkserver", *arguments],
             stdin=subprocess.PIPE,
             pass_fds=[theirs.fileno()],
         )

@@ -136,7 +136,7 @@ class AgentProcess:
         try:
             self._pid = os.posix_spawn(
                 sys.executable,
-                [sys.executable, "-m", "ecotone.execution.agent"],
+                [sys.executable, "-P", "-m", "ecotone.execution.agent"],
                 os.environ,
                 file_actions=[
                     (os.POSIX_SPAWN_DUP2, theirs, 0),
