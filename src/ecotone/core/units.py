@@ -87,19 +87,19 @@ def parse_quantity(value: object, dimension: Dimension) -> float:
     """
     name = dimension.name.lower().replace("_", " ")
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise QuantityError(f"expected a {name} such as {dimension.examples}, got {value!r}", "wrong-type")
+        raise QuantityError(f"expected {_a(name)} such as {dimension.examples}, got {value!r}", "wrong-type")
     if isinstance(value, (int, float)):
         if "" not in dimension.units and value != 0:
-            raise QuantityError(f"{value!r} has no unit: write a {name} such as {dimension.examples}")
+            raise QuantityError(f"{value!r} has no unit: write {_a(name)} such as {dimension.examples}")
         return _checked(float(value) if abs(value) < 1e300 else math.inf, value, name)
     match = _QUANTITY.match(value)
     if match is None:
-        raise QuantityError(f"{value!r} is not a {name}: write for example {dimension.examples}")
+        raise QuantityError(f"{value!r} is not {_a(name)}: write for example {dimension.examples}")
     number, unit = float(match[1].replace("_", "")), match[2].replace(" ", "")
     factor = dimension.units.get(unit)
     if factor is None:
         if not unit:
-            raise QuantityError(f"{value!r} has no unit: write a {name} such as {dimension.examples}")
+            raise QuantityError(f"{value!r} has no unit: write {_a(name)} such as {dimension.examples}")
         raise QuantityError(_wrong_unit(value, unit, dimension, name))
     return _checked(number * factor, value, name)
 
@@ -108,16 +108,20 @@ def _checked(number: float, written: object, name: str) -> float:
     if not math.isfinite(number):
         raise QuantityError(f"{written!r} is not a finite {name}", "out-of-range")
     if number < 0:
-        raise QuantityError(f"{written!r} is negative: a {name} is at least 0", "out-of-range")
+        raise QuantityError(f"{written!r} is negative: {_a(name)} is at least 0", "out-of-range")
     return number
+
+
+def _a(name: str) -> str:
+    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
 
 
 def _wrong_unit(value: str, unit: str, dimension: Dimension, name: str) -> str:
     for other in Dimension:
         if other is not dimension and unit in other.units:
             kind = other.name.lower().replace("_", " ")
-            return f"{value!r} is a {kind}, not a {name}: write for example {dimension.examples}"
-    return f"{value!r} has the unknown unit {unit!r}: write a {name} such as {dimension.examples}"
+            return f"{value!r} is {_a(kind)}, not {_a(name)}: write for example {dimension.examples}"
+    return f"{value!r} has the unknown unit {unit!r}: write {_a(name)} such as {dimension.examples}"
 
 
 _SHOWN: dict[Dimension, tuple[str, ...]] = {

@@ -40,9 +40,11 @@ def _check_trigger(fields: Fields, place: Place, mistakes: Mistakes) -> None:
     if not starts:
         message = "nothing makes this component run"
         mistakes.add(place, "missing-trigger", message, "give it on=, every=, request=True or source=True")
+        fields.broken.update(TRIGGERS)
     elif len(starts) > 1:
         message = f"{' and '.join(starts)} cannot go together: a component has one trigger"
         mistakes.add(fields.place(starts[1]), "several-triggers", message, "split it into two components")
+        fields.broken.update(TRIGGERS)
 
 
 def _check_partners(fields: Fields, mistakes: Mistakes) -> None:
@@ -51,9 +53,11 @@ def _check_partners(fields: Fields, mistakes: Mistakes) -> None:
 
     def without_effect(label: str, why: str, hint: str) -> None:
         mistakes.add(fields.place(label), "no-effect", f"{label} has no effect {why}", hint)
+        fields.broken.add(label)
 
     def contradicts(label: str, why: str, hint: str) -> None:
         mistakes.add(fields.place(label), "contradiction", f"{label}: {why}", hint)
+        fields.broken.add(label)
 
     if "percentile" in values and "latency" not in values and fields.known("latency"):
         without_effect("percentile", "without latency", "add latency=, or remove percentile")
@@ -101,11 +105,10 @@ def _check_promises(fields: Fields, mistakes: Mistakes) -> None:
 
 
 def _check_variants(fields: Fields, mistakes: Mistakes) -> None:
-    variants: Sequence[Variant] = fields.values.get("variants", ())
+    variants: Sequence[tuple[Variant, Place]] = list(fields.elements("variants"))
     names: set[str] = set()
     ways: dict[tuple[Any, ...], str] = {}
-    for index, variant in enumerate(variants):
-        place = fields.place_of("variants", index)
+    for variant, place in variants:
         way = (variant.target, tuple(sorted((key, str(type(value)), value) for key, value in variant.settings.items())))
         if variant.name in names:
             message = f"there are two variants {variant.name!r}"
@@ -116,8 +119,8 @@ def _check_variants(fields: Fields, mistakes: Mistakes) -> None:
         names.add(variant.name)
         ways.setdefault(way, variant.name)
     least = fields.values.get("accuracy")
-    best = max((math.inf if each.accuracy is None else each.accuracy for each in variants), default=math.inf)
-    if least is not None and best < least:
+    best = max((math.inf if each.accuracy is None else each.accuracy for each, _ in variants), default=math.inf)
+    if fields.known("variants") and least is not None and best < least:
         message = f"accuracy: no variant reaches {least:g}; the best declares {best:g}"
         mistakes.add(fields.place("accuracy"), "contradiction", message, "lower accuracy, or add a better variant")
 

@@ -13,6 +13,7 @@ import msgspec
 
 from ecotone.core.application import Variant
 from ecotone.core.problems import Place, did_you_mean
+from ecotone.design._annotation_rules import TRIGGERS
 from ecotone.design._code import (
     Argument,
     Function,
@@ -43,7 +44,11 @@ _Node = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 def check_code(source: Source, inputs: Mapping[str, Sequence[str]], mistakes: Mistakes) -> None:
     """`inputs` are the producers of each component, as far as they exist."""
     hints = Hints(source.scope, source.classes)
-    by_name = {each.component.name: each for each in source.drafts}
+    by_name: dict[str, Draft] = {}
+    twice: set[str] = set()
+    for each in source.drafts:
+        if by_name.setdefault(each.component.name, each) is not each:
+            twice.add(each.component.name)
     for draft, node in zip(source.drafts, source.definitions, strict=True):
         rules = _CodeRules(source, draft, node, mistakes)
         rules.check_variants()
@@ -51,7 +56,8 @@ def check_code(source: Source, inputs: Mapping[str, Sequence[str]], mistakes: Mi
         rules.check_agreement()
         rules.check_kind()
         if by_name[draft.component.name] is draft:
-            _check_types(draft, [by_name[each] for each in inputs[draft.component.name]], hints, mistakes)
+            producers = [by_name[each] for each in inputs[draft.component.name] if each not in twice]
+            _check_types(draft, producers, hints, mistakes)
 
 
 class _Way(msgspec.Struct, frozen=True):
@@ -70,7 +76,7 @@ class _CodeRules:
         self.mistakes = mistakes
         trigger = draft.component.trigger
         self.items = 1 if trigger.kind in ("data", "request") or trigger.inputs else 0
-        self.trigger_known = draft.fields.known("on", "every", "request", "source")
+        self.trigger_known = draft.fields.known(*TRIGGERS)
 
     def check_variants(self) -> None:
         for way in self._ways():
@@ -88,18 +94,17 @@ class _CodeRules:
 
     def _ways(self) -> list[_Way]:
         fields = self.draft.fields
-        if "variants" in fields.broken:
-            return []
-        if "variants" not in fields.values:
+        if fields.known("variants") and "variants" not in fields.values:
             return [_Way(self.draft.component.variants[0], None, {})]
+        written = fields.written["variants"].value if "variants" in fields.written else ()
+        calls = {each.place: each.value for each in (written if isinstance(written, tuple) else ())}
         ways: list[_Way] = []
-        for index, variant in enumerate(self.draft.component.variants):
-            written = fields.written["variants"].value
-            call = written[index].value if isinstance(written, tuple) else written
+        for variant, place in fields.elements("variants"):
+            call = calls.get(place, written)
             assert isinstance(call, VariantCall), "a variant that was converted was written as a call"
             places = {str(key.value): key.place for key, _ in call.keywords.entries}
             settings = {key: places[key] for key in variant.settings}
-            ways.append(_Way(variant, places.get("use", fields.place_of("variants", index)), settings))
+            ways.append(_Way(variant, places.get("use", place), settings))
         return ways
 
     def _check_way(self, node: _Node, way: _Way) -> None:

@@ -20,7 +20,7 @@ from ecotone.core.units import Dimension, QuantityError, parse_quantity
 from ecotone.design._written import BROKEN, Mistakes, Pairs, Written, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 __all__ = [
     "Convert",
@@ -58,11 +58,22 @@ class Field(msgspec.Struct, frozen=True):
 
 
 class Fields(msgspec.Struct, frozen=True):
-    """What was read: the values, what was written for each, and the names of the fields given but wrong."""
+    """What was read: the values, what was written for each, and the names of the fields given but wrong.
+
+    `partial` holds the lists among these of which only some elements are wrong; those are BROKEN in it.
+    """
 
     values: dict[str, Any]
     written: dict[str, Written]
     broken: set[str]
+    partial: dict[str, tuple[Any, ...]]
+
+    def elements(self, label: str) -> Iterator[tuple[Any, Place]]:
+        """The elements of a list field that are right, with their places, even if others are wrong."""
+        values = self.values.get(label, self.partial.get(label, ()))
+        for index, value in enumerate(values):
+            if value is not BROKEN:
+                yield value, self.place_of(label, index)
 
     def place(self, label: str) -> Place:
         """Where the field's value stands. Raises KeyError when it was not given."""
@@ -89,6 +100,7 @@ def read_fields(
     values: dict[str, Any] = {}
     given: dict[str, Written] = {}
     broken: set[str] = set()
+    partial: dict[str, tuple[Any, ...]] = {}
     for key, written in pairs.entries:
         label = str(key.value)
         if not isinstance(key.value, str) or label not in table:
@@ -105,13 +117,16 @@ def read_fields(
         value = table[label].convert(path + label, written, mistakes) if written.value is not BROKEN else BROKEN
         if value is BROKEN:
             broken.add(label)
+        elif isinstance(value, tuple) and BROKEN in value:
+            broken.add(label)
+            partial[label] = value
         else:
             values[label] = value
     for label, field in table.items():
         if field.required and label not in values and label not in broken:
             mistakes.add(place, "missing-key", f"{of} needs {label}", f"add {label}")
             broken.add(label)
-    return Fields(values, given, broken)
+    return Fields(values, given, broken, partial)
 
 
 def _wrong_type(what: str, written: Written, expected: str, mistakes: Mistakes) -> Any:
@@ -228,7 +243,8 @@ def choice(noun: str, known: tuple[str, ...]) -> Convert:
 
 
 def several(one: Convert, *, unique: bool = True) -> Convert:
-    """A list of at least one, without repetition if `unique`; a single value stands for a list of it."""
+    """A list of at least one, without repetition if `unique`; a single value stands for a list of it. Elements that
+    are wrong are BROKEN in it."""
 
     def convert(what: str, written: Written, mistakes: Mistakes) -> Any:
         entries = written.value if isinstance(written.value, tuple) else (written,)
@@ -242,7 +258,7 @@ def several(one: Convert, *, unique: bool = True) -> Convert:
                 mistakes.add(entry.place, "duplicate-value", f"{what}: {plain(entry)!r} is given twice", "remove one")
                 value = BROKEN
             values.append(value)
-        return BROKEN if any(value is BROKEN for value in values) else tuple(values)
+        return tuple(values)
 
     return convert
 

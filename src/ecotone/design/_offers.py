@@ -168,7 +168,7 @@ def _report_combination(
     node = min(nodes, key=lambda each: sum(not need.meets(each) for need in needs))
     missed = [need for need in needs if not need.meets(node)]
     lacking = " and ".join(need.shown for need in missed)
-    others = ", ".join(dict.fromkeys(need.keyword for need in needs))
-    message = f"no node of {continuum.name} meets {others} of {draft.component.name} together"
+    wanted = "; ".join(need.shown for need in needs)
+    message = f"no node of {continuum.name} has all that {draft.component.name} needs: {wanted}"
     hint = f"{node.name} comes nearest, without {lacking}"
     mistakes.add(draft.place_of(missed[0].keyword), "no-such-node", message, hint)

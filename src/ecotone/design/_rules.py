@@ -92,8 +92,7 @@ class _Graph:
 
     def check_inputs(self, mistakes: Mistakes) -> None:
         for name, draft in self.drafts.items():
-            for index, each in enumerate(draft.component.trigger.inputs):
-                place = draft.fields.place_of("on", index)
+            for each, place in draft.fields.elements("on"):
                 if each == name:
                     message = f"{name} takes its own output"
                     mistakes.add(place, "self-input", message, "name another component in on=")

@@ -1,0 +1,5 @@
+"""Nothing is annotated."""  # ! no-component
+
+
+def camera() -> bytes:
+    return b""
