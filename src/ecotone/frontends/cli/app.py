@@ -36,6 +36,7 @@ def command_tree(*, listing: bool = False) -> App:
         version_flags=("--version",),
         help_format="markdown",
         help_epilogue="Start with `ecotone new demo --from mobility`, then `ecotone run demo`." if listing else None,
+        suppress_keyboard_interrupt=False,
         default_parameter=Parameter(show_default=False, negative=()),
     )
     groups = {name: Group(name, sort_key=at) for at, name in enumerate((_DESIGN, _RUN, _OTHER), 1)}
