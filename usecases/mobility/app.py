@@ -83,9 +83,9 @@ class Camera:
         return self._clip.frame()
 
 
-@component(on=Camera, live=True)
+@component(on=Camera, live=True, layers=["device"])
 def quality(frame: np.ndarray) -> np.ndarray | None:
-    """Lets frames pass that show something: neither black nor badly blurred."""
+    """Lets frames pass that show something, neither black nor badly blurred; others need not travel."""
     return frame if sharpness(frame) >= 20.0 else None
 
 
@@ -154,7 +154,7 @@ class Analytics:
         self._scenes = state["scenes"]
 
 
-@component(on=Analytics, every="1 s")
+@component(on=Analytics, every="1 s", layers=["cloud"])
 def site_statistics(scenes: list[Scene]) -> Statistics | None:
     """What the traffic department wants to know of each second."""
     if not scenes:

@@ -311,7 +311,7 @@ def test_a_missing_package_and_wrong_input_are_told_apart(tmp_path: Path) -> Non
         def __call__(self) -> int:
             return 1
     """
-    with pytest.raises(InputError, match="reader: no file x.avi; name one"):
+    with pytest.raises(InputError, match=r"reader: no file x\.avi; name one"):
         measured(written(tmp_path / "two", code))
 
 
