@@ -101,7 +101,8 @@ def parse_quantity(value: object, dimension: Dimension) -> float:
         if not unit:
             raise QuantityError(f"{value!r} has no unit: write {_a(name)} such as {dimension.examples}")
         raise QuantityError(_wrong_unit(value, unit, dimension, name))
-    return _checked(number * factor, value, name)
+    # 15 digits, so that "95 %" is 0.95 and not the next number above it.
+    return _checked(float(f"{number * factor:.15g}"), value, name)
 
 
 def _checked(number: float, written: object, name: str) -> float:

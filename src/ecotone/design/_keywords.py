@@ -243,7 +243,7 @@ def build_component(
         item_timeout_s=None if values.get("request") else values.get("timeout"),
         input_type=target.item_type if takes_item else "",
         output_type=target.output_type,
-        help=target.help,
+        help="" if target.help.startswith(f"{target.name}(") else target.help,  # dataclasses write their own
         **{key: value for key, value in into[""].items() if key != "name"},
     )
     return Draft(component, place, fields, target)

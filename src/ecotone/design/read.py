@@ -127,7 +127,7 @@ def _parse(file: Path, mistakes: Mistakes) -> tuple[ast.Module, Places] | None:
             warnings.simplefilter("ignore")  # an odd escape in a string is no mistake of ours to judge
             tree = ast.parse(text)
     except SyntaxError as error:
-        place = Place(str(file), error.lineno or 0, error.offset or 1)
+        place = Place(str(file), max(1, error.lineno or 1), max(1, error.offset or 1))
         mistakes.add(place, "syntax-error", f"Python cannot read this: {error.msg}")
         return None
     except (ValueError, RecursionError, MemoryError) as error:
