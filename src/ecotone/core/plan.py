@@ -20,6 +20,8 @@ __all__ = [
     "Plan",
     "decode_plan",
     "encode_plan",
+    "in_milliseconds",
+    "plan_differences",
     "plan_document",
 ]
 
@@ -102,12 +104,49 @@ class Plan(_Frozen, kw_only=True):
         return next((each for each in self.components if each.component == component), None)
 
 
+def plan_differences(before: Plan | None, after: Plan) -> list[str]:
+    """What carrying out `after` changes, as sentences; everything starts when there is nothing `before`."""
+    old = _placed(before) if before is not None else {}
+    new = _placed(after)
+    lines: list[str] = []
+    for component in sorted(old.keys() | new.keys()):
+        was, will = old.get(component), new.get(component)
+        if was is None:
+            lines.append(f"{component} starts: {_where(will or {})}")
+        elif will is None:
+            lines.append(f"{component} stops: {_where(was)}")
+        elif was != will:
+            lines.append(f"{component} changes from {_where(was)} to {_where(will)}")
+    if before is not None and abs(before.cost_eur_per_h - after.cost_eur_per_h) > 1e-9:
+        lines.append(f"the cost changes from {before.cost_eur_per_h:.4g} to {after.cost_eur_per_h:.4g} EUR/h")
+    return lines
+
+
+def _placed(plan: Plan) -> dict[str, dict[tuple[str, str], int]]:
+    placed: dict[str, dict[tuple[str, str], int]] = {}
+    for each in plan.assignments:
+        placed.setdefault(each.component, {})[each.variant, each.node] = each.replicas
+    return placed
+
+
+def _where(copies: dict[tuple[str, str], int]) -> str:
+    return " and ".join(
+        (f"{replicas} x " if replicas > 1 else "") + f"{variant} on {node}"
+        for (variant, node), replicas in sorted(copies.items())
+    )
+
+
 _COMMAND_DURATIONS = {"wall_s"}
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:
     """The plan as plain data for JSON, with latencies in `_ms` and a schema version."""
     return {"schema_version": SCHEMA_VERSION} | _rename(msgspec.to_builtins(plan), "_s", "_ms", 1e3)
+
+
+def in_milliseconds(document: Any) -> Any:
+    """Plain data with every latency `x_s`, in seconds, as `x_ms`."""
+    return _rename(document, "_s", "_ms", 1e3)
 
 
 def encode_plan(plan: Plan) -> bytes:

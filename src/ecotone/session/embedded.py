@@ -5,7 +5,6 @@ The sites are emulated; with an operator's NATS server only the agent and the co
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from dataclasses import dataclass
@@ -53,29 +52,20 @@ def run_embedded(
         UnavailableError: the bus cannot be started or reached.
         ComponentError: a component does not start.
     """
-    lock = os.open(f"{folders.shared}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    server, agent = _processes(deployment, folders, started, own_bus=bus_url is None)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        raise UnavailableError(f"the run {folders.run} is still going on; stop it first") from None
-    try:
-        server, agent = _processes(deployment, folders, started, own_bus=bus_url is None)
-        try:
-            return anyio.run(
-                _run,
-                _Run(deployment, folders, for_s, stop, on_snapshot, snapshot_every_s),
-                server,
-                agent,
-                bus_url,
-                backend_options={"use_uvloop": _has_uvloop()},
-            )
-        finally:  # the controller has stopped them, unless it was never reached
-            agent.kill()
-            if server is not None:
-                server.stop()
-    finally:
-        os.close(lock)
+        return anyio.run(
+            _run,
+            _Run(deployment, folders, for_s, stop, on_snapshot, snapshot_every_s),
+            server,
+            agent,
+            bus_url,
+            backend_options={"use_uvloop": _has_uvloop()},
+        )
+    finally:  # the controller has stopped them, unless it was never reached
+        agent.kill()
+        if server is not None:
+            server.stop()
 
 
 def _processes(

@@ -9,13 +9,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
 
 __all__ = ["RunFolders", "newest_run", "open_run", "remove_stale_shared", "state_folder_of"]
 
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - folders in it are made with mode 0700 and an unguessable part
-_KEPT_RUNS = 20
 
 
 class RunFolders:
@@ -24,6 +24,7 @@ class RunFolders:
     def __init__(self, run: str, folder: str) -> None:
         self.run = run
         self.folder = folder
+        self._lock = -1
         fast = os.access(_SHARED_MEMORY, os.W_OK | os.X_OK)
         self.shared = f"{_SHARED_MEMORY}/ecotone-{os.getuid()}-{run}" if fast else f"{folder}/shared"
 
@@ -36,15 +37,25 @@ class RunFolders:
         return f"{self.folder}/outputs"
 
     def make(self) -> None:
-        """Create them, readable by this user alone. Raises OSError."""
+        """Create them, readable by this user alone, and hold them until `remove_shared` or the end of this process.
+
+        Raises:
+            BlockingIOError: another process holds them: the run is still going on.
+            OSError: they cannot be created.
+        """
         for path in (self.folder, self.shared, f"{self.folder}/logs", self.outputs):
             os.makedirs(path, mode=0o700, exist_ok=True)
+        self._lock = os.open(f"{self.shared}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def remove_shared(self) -> None:
-        """The run is over: free the memory."""
+        """The run is over: free the memory. Idempotent."""
         import shutil  # noqa: PLC0415
 
-        shutil.rmtree(self.shared, ignore_errors=True)
+        if self._lock >= 0:
+            shutil.rmtree(self.shared, ignore_errors=True)
+            os.close(self._lock)
+            self._lock = -1
 
 
 def state_folder_of(application_folder: str, module: str) -> str:
@@ -54,15 +65,16 @@ def state_folder_of(application_folder: str, module: str) -> str:
 
 
 def open_run(state_folder: str, *, resume: bool = False) -> RunFolders:
-    """The folders of a new run, or of the newest one to go on with. Raises OSError, and FileNotFoundError when there
-    is nothing to resume."""
+    """The folders of a new run, or of the newest one to go on with, made and held.
+
+    Raises:
+        FileNotFoundError: there is nothing to resume.
+        OSError: see `RunFolders.make`.
+    """
     runs = f"{state_folder}/runs"
-    if resume:
-        newest = newest_run(state_folder)
-        if newest is None:
-            raise FileNotFoundError(runs)
-        return RunFolders(newest, f"{runs}/{newest}")
-    run = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(3).hex()}"
+    run = newest_run(state_folder) if resume else f"{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(3).hex()}"
+    if run is None:
+        raise FileNotFoundError(runs)
     folders = RunFolders(run, f"{runs}/{run}")
     folders.make()
     return folders
@@ -81,7 +93,6 @@ def remove_stale_shared() -> None:
 
     A run's folder is in use while a process holds the lock in it.
     """
-    import fcntl  # noqa: PLC0415
     import shutil  # noqa: PLC0415
 
     prefix = f"ecotone-{os.getuid()}-"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecotone.core.errors import InputError, UnavailableError
-from ecotone.core.plan import Plan, decode_plan, encode_plan
+from ecotone.core.plan import Plan, decode_plan, encode_plan, plan_differences
 from ecotone.design.check import CheckResult, check
 from ecotone.orchestration.performance.samples import read_samples
 from ecotone.session.folders import newest_run, open_run, remove_stale_shared, state_folder_of
@@ -91,9 +91,9 @@ class Session:
         assert read.root is not None, "an application without mistakes has a file"
         path = self.state_folder / "samples.json"
         samples = read_samples(path)
-        if not force and samples is not None:
-            if not needed(application, read.root, read.module, read.parameters, samples):
-                return samples
+        known = samples is not None and not needed(application, read.root, read.module, read.parameters, samples)
+        if samples is not None and known and not force:
+            return samples
         self._make_state_folder()
         return profile(
             application,
@@ -158,8 +158,6 @@ class Session:
 
     def differences(self, plan: Plan) -> list[str]:
         """What running `plan` would change against the last run, as sentences; [] when nothing."""
-        from ecotone.orchestration.placement import plan_differences  # noqa: PLC0415
-
         last = newest_run(str(self.state_folder))
         before = _read_plan(self.state_folder / "runs" / last / "plan.json") if last is not None else None
         return plan_differences(before, plan)
@@ -271,13 +269,13 @@ class Session:
 
     def _open_run(self, *, resume: bool) -> RunFolders:
         try:
-            folders = open_run(str(self.state_folder), resume=resume)
-            folders.make()
+            return open_run(str(self.state_folder), resume=resume)
         except FileNotFoundError:
             raise InputError(f"{self._app}: there is no run to resume; run it without --resume") from None
+        except BlockingIOError:
+            raise UnavailableError(f"{self._app}: its last run is still going on; stop that first") from None
         except OSError as error:
             raise _cannot_write(self.state_folder, error) from None
-        return folders
 
     def _make_state_folder(self) -> None:
         folder = self.state_folder
