@@ -73,7 +73,11 @@ def measured(
 
 def samples_of(*variants: VariantSamples, application: str = "test") -> Samples:
     return Samples(
-        application=application, machine="test", machine_score=1000.0, taken_at="2026-01-01T00:00:00Z", variants=variants
+        application=application,
+        machine="test",
+        machine_score=1000.0,
+        taken_at="2026-01-01T00:00:00Z",
+        variants=variants,
     )
 
 
@@ -125,7 +129,9 @@ def mobility(*, promise_s: float = 0.1, accuracy_min: float | None = None) -> Ap
         components=(
             camera(layers=("device",), private=("device", "edge"), throughput_min_per_s=25.0),
             after("quality", "camera"),
-            after("detect", "quality", variants=("large", "small"), requirements=Requirements(accuracy_min=accuracy_min)),
+            after(
+                "detect", "quality", variants=("large", "small"), requirements=Requirements(accuracy_min=accuracy_min)
+            ),
             after("anonymise", "detect", requirements=Requirements(releases=True)),
             after("analytics", "anonymise"),
             Component(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
+
+from tests.support.applications import after, camera, measured, samples_of
 
 from ecotone.core.application import Accelerator, Application, Component, LatencyPromise, PathPromise, Requirements
 from ecotone.core.continuum import Continuum, Device, Link, NodeType, Power, Site, Trust
 from ecotone.orchestration.performance.samples import Samples
-from tests.support.applications import after, camera, measured, samples_of
 
 __all__ = ["random_application", "random_case", "random_continuum", "random_samples"]
 
@@ -36,7 +38,7 @@ def random_application(rng: random.Random, count: int, strictness: float) -> App
             releases=rng.random() < 0.3,
             confidential=rng.random() < 0.1,
             accuracy_min=0.9 if rng.random() < 0.2 * strictness else None,
-            accelerators=(Accelerator(kind="gpu", memory_bytes=rng.choice((0.0, 4e9))),) if rng.random() < 0.15 * strictness else (),
+            accelerators=gpu(rng) if rng.random() < 0.15 * strictness else (),
             replicas_max=rng.choice((1, 1, 2)),
             latency=LatencyPromise(latency_max_s=rng.uniform(0.01, 0.08)) if rng.random() < 0.2 * strictness else None,
             energy_max_j=rng.uniform(0.05, 0.4) if rng.random() < 0.1 * strictness else None,
@@ -46,11 +48,16 @@ def random_application(rng: random.Random, count: int, strictness: float) -> App
     paths = (
         PathPromise(
             components=("camera", components[-1].name),
-            latency=LatencyPromise(latency_max_s=rng.uniform(0.03, 0.2) * depth, percentile=rng.choice((50.0, 95.0, 99.0))),
+            latency=LatencyPromise(
+                latency_max_s=rng.uniform(0.03, 0.2) * depth, percentile=rng.choice((50.0, 95.0, 99.0))
+            ),
         ),
     )
-    application = Application(name="random", components=tuple(components), paths=paths if rng.random() < 0.8 else ())
-    return application
+    return Application(name="random", components=tuple(components), paths=paths if rng.random() < 0.8 else ())
+
+
+def gpu(rng: random.Random) -> tuple[Accelerator, ...]:
+    return (Accelerator(kind="gpu", memory_bytes=rng.choice((0.0, 4e9))),)
 
 
 def random_continuum(rng: random.Random, node_types: int) -> Continuum:
@@ -65,7 +72,7 @@ def random_continuum(rng: random.Random, node_types: int) -> Continuum:
             memory_bytes=rng.choice((0.3e9, 1e9, 8e9)),
             price_eur_per_h=round(rng.uniform(0.01, 0.3), 3),
             power=Power(idle_w=rng.uniform(1, 20), busy_w=rng.uniform(20, 60)),
-            devices=(Device(kind="gpu", count=rng.choice((1, 2)), memory_bytes=8e9),) if rng.random() < 0.4 * strictness else (),
+            devices=(Device(kind="gpu", count=rng.choice((1, 2)), memory_bytes=8e9),) if rng.random() < 0.4 else (),
         )
         if sites and rng.random() < 0.2:
             last = sites[-1]
@@ -90,7 +97,7 @@ def random_continuum(rng: random.Random, node_types: int) -> Continuum:
             bandwidth_bytes_per_s=rng.choice((1e6, 1e7, 1e8)),
             price_eur_per_byte=rng.choice((0.0, 0.05e-9, 0.5e-9)),
         )
-        for one, other in zip(sites, sites[1:], strict=False)
+        for one, other in pairwise(sites)
         if rng.random() < 0.95
     )
     return Continuum(name="random", sites=tuple(sites), links=links)
@@ -98,8 +105,9 @@ def random_continuum(rng: random.Random, node_types: int) -> Continuum:
 
 def random_samples(rng: random.Random, application: Application) -> Samples:
     variants = []
+    is_small = len(application.components) < 6
     for component in application.components:
-        mean = rng.uniform(0.001, 0.03 if len(application.components) < 6 else 0.012)
+        mean = rng.uniform(0.001, 0.03 if is_small else 0.012)
         for variant in component.variants:
             small = variant.name == "small"
             variants.append(
@@ -107,7 +115,7 @@ def random_samples(rng: random.Random, application: Application) -> Samples:
                     component.name, mean * (0.4 if small else 1.0), variant=variant.name, spread=rng.uniform(0.0, 0.4),
                     wait_s=rng.choice((0.0, 0.0, 0.003)), output_bytes=rng.choice((500, 20_000, 300_000)),
                     memory_bytes=rng.uniform(2e7, 2e8), accuracy=0.8 if small else 1.0,
-                    outputs_per_input=rng.choice((1.0, 1.0, 1.0, 1.0, 0.5, 2.0)) if len(application.components) < 6 else 1.0, count=40,
+                    outputs_per_input=rng.choice((1.0, 1.0, 1.0, 1.0, 0.5, 2.0)) if is_small else 1.0, count=40,
                 )
             )  # fmt: skip
     return samples_of(*variants, application=application.name)

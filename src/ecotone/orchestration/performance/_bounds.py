@@ -7,6 +7,7 @@ linear constraints and its cuts on this.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy
@@ -34,7 +35,7 @@ class IdleTimes:
     ) -> None:
         route = only_route(timing.application, components)
         self.route = components if route is None else route
-        self.channels = () if route is None else tuple(zip(route, route[1:], strict=False))
+        self.channels = () if route is None else tuple(pairwise(route))
         self._timing = timing
         self._percentile = percentile
         self._fusable = fusable

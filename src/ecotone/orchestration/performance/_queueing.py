@@ -266,7 +266,15 @@ class _Compiler:
             for path in timing.application.paths
         ]
         cores = [node.type.cores for node in sites]
-        return Simulation(stages, servers, cores, routes, paths, timing.overheads.turnaround_s, contended=contended)
+        return Simulation(
+            stages=stages,
+            servers=servers,
+            cores=cores,
+            routes=routes,
+            paths=paths,
+            turnaround_s=timing.overheads.turnaround_s,
+            contended=contended,
+        )
 
     def _route(self, source: str, target: str) -> tuple[tuple[int, float, float], ...]:
         try:
@@ -388,9 +396,7 @@ class _Reading:
     def _errors(self, name: str, row: Assignment) -> tuple[float, float]:
         return service_errors(self._timing.model.samples(name, row.variant), self._timing.nodes[row.node].type)
 
-    def _path_interval(
-        self, at: int, route: tuple[str, ...], values: Floats, percentile: float
-    ) -> tuple[float, float]:
+    def _path_interval(self, at: int, route: tuple[str, ...], values: Floats, percentile: float) -> tuple[float, float]:
         """Draw the model's own errors: one of each component's samples, one of each node type's speed, one of the
         platform's hops, and which items were met."""
         numbers = numpy.asarray(self._result.path_numbers[at] or [0]) % TABLE_ITEMS

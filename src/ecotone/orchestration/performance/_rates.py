@@ -32,7 +32,8 @@ def propagate(
     flows: dict[str, Flow] = {}
     for component in application.in_data_order():
         per_input, items = profiled(component)
-        flows[component.name] = _flow(component, [flows[name] for name in component.trigger.inputs], per_input, items, load)
+        inputs = [flows[name] for name in component.trigger.inputs]
+        flows[component.name] = _flow(component, inputs, per_input, items, load)
     return flows
 
 

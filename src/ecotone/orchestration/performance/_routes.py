@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ __all__ = ["ancestors", "fusable", "only_route"]
 def only_route(application: Application, components: tuple[str, ...]) -> tuple[str, ...] | None:
     """Every component from the first to the last by way of those between; None when there is not exactly one way."""
     route = components[:1]
-    for start, end in zip(components, components[1:], strict=False):
+    for start, end in pairwise(components):
         ways = _ways(application, start, end, 2)
         if len(ways) != 1:
             return None

@@ -33,11 +33,7 @@ __all__ = [
 Floats = numpy.ndarray[Any, numpy.dtype[numpy.float64]]
 
 
-class _Frozen(msgspec.Struct, frozen=True):
-    pass
-
-
-class Overheads(_Frozen, kw_only=True):
+class Overheads(msgspec.Struct, frozen=True, kw_only=True):
     """What the platform itself adds; the one place where these figures stand.
 
     `hop_*_s`: from the end of a producer's handling to the item's arrival at a consumer on the same node.
@@ -54,7 +50,7 @@ class Overheads(_Frozen, kw_only=True):
 OVERHEADS = Overheads()
 
 
-class Estimate(_Frozen, kw_only=True):
+class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     """A predicted figure with a 90 % interval of the model's own error; `supported` is False where the samples say
     little about what was asked (a node far from the machine that was measured)."""
 
@@ -64,7 +60,7 @@ class Estimate(_Frozen, kw_only=True):
     supported: bool = True
 
 
-class ServiceSamples(_Frozen, kw_only=True):
+class ServiceSamples(msgspec.Struct, frozen=True, kw_only=True):
     """Measured calls of one variant, one pair each: `cpu_s` scales with a node's speed, `wait_s` does not."""
 
     cpu_s: Floats
@@ -73,7 +69,7 @@ class ServiceSamples(_Frozen, kw_only=True):
     batch_items: float
 
 
-class Outputs(_Frozen, kw_only=True):
+class Outputs(msgspec.Struct, frozen=True, kw_only=True):
     """What one variant emits. `accuracy_source` is `declared`, `agreement` or `unknown`."""
 
     per_input: float
@@ -110,7 +106,7 @@ class PerformanceModel(Protocol):
         ...
 
 
-class Flow(_Frozen, kw_only=True):
+class Flow(msgspec.Struct, frozen=True, kw_only=True):
     """What a component has to do: items that reach it, calls of its code, outputs, all per second."""
 
     items_per_s: float
@@ -122,7 +118,7 @@ class Flow(_Frozen, kw_only=True):
         return self.items_per_s / self.calls_per_s
 
 
-class ComponentTiming(_Frozen, kw_only=True):
+class ComponentTiming(msgspec.Struct, frozen=True, kw_only=True):
     """Response of one component: arrival of an item to the end of its handling. `at_promise_s` is at the percentile of
     the component's own latency promise (p95 without one); `low_s` and `high_s` bound it."""
 
@@ -136,7 +132,7 @@ class ComponentTiming(_Frozen, kw_only=True):
     high_s: float
 
 
-class StageTiming(_Frozen, kw_only=True):
+class StageTiming(msgspec.Struct, frozen=True, kw_only=True):
     """Mean times of one stage of a path: getting to it over links and through the platform, waiting, being handled."""
 
     component: str
@@ -146,7 +142,7 @@ class StageTiming(_Frozen, kw_only=True):
     service_s: float
 
 
-class PathTiming(_Frozen, kw_only=True):
+class PathTiming(msgspec.Struct, frozen=True, kw_only=True):
     """A promised path: `predicted_s` at `percentile` of the distribution of the sum, with a 90 % interval.
 
     `stages` hold means, which add up to `mean_s`; `route` is every component between the first and the last, where
@@ -164,7 +160,7 @@ class PathTiming(_Frozen, kw_only=True):
     stages: tuple[StageTiming, ...]
 
 
-class Timing(_Frozen, kw_only=True):
+class Timing(msgspec.Struct, frozen=True, kw_only=True):
     """Every component and every promised path under one assignment."""
 
     components: tuple[ComponentTiming, ...]

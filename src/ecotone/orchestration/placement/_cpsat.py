@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from typing import TYPE_CHECKING, Literal
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 from ortools.sat.python import cp_model
@@ -37,7 +38,9 @@ _PARTS = 1_000_000_000
 _LATENCY_WEIGHT = 10**10
 _POWER_WEIGHT = 10**3
 
-Literals = list["cp_model.IntVar"]
+Variables = list["cp_model.IntVar"]
+Literals = list["cp_model.LiteralT"]
+Linear: TypeAlias = "cp_model.LinearExpr | int"
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -191,7 +194,7 @@ class LinearModel:
             return
         model = self._model
         whole = self._whole[name, variant, site, total] = model.new_bool_var(f"{name} {variant} x{total} in {site}")
-        parts: Literals = []
+        parts: Variables = []
         for option in options:
             cores = min(total, self._problem.nodes[option.node].type.cores)
             part = model.new_int_var(0, cores, f"{name} {variant} x{total} on {option.node}")
@@ -226,9 +229,9 @@ class LinearModel:
     def _limit_nodes(self) -> None:
         """Cores, memory and devices of each node."""
         problem = self._problem
-        load: dict[str, list[cp_model.LinearExprT]] = defaultdict(list)
-        memory: dict[str, list[cp_model.LinearExprT]] = defaultdict(list)
-        devices: dict[tuple[str, str, float], list[cp_model.LinearExprT]] = defaultdict(list)
+        load: dict[str, list[Linear]] = defaultdict(list)
+        memory: dict[str, list[Linear]] = defaultdict(list)
+        devices: dict[tuple[str, str, float], list[Linear]] = defaultdict(list)
         sizes = {(a.kind, a.memory_bytes) for c in problem.components for a in c.requirements.accelerators}
         for component, option, total, part in self._options():
             work = work_of(problem, component, option.variant, problem.flows_least)
@@ -266,10 +269,10 @@ class LinearModel:
         on one node take the same objects, so the largest share counts; `add_link_cost` corrects that.
         """
         problem = self._problem
-        loads: dict[tuple[int, bool], list[cp_model.LinearExprT]] = defaultdict(list)
+        loads: dict[tuple[int, bool], list[Linear]] = defaultdict(list)
         for component in problem.components:
             consumers = problem.application.consumers(component.name)
-            terms: list[cp_model.LinearExprT] = []
+            terms: list[Linear] = []
             for variant in {option.variant: None for option in problem.options[component.name]}:
                 bytes_per_s = self._bytes_per_s(component.name, variant)
                 for source in dict.fromkeys(problem.nodes[name].site for name in problem.nodes_of(component.name)):
@@ -292,7 +295,7 @@ class LinearModel:
         flow = problem.timing.flows(problem.quietest | {name: variant})[name]
         return flow.outputs_per_s * problem.model.outputs(name, variant).mean_bytes
 
-    def _in_site(self, name: str, variant: str | None, site: str) -> Literals:
+    def _in_site(self, name: str, variant: str | None, site: str) -> Variables:
         """Exactly one is true when `name` runs `variant` (None: any) in `site`."""
         return [
             whole
@@ -300,16 +303,14 @@ class LinearModel:
             if component == name and s == site and variant in {None, v}
         ]
 
-    def _taken(self, name: str, node: str) -> cp_model.LinearExprT:
+    def _taken(self, name: str, node: str) -> Linear:
         return sum(
             self._share // total * part
             for (component, _, total, n), part in self._part.items()
             if component == name and n == node
         )
 
-    def _amount(
-        self, sent: Literals, source: str, target: str, consumers: Iterable[str]
-    ) -> cp_model.IntVar | None:
+    def _amount(self, sent: Variables, source: str, target: str, consumers: Iterable[str]) -> cp_model.IntVar | None:
         """At least what goes from `source` to the node `target`; None where it is free and unlimited."""
         links = self._problem.continuum.route(source, self._problem.nodes[target].site)
         if not links or not sent:
@@ -327,10 +328,10 @@ class LinearModel:
         bytes_per_s: float,
         source: str,
         target: str,
-        loads: dict[tuple[int, bool], list[cp_model.LinearExprT]],
-    ) -> list[cp_model.LinearExprT]:
+        loads: dict[tuple[int, bool], list[Linear]],
+    ) -> list[Linear]:
         problem = self._problem
-        terms: list[cp_model.LinearExprT] = []
+        terms: list[Linear] = []
         here = source
         for link in problem.continuum.route(source, problem.nodes[target].site) or ():
             forward = link.between[0] == here
@@ -344,7 +345,7 @@ class LinearModel:
     def _break_symmetry(self) -> None:
         """Of nodes that differ by name only, the next is used only by whoever comes after a user of the one before."""
         for equal in self._problem.equal_nodes:
-            for before, node in zip(equal, equal[1:], strict=False):
+            for before, node in pairwise(equal):
                 earlier: Literals = []
                 for component in self._problem.components:
                     if (component.name, before) in self._on:
@@ -374,7 +375,7 @@ class LinearModel:
             self._model.add(worst * 1000 >= sum(services))
         return worst
 
-    def _services(self, limit: TimeLimit, name: str) -> cp_model.LinearExprT:
+    def _services(self, limit: TimeLimit, name: str) -> Linear:
         """Exact for one replica; for more, what the fastest node of the site would take."""
         nodes = self._problem.nodes
         floors = {
@@ -383,7 +384,7 @@ class LinearModel:
             )
             for option in self._problem.options[name]
         }
-        terms: list[cp_model.LinearExprT] = [
+        terms: list[Linear] = [
             floors[variant, node] * part
             for (component, variant, total, node), part in self._part.items()
             if component == name and total == 1
@@ -394,7 +395,7 @@ class LinearModel:
                 terms.append(min(there) * whole)
         return sum(terms)
 
-    def _transfers(self, limit: TimeLimit, producer: str, consumer: str) -> cp_model.LinearExprT:
+    def _transfers(self, limit: TimeLimit, producer: str, consumer: str) -> Linear:
         """What the links take between the sites of the two."""
         problem = self._problem
         time = self._model.new_int_var(0, 1 << 40, "")
@@ -409,7 +410,7 @@ class LinearModel:
                 self._model.add(time >= floor * (leaving + arriving - 1))
         return time
 
-    def _power(self) -> cp_model.LinearExprT:
+    def _power(self) -> Linear:
         """Milliwatts, roughly: only ties hang on it."""
         problem = self._problem
         idle = [int(node.type.power.idle_w * 1e3) * self._used[name] for name, node in problem.nodes.items()]
@@ -419,7 +420,7 @@ class LinearModel:
         ]
         return sum(idle) + sum(busy)
 
-    def _replicas(self) -> cp_model.LinearExprT:
+    def _replicas(self) -> Linear:
         return sum(part for _, _, _, part in self._options())
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy
 
-from ecotone.core.plan import Assignment  # noqa: TC001  (msgspec resolves it at run time)
+from ecotone.core.plan import Assignment
 from ecotone.orchestration.performance._bounds import IdleTimes
 from ecotone.orchestration.performance._routes import ancestors
 
@@ -109,9 +109,7 @@ class _IdleCut:
             for choice in sorted(self._all[name] - chosen):
                 self._try(name, self._sets[name] | {choice})
         return Cut(
-            outside=tuple(
-                (name, frozenset(chosen)) for name, chosen in self._sets.items() if chosen != self._all[name]
-            )
+            outside=tuple((name, frozenset(chosen)) for name, chosen in self._sets.items() if chosen != self._all[name])
         )
 
     def _try(self, name: str, wider: set[Choice]) -> None:
@@ -195,9 +193,7 @@ def _concerned(problem: Problem, placed: dict[str, tuple[Assignment, ...]], viol
         found = wider
 
 
-def _sharing_links(
-    problem: Problem, placed: dict[str, tuple[Assignment, ...]], concerned: Iterable[str]
-) -> set[str]:
+def _sharing_links(problem: Problem, placed: dict[str, tuple[Assignment, ...]], concerned: Iterable[str]) -> set[str]:
     """Both ends of each channel that uses a direction of a link on which something concerned arrives."""
     uses = {
         (channel.producer, channel.consumer): {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from itertools import product
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -36,11 +37,7 @@ _SLACK = 1e-9
 """Relative: sums of floats that are equal on paper."""
 
 
-class _Frozen(msgspec.Struct, frozen=True):
-    pass
-
-
-class Violation(_Frozen, kw_only=True):
+class Violation(msgspec.Struct, frozen=True, kw_only=True):
     """One broken promise or rule: whose (`subject`), which (`what`), in base units where it is a number, in words."""
 
     subject: str
@@ -50,7 +47,7 @@ class Violation(_Frozen, kw_only=True):
     value: float | None = None
 
 
-class NodeUse(_Frozen, kw_only=True):
+class NodeUse(msgspec.Struct, frozen=True, kw_only=True):
     """A node that hosts something; `utilisation` is the busy share of all its cores."""
 
     node: str
@@ -61,7 +58,7 @@ class NodeUse(_Frozen, kw_only=True):
     power_w: float
 
 
-class LinkUse(_Frozen, kw_only=True):
+class LinkUse(msgspec.Struct, frozen=True, kw_only=True):
     """One direction of a link, from site to site, that carries something."""
 
     link: str
@@ -72,7 +69,7 @@ class LinkUse(_Frozen, kw_only=True):
     price_eur_per_h: float
 
 
-class Evaluation(_Frozen, kw_only=True):
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     """All that is known of an assignment. With broken structure (unknown names, unreachable nodes) there are no
     times; `timing` is then None and `components` and `paths` are empty."""
 
@@ -99,6 +96,13 @@ class Evaluator:
         self._problem = problem
         self._known: dict[tuple[tuple[Assignment, ...], bool], Evaluation] = {}
         self.simulations = 0
+
+    def statics(self, assignments: Sequence[Assignment]) -> Evaluation:
+        """The judgement of everything but times, in well under a millisecond."""
+        broken = tuple(_structure(self._problem, assignments))
+        if broken:
+            return Evaluation(assignments=tuple(assignments), violations=broken)
+        return _Judgement(self._problem, tuple(assignments), ()).statics()
 
     def evaluate(self, assignments: Sequence[Assignment], *, intervals: bool = False) -> Evaluation:
         """The judgement; with `intervals`, predictions carry the model's own error. Fused where the problem allows,
@@ -148,30 +152,30 @@ def _structure(problem: Problem, rows: Sequence[Assignment]) -> Iterator[Violati
             yield _violation(component, "variant", "all replicas run the same variant")
         if len({row.node for row in mine}) < len(mine):
             yield _violation(component, "node", "two rows for one node")
-    for channel in problem.application.channels:
-        for source in rows:
-            for target in rows:
-                if (source.component, target.component) != (channel.producer, channel.consumer):
-                    continue
-                if not {source.node, target.node} <= problem.nodes.keys():
-                    continue
-                sites = problem.nodes[source.node].site, problem.nodes[target.node].site
-                if problem.continuum.route(*sites) is None:
-                    message = f"no link leads from {source.node}, where {channel.producer} is, to {target.node}"
-                    yield Violation(subject=channel.consumer, what="reachable", message=f"{channel.consumer}: {message}")
+        yield from _unreachable(problem, component, mine, rows)
 
 
-def _violation(component: Component, what: str, message: str, limit: float | None = None, value: float | None = None
-               ) -> Violation:  # fmt: skip
-    return Violation(subject=component.name, what=what, message=f"{component.name}: {message}", limit=limit, value=value)
+def _unreachable(
+    problem: Problem, component: Component, mine: Sequence[Assignment], rows: Sequence[Assignment]
+) -> Iterator[Violation]:
+    sources = [row for row in rows if row.component in component.trigger.inputs and row.node in problem.nodes]
+    for source, target in product(sources, [row for row in mine if row.node in problem.nodes]):
+        if problem.continuum.route(problem.nodes[source.node].site, problem.nodes[target.node].site) is None:
+            text = f"no link leads from {source.node}, where {source.component} is, to {target.node}"
+            yield _violation(component, "reachable", text)
+
+
+def _violation(
+    component: Component, what: str, message: str, limit: float | None = None, value: float | None = None
+) -> Violation:
+    message = f"{component.name}: {message}"
+    return Violation(subject=component.name, what=what, message=message, limit=limit, value=value)
 
 
 class _Judgement:
     """One evaluation in the making, for an assignment of sound structure."""
 
-    def __init__(
-        self, problem: Problem, rows: tuple[Assignment, ...], groups: tuple[tuple[str, ...], ...]
-    ) -> None:
+    def __init__(self, problem: Problem, rows: tuple[Assignment, ...], groups: tuple[tuple[str, ...], ...]) -> None:
         self.problem = problem
         self.rows = rows
         self.groups = groups
@@ -202,13 +206,25 @@ class _Judgement:
             total = sum(self.busy[name] for name in group)
             self.busy |= dict.fromkeys(group, total)
 
-    def evaluation(self, intervals: bool) -> Evaluation:
-        problem = self.problem
-        timing = problem.timing.predict(
-            self.rows, groups=self.groups, intervals=intervals, contended=problem.carries
-        )
+    def statics(self) -> Evaluation:
+        """Everything but times."""
         nodes = self._nodes()
-        links, link_prices = self._links()
+        links, _ = self._links()
+        violations = [*self._rules(), *self._capacity(), *self._node_limits(), *self._link_limits(links)]
+        return Evaluation(
+            assignments=self.rows,
+            groups=self.groups,
+            violations=tuple(violations),
+            cost_eur_per_h=math.fsum([*(n.price_eur_per_h for n in nodes), *(link.price_eur_per_h for link in links)]),
+            power_w=sum(node.power_w for node in nodes),
+            nodes=nodes,
+            links=links,
+        )
+
+    def evaluation(self, intervals: bool) -> Evaluation:
+        problem, statics = self.problem, self.statics()
+        timing = problem.timing.predict(self.rows, groups=self.groups, intervals=intervals, contended=problem.carries)
+        link_prices = self.link_prices()
         paths = tuple(
             PathPrediction(
                 components=path.components,
@@ -220,18 +236,10 @@ class _Judgement:
             )
             for path, found in zip(problem.application.paths, timing.paths, strict=True)
         )
-        violations = [
-            *self._rules(), *self._capacity(), *self._node_limits(), *self._link_limits(links), *self._late(timing),
-        ]  # fmt: skip
-        return Evaluation(
-            assignments=self.rows,
-            groups=self.groups,
-            violations=tuple(violations),
-            cost_eur_per_h=math.fsum([*(n.price_eur_per_h for n in nodes), *(link.price_eur_per_h for link in links)]),
-            power_w=sum(node.power_w for node in nodes),
-            nodes=nodes,
-            links=links,
-            components=tuple(self._prediction(c, timing, nodes, link_prices) for c in problem.components),
+        return msgspec.structs.replace(
+            statics,
+            violations=(*statics.violations, *self._late(timing)),
+            components=tuple(self._prediction(c, timing, statics.nodes, link_prices) for c in problem.components),
             paths=paths,
             timing=timing,
         )
@@ -342,7 +350,7 @@ class _Judgement:
         for component in self.problem.components:
             busy = self.busy[component.name]
             if busy > UTILISATION_MAX * (1 + _SLACK):
-                text = f"each replica would be busy {busy:.0%} of the time, at most {UTILISATION_MAX:.0%} is sustainable"
+                text = f"each replica would be busy {busy:.0%} of the time, at most {UTILISATION_MAX:.0%} lasts"
                 yield _violation(component, "throughput", text, UTILISATION_MAX, busy)
 
     def _node_limits(self) -> Iterator[Violation]:
@@ -371,7 +379,8 @@ class _Judgement:
         for use in links:
             if self.problem.carries and use.utilisation > UTILISATION_MAX * (1 + _SLACK):
                 rate = _show(use.bytes_per_s, Dimension.BANDWIDTH)
-                text = f"link {use.link} from {use.source} to {use.target}: {rate} is {use.utilisation:.0%} of what it carries"
+                way = f"link {use.link} from {use.source} to {use.target}"
+                text = f"{way}: {rate} is {use.utilisation:.0%} of what it carries, at most {UTILISATION_MAX:.0%}"
                 yield Violation(
                     subject=use.link, what="bandwidth", message=text, limit=UTILISATION_MAX, value=use.utilisation
                 )

@@ -1,4 +1,4 @@
-"""The name of everything that a plan was made for; light, since a start compares it before anything heavy is imported."""
+"""The name of everything that a plan was made for; light, since every start compares it."""
 
 from __future__ import annotations
 

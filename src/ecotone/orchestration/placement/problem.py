@@ -17,7 +17,7 @@ from ecotone.orchestration.performance import OVERHEADS, Flow, Overheads, Timing
 from ecotone.orchestration.performance._routes import fusable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from ecotone.core.application import Accelerator, Application, Component
     from ecotone.core.continuum import Continuum, Node, NodeType
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "UTILISATION_MAX",
+    "Given",
     "Option",
     "Problem",
     "Refusal",
@@ -43,11 +44,7 @@ UTILISATION_MAX = 0.9
 _REPLICAS_USUAL = 4
 
 
-class _Frozen(msgspec.Struct, frozen=True):
-    pass
-
-
-class Option(_Frozen, kw_only=True):
+class Option(msgspec.Struct, frozen=True, kw_only=True):
     """One variant of a component on one node: admissible by itself. Figures are of one replica."""
 
     component: str
@@ -61,7 +58,7 @@ class Option(_Frozen, kw_only=True):
     """The least replicas in all with which one here keeps up."""
 
 
-class Refusal(_Frozen, kw_only=True):
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     """Why a component may not run on `node` ("": nowhere) with `variant` ("": any); `what` names the requirement."""
 
     component: str
@@ -71,7 +68,7 @@ class Refusal(_Frozen, kw_only=True):
     reason: str
 
 
-class Work(_Frozen, kw_only=True):
+class Work(msgspec.Struct, frozen=True, kw_only=True):
     """What a component must be able to do: calls per second when it is pressed, and how much longer than profiled
     each takes because more items come with it."""
 
@@ -157,12 +154,14 @@ class Problem:
         memory = self.model.memory_bytes(component, variant)
         if memory > node.type.memory_bytes:
             needs, has = _size(memory), _size(node.type.memory_bytes)
-            self._refuse(name, "memory", f"{variant} needs {needs}, {node.name} has {has}", variant=variant, node=node.name)
+            reason = f"{variant} needs {needs}, {node.name} has {has}"
+            self._refuse(name, "memory", reason, variant=variant, node=node.name)
             return None
         energy = self.model.energy(name, variant, node.type).value
         energy_max = component.requirements.energy_max_j
         if energy_max is not None and energy > energy_max * (1 + 1e-9):
-            reason = f"{variant} takes {_energy(energy)} an item on {node.name}, at most {_energy(energy_max)} is allowed"
+            allowed = _energy(energy_max)
+            reason = f"{variant} takes {_energy(energy)} an item on {node.name}, at most {allowed} is allowed"
             self._refuse(name, "energy", reason, variant=variant, node=node.name)
             return None
         work = work_of(self, component, variant, self.flows_least)
@@ -220,10 +219,33 @@ def compile_problem(
         figures = (link.latency_s, link.bandwidth_bytes_per_s, link.price_eur_per_byte)
         if not all(math.isfinite(x) and x >= 0 for x in figures) or link.bandwidth_bytes_per_s == 0:
             raise InputError(f"link {link.name}: latency, bandwidth and price must be finite and not negative")
-    timing = TimingModel(
-        application, continuum, sampled_model(application, samples, overheads), load=load, seed=seed, overheads=overheads
-    )
+    model = sampled_model(application, samples, overheads)
+    timing = TimingModel(application, continuum, model, load=load, seed=seed, overheads=overheads)
     return Problem(application, continuum, timing, fuse=fuse, carries=carries)
+
+
+class Given(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a problem is made from, to ask again with one thing changed."""
+
+    application: Application
+    continuum: Continuum
+    samples: Samples
+    fuse: bool = False
+    seed: int = 0
+    overheads: Overheads = OVERHEADS
+
+    def problem(self, application: Application | None = None, *, load: float = 1.0, carries: bool = True) -> Problem:
+        """Raises InputError as `compile_problem` does."""
+        return compile_problem(
+            self.application if application is None else application,
+            self.continuum,
+            self.samples,
+            fuse=self.fuse,
+            load=load,
+            carries=carries,
+            seed=self.seed,
+            overheads=self.overheads,
+        )
 
 
 def _check_node(kind: NodeType) -> None:
@@ -264,7 +286,7 @@ def work_of(problem: Problem, component: Component, variant: str, flows: dict[st
 
 
 def node_refusals(
-    application: Application, private_layers: dict[str, frozenset[str]], component: Component, node: Node
+    application: Application, private_layers: Mapping[str, frozenset[str]], component: Component, node: Node
 ) -> Iterator[tuple[str, str]]:
     """What the component's rules have against a node: (requirement, sentence); nothing when it may run there."""
     needs = component.requirements

@@ -19,7 +19,7 @@ from ecotone.orchestration.performance import OVERHEADS, Overheads
 from ecotone.orchestration.placement._cuts import cuts_of, time_limits
 from ecotone.orchestration.placement.evaluate import Evaluation, Evaluator
 from ecotone.orchestration.placement.fingerprint import fingerprint_of
-from ecotone.orchestration.placement.problem import Problem, compile_problem
+from ecotone.orchestration.placement.problem import Given, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -93,15 +93,15 @@ def plan(
         UnavailableError: the time was up before a plan was found or excluded.
     """
     started_s = clock.monotonic_s()
-    problem = compile_problem(application, continuum, samples, fuse=fuse, seed=seed, overheads=overheads)
+    given = Given(
+        application=application, continuum=continuum, samples=samples, fuse=fuse, seed=seed, overheads=overheads
+    )
+    problem = given.problem()
     found = search(problem, deadline_s=started_s + time_limit_s, clock=clock, gap=gap, seed=seed, progress=progress)
     if found.infeasible:
         from ecotone.orchestration.placement.conflict import infeasible  # noqa: PLC0415  (it searches, too)
 
-        raise infeasible(
-            application, continuum, samples, fuse=fuse, seed=seed, overheads=overheads, clock=clock,
-            time_limit_s=time_limit_s,
-        )  # fmt: skip
+        raise infeasible(given, clock=clock, time_limit_s=time_limit_s)
     if found.best is None:
         raise UnavailableError(
             f"no plan for {application.name} on {continuum.name} was found or excluded within {time_limit_s:g} s; "
@@ -139,13 +139,17 @@ def search(
     progress: Callable[[Progress], None] | None = None,
 ) -> Found:
     """The cheapest assignment of a problem, or with `want="any"` the first found, trying fast ones first."""
-    return _Search(problem, deadline_s, clock, gap, seed, bans, progress).run(want)
+    started = _Search(
+        problem, deadline_s=deadline_s, clock=clock, gap=gap, seed=seed, bans=bans, progress=progress
+    )  # fmt: skip
+    return started.run(want)
 
 
 class _Search:
     def __init__(
         self,
         problem: Problem,
+        *,
         deadline_s: float,
         clock: Clock,
         gap: float,
@@ -181,17 +185,16 @@ class _Search:
                 if answer.status == "infeasible":
                     return self._closed()
                 self._bound = max(self._bound, answer.bound)
-                if answer.status == "unknown":
-                    break
                 if answer.status == "optimal":
                     level = answer.cost
-            if level is not None:
+                    continue
+            else:
                 answer = self._model.fastest(time_limit_s=self._left_s(), at_most=level)
                 if answer.status == "infeasible":
                     level = None
                     continue
-                if answer.status == "unknown":
-                    break
+            if answer.status == "unknown":
+                break
             judged = self._judge(answer)
             if self._is_done():
                 break
@@ -249,8 +252,7 @@ class _Search:
             return False
         bound = self._bound / self._eur
         return (
-            self._best.cost_eur_per_h <= bound + _SAME_EUR_PER_H
-            or _gap(self._best.cost_eur_per_h, bound) <= self._gap
+            self._best.cost_eur_per_h <= bound + _SAME_EUR_PER_H or _gap(self._best.cost_eur_per_h, bound) <= self._gap
         )
 
     def _cost_of_best(self) -> int | None:
@@ -307,16 +309,19 @@ def _notes(problem: Problem, best: Evaluation) -> tuple[str, ...]:
             f"speed of {', '.join(sorted(far))} is far from the machine that was measured: "
             "times there are extrapolated beyond what the samples support"
         )
-    for component in problem.components:
-        if component.trigger.kind == "request" and component.requirements.throughput_min_per_s is None:
-            notes.append(f"{component.name} states no throughput: 1 request/s is assumed")
+    notes += [
+        f"{component.name} states no throughput: 1 request/s is assumed"
+        for component in problem.components
+        if component.trigger.kind == "request" and component.requirements.throughput_min_per_s is None
+    ]
     if problem.continuum.emulated:
         cores = sum(use.utilisation * problem.nodes[use.node].type.cores for use in best.nodes)
         notes.append(
-            f"the continuum is emulated: about {cores:.2g} emulated cores are busy, and figures of a run hold only while "
-            "the real machine has cores to spare"
+            f"the continuum is emulated: about {cores:.2g} emulated cores are busy, and figures of a run "
+            "hold only while the real machine has cores to spare"
         )
-    spread = {row.component for row in best.assignments if sum(r.component == row.component for r in best.assignments) > 1}
+    rows = [row.component for row in best.assignments]
+    spread = {name for name in rows if rows.count(name) > 1}
     if spread:
         notes.append(f"replicas of {', '.join(sorted(spread))} on several nodes are assumed to take equal shares")
     return tuple(notes)

@@ -1,0 +1,91 @@
+"""The solver against plain enumeration on small random problems: the same cost, the same verdict."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.support.random_cases import random_case
+
+from ecotone.core.plan import Assignment
+from ecotone.orchestration.placement.evaluate import Evaluator
+from ecotone.orchestration.placement.problem import Problem, compile_problem
+from ecotone.orchestration.placement.solve import search
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ecotone.core.application import Component
+
+MOST_COMBINATIONS = 6000
+
+
+def ways(problem: Problem, component: Component) -> list[tuple[Assignment, ...]]:
+    """Every placement of one component: any variant, up to its replicas, spread over the nodes of one site. What the
+    compiler refused is included: the judge must refuse it, too."""
+    found: list[tuple[Assignment, ...]] = []
+    totals = range(1, problem.replica_limits[component.name] + 1)
+    for variant, total, site in itertools.product(component.variants, totals, problem.continuum.sites):
+        nodes = [node for node in problem.nodes.values() if node.site == site.name]
+        for counts in itertools.product(*(range(min(total, node.type.cores) + 1) for node in nodes)):
+            if sum(counts) == total:
+                rows = zip(nodes, counts, strict=True)
+                found.append(
+                    tuple(
+                        Assignment(component=component.name, variant=variant.name, node=node.name, replicas=count)
+                        for node, count in rows
+                        if count
+                    )
+                )
+    return found
+
+
+def by_cost(problem: Problem, evaluator: Evaluator, combinations: list[list[tuple[Assignment, ...]]]
+            ) -> Iterator[tuple[Assignment, ...]]:  # fmt: skip
+    """All assignments that break no rule and no capacity, the cheapest first."""
+    sound = []
+    for combination in itertools.product(*combinations):
+        rows = tuple(row for each in combination for row in each)
+        judged = evaluator.statics(rows)
+        if judged.feasible:
+            sound.append((judged.cost_eur_per_h, rows))
+    yield from (rows for _, rows in sorted(sound, key=lambda pair: pair[0]))
+
+
+def cheapest_by_enumeration(problem: Problem) -> float | None:
+    evaluator = Evaluator(problem)
+    combinations = [ways(problem, component) for component in problem.components]
+    for rows in by_cost(problem, evaluator, combinations):
+        judged = evaluator.evaluate(rows)
+        if judged.feasible:
+            return judged.cost_eur_per_h
+    return None
+
+
+def size(problem: Problem) -> int:
+    total = 1
+    for component in problem.components:
+        total *= len(ways(problem, component))
+    return total
+
+
+@pytest.mark.parametrize("fuse", [False, True])
+@pytest.mark.parametrize("seed", range(40))
+def test_the_solver_agrees_with_enumeration(seed: int, fuse: bool) -> None:
+    application, continuum, samples = random_case(
+        seed, components=2 + seed % 2, node_types=2 + seed % 3 // 2, strictness=(0.3, 0.7, 1.0)[seed % 3]
+    )
+    problem = compile_problem(application, continuum, samples, fuse=fuse)
+    if size(problem) > MOST_COMBINATIONS:
+        pytest.skip(f"{size(problem)} combinations are too many to enumerate")
+    found = search(problem, deadline_s=time.monotonic() + 60.0)
+    expected = cheapest_by_enumeration(problem)
+    if expected is None:
+        assert found.infeasible
+    else:
+        assert found.best is not None
+        assert found.optimal
+        assert found.best.cost_eur_per_h == pytest.approx(expected, abs=2e-6)
+        assert found.lower_bound_eur_per_h == pytest.approx(expected, abs=2e-6)
