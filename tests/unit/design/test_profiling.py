@@ -150,6 +150,39 @@ def test_changed_code_parameters_and_files_are_measured_again(tmp_path: Path) ->
     assert key(size=2) not in seen
 
 
+def test_promises_and_their_parameters_do_not_ask_for_another_measurement(tmp_path: Path) -> None:
+    code = """
+    bound = parameter("bound", "50 ms")
+    goal = parameter("goal", 0.5)
+    scale = parameter("scale", 3)
+    PERIOD = {period!r}
+
+    @component(every=PERIOD, latency={latency!r})
+    def first() -> int:
+        return scale.value
+
+    @component(on=first, accuracy=goal)
+    def second(number: int) -> int:
+        return number
+
+    path(first, second, latency=bound)
+    """
+
+    def keys(folder: str, set_: dict[str, str] | None = None, **written_in: str) -> dict[tuple[str, str], str]:
+        text = {"period": "1 s", "latency": "10 ms"} | written_in
+        read = read_application(written(tmp_path / folder, textwrap.dedent(code).format(**text)), set_ or {})
+        assert read.root is not None
+        # The text of the code is part of the key; here it is what it says that is compared.
+        (tmp_path / folder / "app.py").write_text(HEAD + textwrap.dedent(code).format(period="", latency=""))
+        return variant_keys(read.require(), read.root, read.module, read.parameters)
+
+    plain = keys("a")
+    assert keys("a", {"bound": "20 ms", "goal": "0.9"}) == plain
+    assert keys("a", latency="5 ms") == plain
+    for changed in (keys("a", {"scale": "4"}), keys("a", period="2 s")):
+        assert not set(changed.values()) & set(plain.values())
+
+
 def test_only_what_is_named_is_measured(tmp_path: Path) -> None:
     folder = written(tmp_path / "pipe", PIPELINE)
     samples = measured(folder, only=["half"])

@@ -17,7 +17,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ecotone.core.application import Application, Value
+    from ecotone.core.application import Application, Component, Value
 
 __all__ = ["local_files", "variant_keys"]
 
@@ -40,38 +40,72 @@ def variant_keys(
     """For each (component, variant) a digest of all that its measurement rests on.
 
     That is: the module and what it imports of its own folder, files that their code names, the definition of the
-    component, the values of the parameters with the files that those name, and the versions of Python and of the
-    packages imported.
+    component and of those whose output it gets, the parameters that code reads with the files that those name, and the
+    versions of Python and of the packages imported. Promises, and parameters that only they use, change nothing.
     """
-    sources, packages, texts = _closure(root, module)
+    code = _read_code(root, module)
     common = hashlib.sha256(f"{sys.version_info[:3]}".encode())
-    for source in sorted(sources):
-        common.update(source.relative_to(root).as_posix().encode() + b"\0" + sources[source] + b"\0")
-    for package in sorted(packages):
+    for source in sorted(code.sources):
+        common.update(source.relative_to(root).as_posix().encode() + b"\0" + code.sources[source] + b"\0")
+    for package in sorted(code.packages):
         common.update(f"{package} {_version(package)}\n".encode())
-    named = {text for text in texts if _may_name_a_file(text)} | {str(value) for value in parameters.values()}
+    read = {name: value for name, value in sorted(parameters.items()) if name not in code.only_promised}
+    named = {text for text in code.texts if _may_name_a_file(text)} | {str(value) for value in read.values()}
     for text in sorted(named):
         common.update(text.encode() + b"\0" + _content(root, text) + b"\0")
-    common.update(msgspec.json.encode(dict(sorted(parameters.items()))))
+    common.update(msgspec.json.encode(read))
     keys: dict[tuple[str, str], str] = {}
     for component in application.components:
+        before = [_definition(each) for each in _with_ancestors(application, component)]
         for variant in component.variants:
             digest = common.copy()
-            digest.update(msgspec.json.encode(msgspec.structs.replace(component, help="", variants=(variant,))))
+            digest.update(msgspec.json.encode((before, variant)))
             keys[component.name, variant.name] = digest.hexdigest()[:32]
     return keys
 
 
+def _definition(component: Component) -> list[object]:
+    """The part of a component that decides what is measured of it; the rest says what is expected."""
+    first = component.variants[0]
+    rate = component.requirements.throughput_min_per_s
+    memory = component.requirements.memory_bytes
+    return [
+        component.name, component.kind, component.target, component.trigger, component.batching, component.agreement,
+        first, rate, memory,
+    ]  # fmt: skip
+
+
+def _with_ancestors(application: Application, component: Component) -> list[Component]:
+    wanted = {component.name}
+    found: list[Component] = []
+    for each in reversed(application.in_data_order()):
+        if each.name in wanted:
+            wanted.update(each.trigger.inputs)
+            found.append(each)
+    return found
+
+
 def local_files(root: Path, module: str) -> tuple[Path, ...]:
     """The module's file and those of `root` that it imports, directly or not."""
-    return tuple(sorted(_closure(root, module)[0]))
+    return tuple(sorted(_read_code(root, module).sources))
 
 
-def _closure(root: Path, module: str) -> tuple[dict[Path, bytes], set[str], set[str]]:
-    """Sources by path, packages from elsewhere, and every text in the code."""
+class _Code(msgspec.Struct, frozen=True):
+    """An application's own code: sources by path, packages from elsewhere, every text in it, and the parameters that
+    nothing but annotations uses."""
+
+    sources: dict[Path, bytes]
+    packages: set[str]
+    texts: set[str]
+    only_promised: set[str]
+
+
+def _read_code(root: Path, module: str) -> _Code:
     sources: dict[Path, bytes] = {}
     packages: set[str] = set()
     texts: set[str] = set()
+    used: set[str] = set()
+    handles: dict[str, str] = {}
     waiting = [module]
     while waiting:
         name = waiting.pop()
@@ -91,8 +125,51 @@ def _closure(root: Path, module: str) -> tuple[dict[Path, bytes], set[str], set[
             waiting.extend(_imported(node, package))
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 texts.add(node.value)
+        handles |= _handles(tree)
+        used |= _names_in_code(tree)
     foreign = {name for name in packages if name not in sys.stdlib_module_names and _module_file(root, name) is None}
-    return sources, foreign - {"", "ecotone"}, texts
+    only_promised = {parameter for variable, parameter in handles.items() if variable not in used}
+    return _Code(sources, foreign - {"", "ecotone"}, texts, only_promised)
+
+
+def _handles(tree: ast.Module) -> dict[str, str]:
+    """The parameters of a module by the variable that holds their handle."""
+    found: dict[str, str] = {}
+    for node in tree.body:
+        match node:
+            case ast.Assign(
+                targets=[ast.Name(id=variable)],
+                value=ast.Call(
+                    func=ast.Name(id="parameter") | ast.Attribute(attr="parameter"),
+                    args=[ast.Constant(value=str(name)), *_],
+                ),
+            ):
+                found[variable] = name
+            case _:
+                pass
+    return found
+
+
+def _names_in_code(tree: ast.Module) -> set[str]:
+    """Every name that is used, but for the arguments of annotations."""
+    names: set[str] = set()
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                children = [child for child in ast.iter_child_nodes(node) if child not in node.decorator_list]
+            case ast.Expr(value=ast.Call(func=ast.Name(id="path") | ast.Attribute(attr="path"))):
+                children = []
+            case _:
+                children = list(ast.iter_child_nodes(node))
+        waiting.extend(children)
+        match node:
+            case ast.Name(id=name, ctx=ast.Load()) | ast.Attribute(attr=name) | ast.alias(name=name):
+                names.add(name)
+            case _:
+                pass
+    return names
 
 
 def _imported(node: ast.AST, package: str) -> Iterable[str]:
