@@ -25,8 +25,8 @@ SIZES_BYTES = (1024, 15 * 1024)
 WARM_UP = 100
 
 
-async def read(url: str, stream: str, count: int, results: Path) -> None:
-    """The reading process: takes `count` items, writes each one's latency and its own CPU seconds for an item."""
+async def read(url: str, stream: str, count: int) -> None:
+    """The reading process: takes `count` items, prints its own CPU seconds for an item and each one's latency."""
     bus = await connect(url)
     latencies_s: list[float] = []
     async with bus.consume(stream, "reader") as reader:
@@ -41,8 +41,7 @@ async def read(url: str, stream: str, count: int, results: Path) -> None:
                 break
         cpu_s = time.process_time() - cpu_s
     await bus.close()
-    numbers = [cpu_s / (count - WARM_UP), *latencies_s[WARM_UP:]]
-    results.write_text("\n".join(map(repr, numbers)))
+    print(cpu_s / (count - WARM_UP), *latencies_s[WARM_UP:])
 
 
 def server_cpu_s(pid: int) -> float:
@@ -51,19 +50,16 @@ def server_cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-async def measure(url: str, pid: int, size_bytes: int, count: int, rate_hz: float, folder: Path) -> dict[str, float]:
+async def measure(url: str, pid: int, size_bytes: int, count: int, rate_hz: float) -> dict[str, float]:
     """One row of the table; `rate_hz` 0 appends as fast as it can."""
     stream = f"hop-{size_bytes}-{rate_hz:g}".replace(".", "-")
     bus = await connect(url)
     await bus.create_stream(StreamConfig(name=stream, consumers=("reader",), capacity=100_000))
-    results = folder / stream
-    command = [sys.executable, __file__, "--read", url, stream, str(count), str(results)]
-    process = subprocess.Popen(command)
-    while (await bus.consumer_state(stream, "reader")).in_flight == 0 and process.poll() is None:
-        await bus.append(stream, struct.pack("d", time.monotonic()).ljust(size_bytes, b"\0"), item_id="first")
+    command = [sys.executable, __file__, "--read", url, stream, str(count)]
+    process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+    await bus.append(stream, struct.pack("d", time.monotonic()).ljust(size_bytes, b"\0"), item_id="0")
+    while (await bus.consumer_state(stream, "reader")).acknowledged_floor == 0:  # noqa: ASYNC110  (still starting)
         await asyncio.sleep(0.01)
-        if (await bus.consumer_state(stream, "reader")).acknowledged_floor:
-            break
     writer_cpu_s = server_s = 0.0
     start_s = time.monotonic()
     for number in range(1, count):
@@ -75,10 +71,10 @@ async def measure(url: str, pid: int, size_bytes: int, count: int, rate_hz: floa
             await asyncio.sleep(1 / rate_hz)
     elapsed_s = time.monotonic() - start_s
     writer_cpu_s = (time.process_time() - writer_cpu_s) / (count - WARM_UP)
-    await asyncio.to_thread(process.wait)
+    output, _ = await process.communicate()
     server_s = (server_cpu_s(pid) - server_s) / (count - WARM_UP)
     await bus.close()
-    reader_cpu_s, *latencies_s = map(float, results.read_text().split())
+    reader_cpu_s, *latencies_s = map(float, output.split())
     cuts_s = statistics.quantiles(latencies_s, n=100)
     return {
         "p50_ms": cuts_s[49] * 1e3,
@@ -94,13 +90,12 @@ async def measure(url: str, pid: int, size_bytes: int, count: int, rate_hz: floa
 def run(count: int, rate_hz: float) -> None:
     """Start a server, measure every row, print the table."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        server = open_server(folder / "bus")
+        server = open_server(Path(name) / "bus")
         try:
             print("size    rate/s   p50 ms   p95 ms   CPU ms/item (writer + reader + server)")
             for size_bytes in SIZES_BYTES:
                 for rate in (rate_hz, 0.0):
-                    row = asyncio.run(measure(server.url, server.pid, size_bytes, count, rate, folder))
+                    row = asyncio.run(measure(server.url, server.pid, size_bytes, count, rate))
                     how = "paced" if rate else "back to back"
                     print(
                         f"{size_bytes // 1024:3d} KB {row['rate_hz']:8.0f} {row['p50_ms']:8.3f} {row['p95_ms']:8.3f}"
@@ -114,8 +109,8 @@ def run(count: int, rate_hz: float) -> None:
 def main() -> None:
     """Read the options; `--read` is the second process."""
     if sys.argv[1:2] == ["--read"]:
-        url, stream, count, results = sys.argv[2:]
-        asyncio.run(read(url, stream, int(count), Path(results)))
+        url, stream, count = sys.argv[2:]
+        asyncio.run(read(url, stream, int(count)))
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--items", type=int, default=1500)

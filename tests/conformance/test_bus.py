@@ -6,11 +6,11 @@ import pytest
 import trio.testing
 
 from ecotone.infrastructure.bus import MemoryServer, connect, open_server
-from ecotone.testing.virtual_time import VirtualTimeLoop
 
-pytest.register_assert_rewrite("ecotone.testing.bus_conformance")
+pytest.register_assert_rewrite("ecotone.testing")
 
 from ecotone.testing.bus_conformance import BusConformance, DurableBusConformance  # noqa: E402
+from ecotone.testing.virtual_time import VirtualTimeLoop  # noqa: E402
 
 
 @pytest.mark.anyio

@@ -42,6 +42,10 @@ _CONFLICTS = {
     10164,  # wrong last sequence
 }
 _MAXIMUM_MESSAGES = 10077
+_NO_ROOM = {
+    10023,  # insufficient resources
+    10047,  # insufficient storage resources
+}
 
 NanoSeconds = int
 
@@ -145,4 +149,6 @@ def _translated(error: ApiError, what: str) -> EcotoneError:
         return ConflictError(f"{what}: {error.description}")
     if error.err_code in {_STREAM_NOT_FOUND, _CONSUMER_NOT_FOUND}:
         return NotFoundError(f"there is no {what}")
+    if error.err_code in _NO_ROOM:
+        return UnavailableError(f"{what}: the bus has no room left on its disk; free some space", retry_after_s=5.0)
     return UnavailableError(f"{what}: the bus says '{error.description}'", retry_after_s=1.0)

@@ -25,6 +25,7 @@ from ecotone.infrastructure.bus._nats_jetstream import (
     nanoseconds,
     publish_acknowledged,
 )
+from ecotone.infrastructure.bus._nats_reader import place_of
 from ecotone.infrastructure.bus._rules import check_key, check_name, check_pattern, check_payload
 from ecotone.infrastructure.bus.interface import Entry
 
@@ -38,6 +39,7 @@ __all__ = ["NatsKeyValue"]
 _HEARTBEAT_S = 5.0
 _SILENCE_LIMIT_S = 2.5 * _HEARTBEAT_S
 _PAUSE_S = 0.1
+_PATIENCE = 100  # pauses, while a bucket exists but does not answer
 _DUPLICATE_WINDOW_S = 120.0
 _OPERATION = "KV-Operation"
 _MESSAGE_ID = "Nats-Msg-Id"
@@ -105,12 +107,10 @@ class NatsKeyValue:
         return Entry(key, None if deleted else packet.data, int(packet.headers["Nats-Sequence"]))
 
     async def _newest_packet(self, bucket: str, key: str) -> Packet | None:
-        stream = _stream(bucket)
         what = f"bucket '{bucket}'"
-        while True:
-            packet = await self._link.call(
-                f"$JS.API.DIRECT.GET.{stream}.$KV.{_word(bucket)}.{key}", timeout_s=API_LIMIT_S, repeat=True
-            )
+        subject = f"$JS.API.DIRECT.GET.{_stream(bucket)}.$KV.{_word(bucket)}.{key}"
+        for _ in range(_PATIENCE):
+            packet = await self._link.call(subject, timeout_s=API_LIMIT_S, repeat=True)
             if packet.status == "404":
                 return None
             if packet.status == NO_RESPONDERS:
@@ -122,6 +122,7 @@ class NatsKeyValue:
             if packet.status:
                 raise UnavailableError(f"{what}: the bus says '{packet.headers.get('Description', packet.status)}'")
             return packet
+        raise _silent(bucket)
 
     async def _store(self, bucket: str, key: str, value: bytes, headers: dict[str, str]) -> int:
         check_payload(value)
@@ -130,7 +131,7 @@ class NatsKeyValue:
         message_id = self._link.new_inbox()
         headers = {_MESSAGE_ID: message_id, **headers}
         what = f"key '{key}' of bucket '{bucket}'"
-        while True:
+        for _ in range(_PATIENCE):
             await self._ensure(bucket)
             try:
                 answer = await publish_acknowledged(
@@ -146,6 +147,7 @@ class NatsKeyValue:
                 return answer.seq
             self._buckets.discard(bucket)
             await anyio.sleep(_PAUSE_S)
+        raise _silent(bucket)
 
     async def _ensure(self, bucket: str) -> None:
         if bucket in self._buckets:
@@ -303,10 +305,7 @@ class _Watch:
             self._take(packet)
 
     def _take(self, packet: Packet) -> None:
-        # $JS.ACK.stream.consumer.attempt.sequence.delivered... ; newer servers put two words before the stream.
-        words = packet.reply.split(".")
-        place = 5 if len(words) == 9 else 7
-        revision, delivered = int(words[place]), int(words[place + 1])
+        _, revision, delivered = place_of(packet.reply)
         if delivered != self._delivered + 1:
             self._lost.set()  # something between was lost on the way
             return
@@ -324,6 +323,14 @@ class _Watch:
 
 def _only_after(revision: int) -> dict[str, str]:
     return {"Nats-Expected-Last-Subject-Sequence": str(revision)}
+
+
+def _silent(bucket: str) -> UnavailableError:
+    return UnavailableError(
+        f"bucket '{bucket}' exists but does not answer; if the disk of the bus is full, free some space and restart "
+        "the bus",
+        retry_after_s=5.0,
+    )
 
 
 def _word(bucket: str) -> str:

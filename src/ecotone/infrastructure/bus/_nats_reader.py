@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ecotone.infrastructure.bus._nats_link import Link, Listener, Packet
 
-__all__ = ["Reader"]
+__all__ = ["Reader", "place_of"]
 
 _PULL_EXPIRES_S = 30.0
 _HEARTBEAT_S = 5.0
@@ -39,14 +39,10 @@ class NatsDelivery:
     __slots__ = ("_reader", "attempt", "data", "sequence", "settled", "token", "touched_s")
 
     def __init__(self, reader: Reader, data: bytes, token: str, now_s: float) -> None:
-        words = token.split(".")
-        # $JS.ACK.stream.consumer.attempt.sequence... ; newer servers put the domain and account before the stream.
-        place = 4 if len(words) == 9 else 6
         self._reader = reader
         self.data = data
         self.token = token
-        self.attempt = int(words[place])
-        self.sequence = int(words[place + 1])
+        self.attempt, self.sequence, _ = place_of(token)
         self.settled = False
         self.touched_s = now_s
 
@@ -251,3 +247,12 @@ def _pull(batch: int) -> bytes:
         nanoseconds(_PULL_EXPIRES_S),
         nanoseconds(_HEARTBEAT_S),
     )
+
+
+def place_of(token: str) -> tuple[int, int, int]:
+    """Attempt, sequence in the stream, and count of deliveries of the consumer, from the subject that JetStream
+    wants an acknowledgement on: `$JS.ACK.stream.consumer.attempt.sequence.count.time.pending`. Some servers put the
+    domain and the account before the stream."""
+    words = token.split(".")
+    place = 4 if len(words) == 9 else 6
+    return int(words[place]), int(words[place + 1]), int(words[place + 2])

@@ -91,7 +91,10 @@ class NatsStreams:
                 # Nobody listens: there is no such stream (this raises), or the server is still reading its files.
                 await self._stream_info(stream)
                 await anyio.sleep(_RETRY_S)
-        raise UnavailableError(f"{what} did not take the item in time; append it again", retry_after_s=1.0)
+        raise UnavailableError(
+            f"{what} exists but takes nothing; if the disk of the bus is full, free some space and restart the bus",
+            retry_after_s=5.0,
+        )
 
     @asynccontextmanager
     async def consume(self, stream: str, consumer: str, *, prefetch: int = 1) -> AsyncGenerator[Consumer, None]:

@@ -5,7 +5,7 @@ pathlib, typing or subprocess) and by tests. `spawn_server` returns at once, `Se
 connections, about 20 ms later. The server dies with the *thread* that spawned it, so spawn from a thread that lives as
 long as the server shall: the main thread.
 """
-# ruff: noqa: PTH100, PTH101, PTH103, PTH108, PTH111, PTH112, PTH116, PTH118, PTH120, PTH123, PTH208
+# ruff: noqa: PTH100, PTH101, PTH103, PTH108, PTH110, PTH111, PTH112, PTH116, PTH118, PTH120, PTH123, PTH208
 
 from __future__ import annotations
 
@@ -54,6 +54,7 @@ class Server:
         self._port = port
         self._pid = 0
         self._dead = True
+        self._log_start = 0
         self._spawn()
 
     @property
@@ -143,6 +144,7 @@ class Server:
                     os.unlink(f"{self.directory}/{name}")
             config_file = self._write_config()
             lock = _lock(self.directory)
+            self._log_start = os.stat(self._log_file).st_size if os.path.exists(self._log_file) else 0
         except OSError as error:
             raise _directory_error(self.directory, error) from None
         command = [self._binary, "-c", config_file]
@@ -185,7 +187,7 @@ class Server:
         return path
 
     def _start_error(self) -> UnavailableError:
-        lines = _tail(self._log_file)
+        lines = _tail(self._log_file, self._log_start)
         text = "\n".join(lines).lower()
         if "address already in use" in text:
             return _unavailable(
@@ -263,11 +265,12 @@ def _read_port(ports_file: str) -> int:
     return int(text.partition("nats://")[2].partition('"')[0].rpartition(":")[2] or 0)
 
 
-def _tail(log_file: str) -> list[str]:
-    """The last lines, without times and process ids; those that say what is wrong if there are any."""
+def _tail(log_file: str, start: int) -> list[str]:
+    """The last lines after place `start`, without times and process ids; those that say what is wrong if any do."""
     try:
-        with open(log_file, encoding="utf-8", errors="replace") as file:
-            lines = [line.strip() for line in file.readlines()[-40:]]
+        with open(log_file, "rb") as file:
+            file.seek(start)
+            lines = [line.decode(errors="replace").strip() for line in file]
     except OSError:
         return []
     wrong = [line for line in lines if "[FTL]" in line or "[ERR]" in line or line.startswith("nats-server:")]
