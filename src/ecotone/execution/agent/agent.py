@@ -7,13 +7,13 @@ writes `seen/<node>`, telemetry and events. Run by `python -m ecotone.execution.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import anyio
 import msgspec
 
 from ecotone.core.errors import EcotoneError
@@ -65,6 +65,7 @@ if TYPE_CHECKING:
 __all__ = ["Agent"]
 
 _TICK_S = 0.25
+_TICK_STARTING_S = 0.02
 _SWEEP_S = 1.0
 _FIRST_ITEM_LOOK_S = 0.01
 _FIRST_ITEM_LIMIT_S = 60.0
@@ -96,8 +97,9 @@ class Agent:
         self._cpu = kernel.cpu_times()
         self._looks = 0
         self._looks_saturated = 0
+        self._hurry = asyncio.Event()
         self._stopping = False
-        self._stopped = anyio.Event()
+        self._stopped = asyncio.Event()
 
     async def run(self, access: Access) -> None:
         """Connect, then carry the nodes until stopped. Hosts are gone when this returns."""
@@ -105,22 +107,29 @@ class Agent:
         self._bus: Bus = await self._connect()
         self._up = Uplink(self._bus)
         self._forks.attach(self._on_reply, self._on_trouble)
-        async with anyio.create_task_group() as group:
-            group.start_soon(self._up.run)
-            group.start_soon(self._follow, BUCKET_DEPLOYMENT, KEY_CURRENT, self._on_deployment)
-            group.start_soon(self._follow, BUCKET_WANTED, ">", self._on_wanted)
-            group.start_soon(self._tick_forever)
-            group.start_soon(self._sweep_forever)
-            group.start_soon(self._look_for_first_item)
-            self._tell("", "agent_started", reason=f"pid {os.getpid()}, fork server {self._forks.pid}")
+        self._tell("", "agent_started", reason=f"pid {os.getpid()}, fork server {self._forks.pid}")
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(each)
+                for each in (
+                    self._up.run(),
+                    self._follow(BUCKET_DEPLOYMENT, KEY_CURRENT, self._on_deployment),
+                    self._follow(BUCKET_WANTED, ">", self._on_wanted),
+                    self._tick_forever(),
+                    self._sweep_forever(),
+                    self._look_for_first_item(),
+                )
+            ]
             await self._stopped.wait()
             self._forks.close()
             await self._forks.wait_closed(3.0)
             self._measure()
             await self._up.settle(1.0)
-            group.cancel_scope.cancel()
-        with anyio.move_on_after(1.0):
-            await self._bus.close()
+            for task in tasks:
+                task.cancel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1.0):
+                await self._bus.close()
 
     def stop(self) -> None:
         """Drain every host, then end. Idempotent."""
@@ -146,7 +155,7 @@ class Agent:
                 )
             except EcotoneError as error:
                 _log.warning("no bus yet: %s", error)
-                await anyio.sleep(0.1)
+                await asyncio.sleep(0.1)
 
     async def _follow(self, bucket: str, key: str, handle: object) -> None:
         """Call `handle(key, value)` for each present entry and each change, as long as the agent lives."""
@@ -160,7 +169,7 @@ class Agent:
                 _log.warning("cannot follow %s: %s", bucket, error)
             except msgspec.MsgspecError as error:
                 _log.error("cannot read %s: %s", bucket, error)
-            await anyio.sleep(0.2)
+            await asyncio.sleep(0.2)
 
     def _on_deployment(self, _key: str, value: bytes | None) -> None:
         if value is None:
@@ -239,6 +248,7 @@ class Agent:
             log_path=str(self._run_folder / "logs" / f"{instance.id}.log"),
         )
         self._forks.start(StartRequest(spec, attempt))
+        self._hurry.set()
 
     def _signal(self, node: str, instance: str, number: int) -> None:
         self._forks.signal(instance, self._states[node].instances[instance].attempt, number)
@@ -264,18 +274,12 @@ class Agent:
             self._feed(node, Started(reply.instance, reply.attempt, reply.pid))
             return
         running = self._states[node].instances.get(reply.instance)
-        words, stopped = "", False
+        words = ""
         if running is not None and running.running is not None and running.attempt == reply.attempt:
-            words, stopped = self._pages.last_words(running.running)
+            words = self._pages.last_words(running.running)
         self._memory_bytes.pop(reply.instance, None)
-        exited = Exited(
-            reply.instance,
-            reply.attempt,
-            words or reply.reason,
-            finished=reply.status == 0 and stopped,
-            refused=reply.status == REFUSED,
-        )
-        self._feed(node, exited)
+        refused = reply.status == REFUSED
+        self._feed(node, Exited(reply.instance, reply.attempt, words or reply.reason, refused=refused))
 
     def _on_trouble(self, reason: str) -> None:
         _log.warning("%s", reason)
@@ -284,11 +288,24 @@ class Agent:
     # Looking.
 
     async def _tick_forever(self) -> None:
+        next_s = time.monotonic()
         while True:
-            self._tick()
-            await anyio.sleep(_TICK_S)
+            self._look_at_hosts()
+            if time.monotonic() >= next_s:
+                next_s = time.monotonic() + _TICK_S
+                self._look_at_machine()
+                self._measure()
+            pause_s = _TICK_STARTING_S if self._is_starting() else _TICK_S
+            self._hurry.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self._hurry.wait()
 
-    def _tick(self) -> None:
+    def _is_starting(self) -> bool:
+        """Whether somebody waits to hear that a host is ready."""
+        return any(each.phase == "starting" for state in self._states.values() for each in state.instances.values())
+
+    def _look_at_hosts(self) -> None:
         now_s = time.monotonic()
         for node, state in tuple(self._states.items()):
             vitals = {
@@ -299,11 +316,12 @@ class Agent:
             self._memory_bytes |= {instance: seen.memory_bytes for instance, seen in vitals.items()}
             if vitals:
                 self._feed(node, Observed(vitals))
+
+    def _look_at_machine(self) -> None:
         before, self._cpu = self._cpu, kernel.cpu_times()
         ticks = self._cpu.total - before.total
         self._looks += 1
         self._looks_saturated += ticks > 0 and self._cpu.idle - before.idle < ticks * _IDLE_SHARE_SATURATED
-        self._measure()
         for name in bound_logs(self._run_folder / "logs"):
             self._tell("", "log_cut", reason=f"{name} grew too long; its older half is in {name}.1")
 
@@ -321,19 +339,19 @@ class Agent:
     async def _sweep_forever(self) -> None:
         sweeper = Sweeper(self._bus, Path(self._options.shared_root))
         while True:
-            await anyio.sleep(_SWEEP_S)
+            await asyncio.sleep(_SWEEP_S)
             if self._deployment is not None:
                 await sweeper.sweep(self._deployment)
 
     async def _look_for_first_item(self) -> None:
         """Telemetry is too coarse for the time from the command to the first item out, which is a figure of ours."""
-        with anyio.move_on_after(_FIRST_ITEM_LIMIT_S):
-            while True:
-                await anyio.sleep(_FIRST_ITEM_LOOK_S)
-                for node, instance in self._last_in_line():
-                    if self._pages.has_handled(instance.id, instance.components[-1]):
-                        self._tell(node, "first_item", instance.id)
-                        return
+        limit_s = time.monotonic() + _FIRST_ITEM_LIMIT_S
+        while time.monotonic() < limit_s:
+            await asyncio.sleep(_FIRST_ITEM_LOOK_S)
+            for node, instance in self._last_in_line():
+                if self._pages.has_handled(instance.id, instance.components[-1]):
+                    self._tell(node, "first_item", instance.id)
+                    return
 
     def _last_in_line(self) -> list[tuple[str, WantedInstance]]:
         """The instances that nobody consumes from."""

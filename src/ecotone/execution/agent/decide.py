@@ -122,13 +122,11 @@ class Started(msgspec.Struct, frozen=True):
 
 
 class Exited(msgspec.Struct, frozen=True):
-    """The process is gone, or could not be made. `finished`: it had said that it has nothing more to do;
-    `refused`: it will not run, however often it is started."""
+    """The process is gone, or could not be made. `refused`: it will not run, however often it is started."""
 
     instance: str
     attempt: int
     reason: str
-    finished: bool = False
     refused: bool = False
 
 
@@ -351,9 +349,6 @@ class _Step:
         if instance.phase == "stopping" and (not instance.killed or instance.wanted != instance.running):
             self.actions.append(Tell("host_stopped", instance.id, instance.killed or event.reason))
             return self._phase(instance, "stopped", deaths=0, due_s=self.now_s, **gone)
-        if event.finished:
-            self.actions.append(Tell("host_finished", instance.id, event.reason))
-            return self._phase(instance, "stopped", reason=event.reason, due_s=math.inf, **gone)
         return self._died(instance, event, gone)
 
     def _died(self, instance: InstanceState, event: Exited, gone: dict[str, object]) -> InstanceState:

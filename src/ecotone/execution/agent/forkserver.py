@@ -48,7 +48,9 @@ THREAD_VARIABLES = (
 )  # fmt: skip
 """Set to 1 before any numeric library is imported: a component's parallelism is its replicas."""
 
-_HOST_MODULE = "ecotone.execution.host.process"
+_PLATFORM_MODULES = (
+    "ecotone.execution.host.process", "ecotone.infrastructure.bus._nats", "anyio._backends._asyncio", "uvloop",
+)  # fmt: skip
 _REAP_LIMIT_S = 3.0
 
 
@@ -98,8 +100,9 @@ def run(channel: socket.socket, preload: Preload, log_path: str, agent_pid: int)
 
 def _preload(preload: Preload) -> str:
     """Import what hosts need; returns why the user's module could not be imported, or ""."""
-    importlib.import_module(_HOST_MODULE)
-    importlib.import_module("ecotone.infrastructure.bus._nats")
+    for name in _PLATFORM_MODULES:
+        with contextlib.suppress(ModuleNotFoundError):  # uvloop is an extra
+            importlib.import_module(name)
     if not preload.module:
         return ""
     try:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ecotone.execution.agent import kernel
 from ecotone.execution.agent.decide import Vitals
-from ecotone.execution.page import DRAINING, FAILED, READY, STOPPED, InstancePage
+from ecotone.execution.page import DRAINING, FAILED, READY, InstancePage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,10 +80,10 @@ class Pages:
             memory_bytes=kernel.own_memory_bytes(pid),
         )
 
-    def last_words(self, instance: WantedInstance) -> tuple[str, bool]:
-        """Of a dead host: the reason that it left ("" if none), and whether it had stopped of its own accord."""
+    def last_words(self, instance: WantedInstance) -> str:
+        """Why a dead host said that it failed; "" if it said nothing."""
         page = self._pages[instance.id][instance.components[0]]
-        return page.reason if page.phase == FAILED else "", page.phase == STOPPED
+        return page.reason if page.phase == FAILED else ""
 
     def has_handled(self, instance: str, component: str) -> bool:
         """Whether the component has ever handled an item."""

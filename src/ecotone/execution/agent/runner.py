@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib
 import logging
 import os
 import signal
 import sys
 from pathlib import Path
 
-import anyio
 import msgspec
 
 from ecotone.execution.agent.agent import Agent
@@ -28,6 +28,9 @@ def run(first_line: bytes) -> None:
     logs.mkdir(mode=0o700, parents=True, exist_ok=True)
     (Path(options.run_folder) / "outputs").mkdir(exist_ok=True)
     forks = ForkLink(Preload(options.root, options.module, options.parameters), str(logs / "forkserver.log"))
+    # What both processes need is imported once, and stays shared memory.
+    importlib.import_module("ecotone.execution.host.process")
+    importlib.import_module("ecotone.infrastructure.bus._nats")
     forks.fork_now()
     _log_to(logs / "agent.log")
     gc.freeze()
@@ -48,8 +51,7 @@ async def _carry(agent: Agent, access: Access) -> None:
             agent.abandon()
 
     loop.add_reader(0, on_input)
-    async with anyio.create_task_group() as group:
-        group.start_soon(agent.run, access)
+    await agent.run(access)
 
 
 def _log_to(path: Path) -> None:

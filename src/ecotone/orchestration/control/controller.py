@@ -48,7 +48,7 @@ from ecotone.orchestration.control.reconcile import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
     from os import PathLike
 
     from anyio.abc import TaskGroup
@@ -109,6 +109,7 @@ class Controller:
         self._streams: dict[str, StreamState] = {}
         self._consumers: dict[tuple[str, str], ConsumerState] = {}
         self._events: deque[Event] = deque(maxlen=_EVENTS_MAX)
+        self._finished: set[str] = set()
         self._first_item_s: float | None = None
         self._first_handled_s: float | None = None
         self._ended_s: float | None = None
@@ -180,6 +181,18 @@ class Controller:
                 await self._changed.wait()
         missing = ", ".join(progress(self._wanted, self._seen).missing[:5])
         raise UnavailableError(f"not everything runs after {timeout_s:g} s: {missing} is missing; see: ecotone logs")
+
+    @property
+    def seen(self) -> Mapping[str, SeenNode]:
+        """The nodes as their agents see them."""
+        return self._seen
+
+    @property
+    def sources_ended(self) -> bool:
+        """Whether every source has said that it has no more items; False for an application whose items never end."""
+        begin = sources(self._deployment.application)
+        running = {one.id for each in self._wanted.values() for one in each.instances if one.components[0] in begin}
+        return bool(running) and running <= self._finished
 
     def snapshot(self) -> RunReport:
         """The run as of now; cheap enough for a live view."""
@@ -256,6 +269,8 @@ class Controller:
         event = decode(data, Event)
         if event.kind == "first_item" and self._first_item_s is None:
             self._first_item_s = event.time_s
+        if event.kind == "source_finished":
+            self._finished.add(event.instance)
         self._keep(event)
 
     def _record(self, kind: str, reason: str = "") -> None:

@@ -177,10 +177,10 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def progress(wanted: Mapping[str, WantedNode], seen: Mapping[str, SeenNode]) -> Progress:
-    """Compare. A component that has finished by itself counts as running: nothing more is to come."""
+    """Compare."""
     targets = {one.id for each in wanted.values() for one in each.instances}
     statuses = {one.id: one for each in seen.values() for one in each.instances}
-    done = {name for name, one in statuses.items() if one.phase in {"running", "stopped"}}
+    done = {name for name, one in statuses.items() if one.phase == "running"}
     return Progress(
         wanted=len(targets),
         running=len(targets & done),
