@@ -147,6 +147,6 @@ def format_quantity(value: float, dimension: Dimension) -> str:
     scaled = value / dimension.units[chosen]
     digits = 0 if scaled == 0 or abs(scaled) >= 99.95 else 1 if abs(scaled) >= 9.995 else 2
     text = f"{scaled:.{digits}f}" if abs(scaled) >= 0.01 or scaled == 0 else f"{scaled:.2g}"
-    if "." in text:
+    if "." in text and "e" not in text:
         text = text.rstrip("0").rstrip(".")
     return f"{text} {chosen}".rstrip()

@@ -45,6 +45,9 @@ def _check_trigger(fields: Fields, place: Place, mistakes: Mistakes) -> None:
         message = f"{' and '.join(starts)} cannot go together: a component has one trigger"
         mistakes.add(fields.place(starts[1]), "several-triggers", message, "split it into two components")
         fields.broken.update(TRIGGERS)
+    elif starts == ["source"] and "throughput" not in values and fields.known("throughput"):
+        message = "a source does not say how much it emits, and no plan can be made without"
+        mistakes.add(place, "missing-throughput", message, 'add throughput="25 items/s" or what it is')
 
 
 def _check_partners(fields: Fields, mistakes: Mistakes) -> None:

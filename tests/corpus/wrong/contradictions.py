@@ -24,7 +24,7 @@ def tick() -> int:
     return 1
 
 
-@component(source=True, replicas=2)  # ! contradiction
+@component(source=True, throughput="1 item/s", replicas=2)  # ! contradiction
 def pulses():
     yield 1
 

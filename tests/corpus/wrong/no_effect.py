@@ -31,6 +31,6 @@ def second(frames: list[bytes]) -> int:
     return 1
 
 
-@component(source=True, batch=4)  # ! no-effect
+@component(source=True, throughput="1 item/s", batch=4)  # ! no-effect
 def pulses():
     yield 1

@@ -24,7 +24,8 @@ links:
 
 def found(folder: Path, keywords: str, continuum: str = CONTINUUM) -> list[tuple[str, str]]:
     app, file = folder / "app.py", folder / "lab.yaml"
-    app.write_text(f"from ecotone import component\n\n\n@component(every='1 s', {keywords})\ndef tick():\n    return 1\n")
+    decorator = f"@component(every='1 s', {keywords})"
+    app.write_text(f"from ecotone import component\n\n\n{decorator}\ndef tick():\n    return 1\n")
     file.write_text(continuum)
     return [(each.code, each.hint) for each in check(app, file).problems]
 

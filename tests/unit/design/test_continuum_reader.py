@@ -73,7 +73,8 @@ def test_the_default_continuum_has_three_layers_and_no_node_faster_than_this_mac
     continuum = read_continuum(None).require()
     assert {site.layer for site in continuum.sites} == {"device", "edge", "cloud"}
     assert max(node.type.speed for node in continuum.nodes) == 1.0
-    assert all(continuum.route(first.name, last.name) is not None for first in continuum.sites for last in continuum.sites)
+    names = [site.name for site in continuum.sites]
+    assert all(continuum.route(first, last) is not None for first in names for last in names)
     assert all(node.type.price_eur_per_h > 0 and node.type.power.busy_w > 0 for node in continuum.nodes)
 
 
