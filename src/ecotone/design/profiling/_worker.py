@@ -151,12 +151,12 @@ class _Session:
         if job.output_path is not None:
             self._writer = ItemWriter(Path(job.output_path), job.limits.output_bytes_max)
         self._agreement = Agreement(job)
+        self._stopwatch = _Stopwatch()
         self._source: Iterator[object] | None = None
         if job.component.trigger.kind == "source":
             self._source = iter(handler.handle())
         self._cpu = RunningMean()
-        self._cpu_s: list[float] = []
-        self._wall_s: list[float] = []
+        self._times: list[tuple[float, float]] = []
         self._sizes: list[int] = []
         self._items = self._outputs = 0
         self._checked_s = 0.0
@@ -180,14 +180,15 @@ class _Session:
 
     def result(self, start_s: float, memory_peak_bytes: float) -> Measured:
         accuracy, compared = self._agreement.mean()
-        cold = min(_WARM_UP_CALLS, len(self._cpu_s) // 4)
+        warm = self._times[min(_WARM_UP_CALLS, len(self._times) // 4) :]
+        times = thinned(warm, _KEPT_SAMPLES)
         return Measured(
-            cpu_s=thinned(self._cpu_s[cold:], _KEPT_SAMPLES),
-            wall_s=thinned(self._wall_s[cold:], _KEPT_SAMPLES),
+            cpu_s=tuple(cpu_s for cpu_s, _ in times),
+            wall_s=tuple(wall_s for _, wall_s in times),
             output_bytes=thinned(self._sizes, _KEPT_SAMPLES),
             outputs=self._outputs,
             items=self._items,
-            calls=len(self._cpu_s),
+            calls=len(self._times),
             memory_peak_bytes=memory_peak_bytes,
             start_s=start_s,
             accuracy=accuracy,
@@ -198,16 +199,17 @@ class _Session:
     def close(self) -> None:
         self._inputs.close()
         self._agreement.close()
+        self._stopwatch.close()
         if self._writer is not None:
             self._writer.close()
 
     def _call(self, number: int) -> _Call:
         if self._source is not None:
-            cpu_s, wall_s, outputs = _timed(self._next_of_source)
+            cpu_s, wall_s, outputs = self._stopwatch.timed(self._next_of_source)
             # Its own pace is not work: what it waits between two items does not count.
             return _Call(cpu_s, min(cpu_s, wall_s), 0, outputs)
         arguments, items = self._inputs.of_call(number)
-        cpu_s, wall_s, outputs = _timed(lambda: tuple(self._handler.handle(*arguments)))
+        cpu_s, wall_s, outputs = self._stopwatch.timed(lambda: tuple(self._handler.handle(*arguments)))
         return _Call(cpu_s, wall_s, items, outputs)
 
     def _next_of_source(self) -> tuple[object, ...]:
@@ -217,8 +219,7 @@ class _Session:
         raise _ExhaustedError
 
     def _note(self, number: int, call: _Call) -> None:
-        self._cpu_s.append(round(call.cpu_s, 7))
-        self._wall_s.append(round(call.wall_s, 7))
+        self._times.append((round(call.cpu_s, 7), round(call.wall_s, 7)))
         if number >= _WARM_UP_CALLS:
             self._cpu.add(call.cpu_s)
         self._items += call.items
@@ -258,11 +259,33 @@ class _Session:
             )
 
 
-def _timed(work: Callable[[], tuple[Any, ...]]) -> tuple[float, float, tuple[Any, ...]]:
-    """CPU time of all threads, elapsed time, and the result."""
-    wall_s, cpu_s = time.perf_counter(), time.process_time()
-    result = work()
-    return time.process_time() - cpu_s, time.perf_counter() - wall_s, result
+class _Stopwatch:
+    """Times work as if this process had its core for itself: what the thread waited while another had it is taken off,
+    since that says something of this machine's load, and nothing of the component."""
+
+    def __init__(self) -> None:
+        try:
+            self._statistics = os.open("/proc/thread-self/schedstat", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:  # a kernel without it: then a busy machine shows in the elapsed times
+            self._statistics = -1
+
+    def timed(self, work: Callable[[], tuple[Any, ...]]) -> tuple[float, float, tuple[Any, ...]]:
+        """CPU time of all threads, elapsed time, and the result."""
+        waited_s = self._waited_s()
+        wall_s, cpu_s = time.perf_counter(), time.process_time()
+        result = work()
+        cpu_s, wall_s = time.process_time() - cpu_s, time.perf_counter() - wall_s
+        return cpu_s, max(0.0, wall_s - (self._waited_s() - waited_s)), result
+
+    def _waited_s(self) -> float:
+        """How long this thread has been ready to run without a core."""
+        if self._statistics < 0:
+            return 0.0
+        return int(os.pread(self._statistics, 128, 0).split()[1]) * 1e-9
+
+    def close(self) -> None:
+        if self._statistics >= 0:
+            os.close(self._statistics)
 
 
 def _memory_bytes(field: str) -> float:
