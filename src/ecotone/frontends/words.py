@@ -74,8 +74,8 @@ def energy_text(value_j: float) -> str:
 
 
 def price_text(value_eur_per_h: float) -> str:
-    """EUR per hour with three significant digits, never in powers of ten: "0.164"."""
-    return _plain(value_eur_per_h, 3)
+    """EUR per hour with three significant digits, at most four decimals: "0.164", "<0.0001"."""
+    return "<0.0001" if 0 < value_eur_per_h < 0.00005 else _plain(round(value_eur_per_h, 4), 3)
 
 
 def money_text(value_eur: float) -> str:
@@ -145,9 +145,11 @@ def promises_in_words(report: RunReport) -> tuple[str, bool]:
     unknown = sum(each.kept is None for each in promised)
     kept = len(promised) - broken - unknown
     if broken:
-        return f"{broken} of {count_text(len(promised), 'promise')} broken", False
+        return (
+            "the promise was broken" if len(promised) == 1 else f"{broken} of {len(promised)} promises broken"
+        ), False
     if unknown:
-        return f"{kept} of {count_text(len(promised), 'promise')} kept, {unknown} not measured", True
+        return f"{kept} of {count_text(len(promised), 'promise')} kept, {unknown} not measured yet", True
     return ("the promise was kept" if kept == 1 else f"all {kept} promises kept"), True
 
 

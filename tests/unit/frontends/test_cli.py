@@ -45,6 +45,7 @@ def past_run(session):
     write_report(msgspec.structs.replace(run, outputs=()), folder)
     (folder / "logs").mkdir()
     (folder / "logs" / "detect.roadside.0.log").write_text("hello\nmodel loaded\n")
+    (folder / "logs" / "agent.log").write_text("agent started\n")
     (folder / "logs" / "camera.camera.0.log").write_text("clip opened\n")
     return folder
 
@@ -85,6 +86,7 @@ def test_the_list_of_commands_loads_none_of_them():
         ["check", "app"],
         ["profile", "app"],
         ["plan", "app"],
+        ["explain", "app"],
         ["run", "app", "--for", "1 s"],
         ["run", "app", "--dry-run"],
         ["report", "app"],
@@ -265,8 +267,10 @@ def test_logs_name_the_instance_and_follow_the_component(session, past_run, caps
     ]
     assert run_command(["logs", "app", "camera", "--json"]) == 0
     assert document(capsys)["lines"] == [{"instance": "camera.camera.0", "text": "clip opened"}]
+    assert run_command(["logs", "app", "agent"]) == 0
+    assert capsys.readouterr().out == "agent │ agent started\n"
     assert run_command(["logs", "app", "detct"]) == 2
-    assert "there is: camera, detect" in capsys.readouterr().err
+    assert "there is: agent, camera, detect" in capsys.readouterr().err
     assert run_command(["logs", "app", "--run", "x"]) == 2
     assert "has no run 'x'" in capsys.readouterr().err
 

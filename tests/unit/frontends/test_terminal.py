@@ -6,10 +6,11 @@ import msgspec
 import pytest
 from rich.cells import cell_len
 from tests.support.reports import broken_run, mobility, mobility_plan, mobility_run, three_sites
-from tests.support.sessions import some_samples
+from tests.support.sessions import some_explanation, some_samples
 
 from ecotone.core.errors import InfeasibleError, InputError, UnavailableError
 from ecotone.core.problems import Place, Problem
+from ecotone.frontends.terminal.explain import explain_view
 from ecotone.frontends.terminal.live import live_view
 from ecotone.frontends.terminal.plan import differences_view, plan_view
 from ecotone.frontends.terminal.problems import failure_view, problems_view
@@ -29,6 +30,7 @@ def views(width):
     yield "live", live_view(mobility_run(finished=False), width, 40, 60)
     yield "live broken", live_view(broken_run(), width, 30, None, stopping=True)
     yield "profile", profile_view(some_samples(), width)
+    yield "explain", explain_view(some_explanation(), width)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -166,3 +168,27 @@ def test_markup_in_names_is_text():
 def test_differences():
     assert lines_of(differences_view([]), 80) == ["nothing would change against the last run"]
     assert "detect moves" in "\n".join(lines_of(differences_view(["detect moves"]), 80))
+
+
+def test_explanation_says_what_binds_where_time_goes_and_what_else_costs():
+    text = "\n".join(lines_of(explain_view(some_explanation(), 100), 100))
+    for part in (
+        "0.004 EUR/h  camera may run only in layer device",
+        "p95 60 ms of 100 ms promised, 40 % spare",
+        "links 22.9 ms",
+        "detect  large on edge-1 ×2",  # noqa: RUF001
+        "an accuracy of at least 0.95: 5 % spare",
+        "edge-2: 0.03 EUR/h more, moving quality too",
+        "another variant: impossible",
+        "cloud-1, cloud-2: its input is private to device, edge, it is in cloud",
+        "camera: possible, at the same price",
+        "accuracy of small is 0.89",
+    ):
+        assert part in text, part
+
+
+def test_explanation_of_a_plan_that_breaks_promises():
+    value = msgspec.structs.replace(some_explanation(), violations=("p95 would be 104 ms",), promises=(), optimal=False)
+    text = "\n".join(lines_of(explain_view(value, 100), 100))
+    assert "this plan breaks promises" in text
+    assert "Nothing binds" in text

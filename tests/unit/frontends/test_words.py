@@ -26,7 +26,8 @@ def test_rates(value, text):
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0, "0"), (0.1643, "0.164"), (12.345, "12.3"), (0.0000331, "0.0000331"), (1234.5, "1234")]
+    ("value", "text"),
+    [(0, "0"), (0.1643, "0.164"), (12.345, "12.3"), (0.0000331, "<0.0001"), (0.000202, "0.0002"), (1234.56, "1235")],
 )
 def test_prices_have_three_digits_and_no_powers_of_ten(value, text):
     assert words.price_text(value) == text
@@ -72,7 +73,7 @@ def test_promises_in_words():
     assert words.promises_in_words(bare) == ("the application promises no latency", True)
     unknown = msgspec.structs.replace(mobility_run().paths[0], kept=None, measured_s=None)
     partly = msgspec.structs.replace(mobility_run(), paths=(unknown,))
-    assert words.promises_in_words(partly) == ("2 of 3 promises kept, 1 not measured", True)
+    assert words.promises_in_words(partly) == ("2 of 3 promises kept, 1 not measured yet", True)
 
 
 def test_proof_says_how_far_from_the_optimum():

@@ -105,10 +105,11 @@ def _lines(file: Path) -> Iterator[str]:
 
 
 def _log_files(folder: Path, component: str | None) -> list[Path]:
-    """One file for each instance, named by its id: COMPONENT.NODE.REPLICA.log."""
+    """One file for each instance, named by its id: COMPONENT.NODE.REPLICA.log. The platform's own logs lie beside
+    them (agent.log, forkserver.log) and are shown when they are named."""
     files = sorted((folder / "logs").glob("*.log"))
     if component is None:
-        return files
+        return [file for file in files if file.stem.count(".") >= 2]
     chosen = [file for file in files if component in file.stem.split(".")[0].split("+")]
     if not chosen:
         known = ", ".join(sorted({file.stem.split(".")[0] for file in files})) or "nothing was logged"

@@ -35,10 +35,13 @@ class Output:
         if self.json:
             write_document(document())
             return
-        from ecotone.frontends.terminal.style import console
+        from ecotone.frontends.terminal.style import console, lines_of
 
         screen = console(sys.stdout)
-        screen.print(picture(screen.width))
+        if screen.is_terminal:
+            screen.print(picture(screen.width))
+        else:
+            sys.stdout.write("\n".join(lines_of(picture(screen.width), screen.width)) + "\n")
 
     def complain(self, picture: Callable[[int], RenderableType]) -> None:
         """Something for people on stderr."""

@@ -6,10 +6,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 from cyclopts import Parameter
 
 from ecotone.core.errors import InputError
-from ecotone.core.plan import decode_plan, plan_document
+from ecotone.core.plan import decode_plan, in_milliseconds, plan_document
 from ecotone.frontends.cli.options import (
     AppArgument,
     ContinuumOption,
@@ -94,6 +95,13 @@ def explain(
     with profile_progress() as progress:
         chosen = read_plan(plan) if plan else session.plan(progress=progress)
     explanation = session.explain(chosen)
+
+    def picture(width: int) -> RenderableType:
+        from ecotone.frontends.terminal.explain import explain_view
+
+        return explain_view(explanation, width)
+
+    output.show(picture, lambda: in_milliseconds(msgspec.to_builtins(explanation)))
     return 0
 
 

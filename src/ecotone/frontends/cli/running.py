@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = ["run", "status_of"]
 
-LiveOption = Annotated[
-    bool, Parameter(name="--live", negative="--no-live", help="Show a live picture (on a terminal, by default).")
-]
 ForOption = Annotated[
     Duration | None, Parameter(name="--for", help='How long, for example "30s" or "5 min"; without it, to its end.')
 ]

@@ -11,7 +11,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from ecotone.frontends.terminal.style import block, budget_bar, lines_of, plain_table, promise_text
+from ecotone.frontends.terminal.style import block, budget_bar, lines_of, plain_table, promise_text, widest
 from ecotone.frontends.words import (
     arrows,
     bar_text,
@@ -34,14 +34,15 @@ if TYPE_CHECKING:
 
 __all__ = ["event_text", "live_view"]
 
-WIDE = 104
-
 
 def live_view(
     report: RunReport, width: int, height: int, for_s: float | None = None, *, stopping: bool = False
 ) -> RenderableType:
     """One picture that fits `width` x `height`; events are the first to give way where there is little room."""
-    parts: list[RenderableType] = [_header(report, for_s, width), block(_components(report, width))]
+    parts: list[RenderableType] = [
+        _header(report, for_s, width),
+        block(widest(width - 1, _components(report, wide=True), _components(report, wide=False))),
+    ]
     if report.paths:
         parts.append(block(*(_path(each, width) for each in report.paths)))
     if report.nodes:
@@ -77,8 +78,7 @@ def _header(report: RunReport, for_s: float | None, width: int) -> RenderableTyp
     return row
 
 
-def _components(report: RunReport, width: int) -> Table:
-    wide = width >= WIDE
+def _components(report: RunReport, *, wide: bool) -> Table:
     table = plain_table()
     table.add_column("component", no_wrap=True, max_width=24 if wide else 16)
     if wide:
@@ -92,7 +92,7 @@ def _components(report: RunReport, width: int) -> Table:
         table.add_column(each, justify="right", no_wrap=True)
     for each in report.components:
         cells = _numbers(each)
-        spark = _spark(report, each, 18 if wide else 10)
+        spark = _spark(report, each, 14 if wide else 10)
         where = [Text(each.variant), Text(", ".join(each.nodes))] if wide else []
         table.add_row(_name(each), *where, *cells[:4], spark, *cells[4:])
     return table

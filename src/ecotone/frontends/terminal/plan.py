@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group
 from rich.text import Text
 
-from ecotone.frontends.terminal.style import block, budget_bar, heading, plain_table, promise_text
+from ecotone.frontends.terminal.style import block, budget_bar, heading, plain_table, promise_text, widest
 from ecotone.frontends.words import (
     NOTHING,
     arrows,
@@ -31,13 +31,14 @@ if TYPE_CHECKING:
 
 __all__ = ["differences_view", "path_line", "plan_view"]
 
-WIDE = 110
-
 
 def plan_view(plan: Plan, application: Application | None, continuum: Continuum | None, width: int) -> RenderableType:
     """The whole plan for a terminal of `width` columns; wide ones also show rate, memory and the model's interval."""
-    title = heading(f"{plan.application} on {plan.continuum}", *(["EMULATED"] if _emulated(continuum) else []))
-    rows: list[RenderableType] = [title, block(_table(plan, application, continuum, width))]
+    title = heading(f"{plan.application} on {plan.continuum}", emulated=_emulated(continuum))
+    rows: list[RenderableType] = [
+        title,
+        block(widest(width - 1, *(_table(plan, application, continuum, wide=wide) for wide in (True, False)))),
+    ]
     rows += [block(path_line(each, width - 2)) for each in plan.paths]
     rows.append(block(_total(plan), *_remarks(plan)))
     return Group(*rows)
@@ -55,8 +56,7 @@ def _remarks(plan: Plan) -> list[Text]:
     return [Text(each, style="quiet") for each in remarks]
 
 
-def _table(plan: Plan, application: Application | None, continuum: Continuum | None, width: int) -> Table:
-    wide = width >= WIDE
+def _table(plan: Plan, application: Application | None, continuum: Continuum | None, *, wide: bool) -> Table:
     table = plain_table()
     table.add_column("node", no_wrap=True, max_width=22 if wide else 16)
     table.add_column("component", style="name", no_wrap=True, max_width=28 if wide else 18)
@@ -76,7 +76,7 @@ def _table(plan: Plan, application: Application | None, continuum: Continuum | N
     for site, layer, region, each in _by_site(plan, continuum):
         if site != last_site and site:
             place = Text(" · ".join(part for part in (layer, region) if part), style=layer)
-            table.add_row(Text(site, style=f"bold {layer}"), place, *blank)
+            table.add_row(Text(site, style=layer), place, *blank)
         node = "" if each.node == last_node else each.node
         last_site, last_node = site, each.node
         table.add_row(Text(f" {node}" if site else node), *_cells(plan, application, each, wide))

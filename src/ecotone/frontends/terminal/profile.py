@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Group
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 from rich.text import Text
 
-from ecotone.frontends.terminal.style import block, console, heading, plain_table
+from ecotone.frontends.terminal.style import block, console, heading, plain_table, widest
 from ecotone.frontends.words import NOTHING, percent_text, quantile, size_text, time_text
 
 if TYPE_CHECKING:
@@ -50,8 +51,20 @@ def _title(component: str, variant: str) -> str:
 
 def profile_view(samples: Samples, width: int) -> RenderableType:
     """Every variant: how often it was called, how long it took, what it needs, how accurate it is."""
+    table = widest(width - 1, _table(samples, wide=True), _table(samples, wide=False))
+    remarks = [
+        f"measured alone on one core of {samples.machine} (score {samples.machine_score:.3g}), {samples.taken_at[:16]}"
+    ]
+    if any(not each.complete for each in samples.variants):
+        remarks.append("* the budget ended before the mean was certain to 5 %: give more with --budget")
+    if any(each.accuracy_source == "agreement" for each in samples.variants):
+        remarks.append("accuracy marked ~ is agreement with the largest variant, not with labels")
+    title = heading(f"profile of {samples.application}")
+    return Group(title, block(table), block(*(Text(each, style="quiet") for each in remarks)))
+
+
+def _table(samples: Samples, *, wide: bool) -> Table:
     table = plain_table()
-    wide = width >= 112
     table.add_column("component", style="name", no_wrap=True, max_width=24 if wide else 18)
     table.add_column("variant", no_wrap=True, max_width=12 if wide else 9)
     for each in ("calls", "p50", "p95"):
@@ -65,15 +78,7 @@ def profile_view(samples: Samples, width: int) -> RenderableType:
     for each in samples.variants:
         table.add_row(*_cells(each, wide=wide, name="" if each.component == last else each.component))
         last = each.component
-    remarks = [
-        f"measured alone on one core of {samples.machine} (score {samples.machine_score:.3g}), {samples.taken_at[:16]}"
-    ]
-    if any(not each.complete for each in samples.variants):
-        remarks.append("* the budget ended before the mean was certain to 5 %: give more with --budget")
-    if any(each.accuracy_source == "agreement" for each in samples.variants):
-        remarks.append("accuracy marked ~ is agreement with the largest variant, not with labels")
-    title = heading(f"profile of {samples.application}")
-    return Group(title, block(table), block(*(Text(each, style="quiet") for each in remarks)))
+    return table
 
 
 def _cells(each: VariantSamples, *, wide: bool, name: str) -> list[RenderableType]:

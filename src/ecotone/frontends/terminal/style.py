@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from rich import box
 from rich.console import Console, Group
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -17,7 +18,18 @@ from ecotone.frontends.words import NOTHING, bar_text, time_text, verdict_text
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["THEME", "block", "budget_bar", "console", "heading", "lines_of", "plain_table", "promise_text", "verdict"]
+__all__ = [
+    "THEME",
+    "block",
+    "budget_bar",
+    "console",
+    "heading",
+    "lines_of",
+    "plain_table",
+    "promise_text",
+    "verdict",
+    "widest",
+]
 
 THEME = Theme(
     {
@@ -26,9 +38,9 @@ THEME = Theme(
         "close": "yellow",
         "quiet": "dim",
         "name": "bold",
-        "device": "cyan",
-        "edge": "green",
-        "cloud": "blue",
+        "device": "bold cyan",
+        "edge": "bold green",
+        "cloud": "bold blue",
         "bar.predicted": "blue",
         "track": "bright_black",
     }
@@ -54,12 +66,24 @@ def block(*renderables: RenderableType) -> RenderableType:
     return Padding(Group(*renderables), (1, 0, 0, 1), expand=False)
 
 
-def heading(text: str, *details: str) -> Text:
-    """A bold title, then quiet details."""
-    line = Text(text, style="bold")
+def heading(text: str, *details: str, emulated: bool = False) -> Text:
+    """A bold title, the label of what is emulated, then quiet details."""
+    line = Text.assemble((text, "bold"))
+    if emulated:
+        line.append("  ")
+        line.append(" EMULATED ", style="bold reverse yellow")
     for each in details:
-        line.append(f"  {each}", style="not bold dim")
+        line.append(f"  {each}", style="quiet")
     return line
+
+
+def widest(width: int, *renderables: RenderableType) -> RenderableType:
+    """The first of `renderables` that fits into `width` columns uncut, else the last."""
+    ruler = Console(width=10_000, theme=THEME)
+    for each in renderables:
+        if Measurement.get(ruler, ruler.options, each).maximum <= width:
+            return each
+    return renderables[-1]
 
 
 def verdict(kept: bool | None) -> Text:

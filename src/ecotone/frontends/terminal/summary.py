@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group
 from rich.text import Text
 
-from ecotone.frontends.terminal.style import block, heading, plain_table, promise_text, verdict
+from ecotone.frontends.terminal.style import block, heading, plain_table, promise_text, verdict, widest
 from ecotone.frontends.words import (
     arrows,
     cloud_relief,
@@ -35,11 +35,12 @@ __all__ = ["summary_view"]
 
 def summary_view(report: RunReport, width: int, page: Path | None = None) -> RenderableType:
     """The whole summary for `width` columns; `page` is the report that a browser can show."""
-    emulated = ["EMULATED"] if report.continuum.emulated else []
-    title = heading(
-        f"{report.application.name} on {report.continuum.name}", elapsed_text(report.duration_s), report.run, *emulated
-    )
-    sections: list[RenderableType] = [title, block(_components(report, width))]
+    name = f"{report.application.name} on {report.continuum.name}"
+    title = heading(name, elapsed_text(report.duration_s), report.run, emulated=report.continuum.emulated)
+    sections: list[RenderableType] = [
+        title,
+        block(widest(width - 1, _components(report, wide=True), _components(report, wide=False))),
+    ]
     if report.paths:
         sections.append(block(_paths(report, width)))
     where = [] if page is None else [Text.assemble(("report  ", "quiet"), str(page))]
@@ -47,8 +48,7 @@ def summary_view(report: RunReport, width: int, page: Path | None = None) -> Ren
     return Group(*sections)
 
 
-def _components(report: RunReport, width: int) -> Table:
-    wide = width >= 100
+def _components(report: RunReport, *, wide: bool) -> Table:
     table = plain_table()
     table.add_column("component", style="name", no_wrap=True, max_width=26)
     if wide:
@@ -99,7 +99,7 @@ def _trouble(each: ComponentReport) -> Text:
 
 def _paths(report: RunReport, width: int) -> Table:
     table = plain_table()
-    table.add_column("path", style="name", max_width=max(24, width - 52))
+    table.add_column("path", style="name", max_width=max(24, width - 48))
     for each in ("", "promised", "predicted", "measured"):
         table.add_column(each, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
