@@ -126,7 +126,7 @@ class Session:
         Raises:
             InfeasibleError: no plan keeps every promise.
         """
-        from ecotone.orchestration.placement import fingerprint_of, plan  # noqa: PLC0415 - the solver only when needed
+        from ecotone.orchestration.placement import fingerprint_of  # noqa: PLC0415 - not for `check`
 
         application, continuum = self.check().require()
         parameters = self.check().read.parameters
@@ -135,6 +135,8 @@ class Session:
         path = self.state_folder / "plans" / f"{digest}.json"
         if not force and (kept := _read_plan(path)) is not None and kept.gap <= gap:
             return kept
+        from ecotone.orchestration.placement import plan  # noqa: PLC0415 - numpy and the solver only when needed
+
         found = plan(
             application,
             continuum,
