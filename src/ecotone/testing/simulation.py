@@ -65,6 +65,7 @@ ATTEMPTS_MAX = 3
 MEMORY_MAX_BYTES = 100.0
 _FAULTS_FOR_S = 25.0
 _CALM_FOR_S = 40.0
+_BROKEN_SHARE = 0.15
 _STARTS_PER_S_MAX = 8
 _DECISIONS_AT_ONCE_MAX = 200
 
@@ -173,6 +174,7 @@ class SimCluster:
         self.faults = 0
         self.emitted = 0
         self.calm = False
+        self.plan_works = True
         self.story: deque[str] = deque(maxlen=40)
 
     # The run.
@@ -214,10 +216,14 @@ class SimCluster:
     # What is wanted.
 
     def _plan_anew(self) -> None:
-        """A new plan: components on random nodes, `first` with one to three replicas, random variants."""
+        """A new plan: components on random nodes, `first` with one to three replicas, random variants; now and then one
+        that cannot start."""
+        self.plan_works = self.calm or self.random.random() > _BROKEN_SHARE
         wanted: dict[str, list[WantedInstance]] = {node: [] for node in self.agent_of}
         for component in CHAIN:
-            variant = self.random.choice(["large", "small"]) if component != "source" else "default"
+            variant = self.random.choice(["large", "small"])
+            if component == "first" and not self.plan_works:
+                variant = "broken"
             node = self.random.choice(list(wanted))
             for replica in range(self.random.randint(1, 3) if component == "first" else 1):
                 name = f"{component}.{node}.{replica}"
@@ -384,6 +390,9 @@ class SimCluster:
         if others:
             raise Violation(f"two live hosts of {instance.id}")
         self._feed(agent, node, Started(instance.id, attempt, 1000 + self.heap.happened))
+        if "broken" in instance.variants:
+            self._later(0.005, 0.05, lambda: self._die(host, "ValueError: no model"))
+            return
         slow = not self.calm and self.random.random() < 0.03
         self._later(*((5.0, 20.0) if slow else (0.02, 0.3)), lambda: self._get_ready(host))
         self._beat(host)
@@ -613,6 +622,8 @@ class SimCluster:
         self._tell("no more faults")
         if not self.bus_up:
             self._restart_bus()
+        if not self.plan_works:
+            self._plan_anew()
 
     # Invariants.
 

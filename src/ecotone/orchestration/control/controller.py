@@ -317,7 +317,8 @@ class Controller:
     def _take_sample(self) -> None:
         sample = sample_of(self._telemetry.values(), self._clock.monotonic_s() - self._start_s)
         before = self._samples[-1]
-        if self._first_handled_s is None and any(sample.handled(name) for name in sample.instances):
+        components = self._deployment.application.components
+        if self._first_handled_s is None and any(sample.count(each) for each in components):
             self._first_handled_s = before.time_s
         if self._first_handled_s is not None:
             point = timeline_point(self._deployment, before, sample)

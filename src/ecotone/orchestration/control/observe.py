@@ -46,8 +46,10 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     def of(self, component: str) -> tuple[InstanceTelemetry, ...]:
         return self.instances.get(component, ())
 
-    def handled(self, component: str) -> int:
-        return sum(each.handled for each in self.of(component))
+    def count(self, component: Component) -> int:
+        """Items that it has handled; of one that begins by itself, those that it has made."""
+        begins = component.trigger.kind != "request" and not component.trigger.inputs
+        return sum(each.emitted if begins else each.handled for each in self.of(component.name))
 
     def response(self, component: str) -> dict[int, int]:
         return merge(each.response.counts for each in self.of(component))
@@ -106,12 +108,12 @@ def sample_of(telemetry: Iterable[AgentTelemetry], time_s: float) -> Sample:
 def timeline_point(deployment: Deployment, before: Sample, after: Sample) -> TimelinePoint:
     """What happened between two samples."""
     interval_s = max(1e-9, after.time_s - before.time_s)
-    components = [each.name for each in deployment.application.components]
-    p95_s = {name: _between(before.response(name), after.response(name), 0.95) for name in components}
+    components = deployment.application.components
+    p95_s = {each.name: _between(before.response(each.name), after.response(each.name), 0.95) for each in components}
     paths = deployment.application.paths
     return TimelinePoint(
         time_s=round(after.time_s, 3),
-        rates_per_s={name: (after.handled(name) - before.handled(name)) / interval_s for name in components},
+        rates_per_s={each.name: (after.count(each) - before.count(each)) / interval_s for each in components},
         p95_s={name: value for name, value in p95_s.items() if value is not None},
         paths_s=tuple(
             _between(before.path(index), after.path(index), path.latency.percentile / 100)
@@ -197,7 +199,7 @@ def _component_report(deployment: Deployment, component: Component, facts: Facts
     measured_s = quantile_s(response, promise.percentile / 100) if promise else None
     replicas = max(1, sum(each.replicas for each in assignments))
     interval_s = max(1e-9, now.time_s - facts.second_ago.time_s)
-    handled = now.handled(name)
+    count = now.count(component)
     nodes = {node.name: node for node in deployment.continuum.nodes}
     phases: dict[str, int] = {}
     statuses = _statuses_of(deployment, name, facts.seen)
@@ -207,14 +209,14 @@ def _component_report(deployment: Deployment, component: Component, facts: Facts
         component=name,
         variant=", ".join(dict.fromkeys(each.variant for each in assignments)),
         nodes=tuple(each.node for each in assignments),
-        count=handled,
+        count=count,
         emitted=sum(each.emitted for each in instances),
         dropped=sum(each.dropped for each in instances),
         raised=sum(each.raised for each in instances),
         dead=sum(each.dead for each in instances),
         restarts=sum(each.restarts for each in statuses),
-        rate_per_s=max(0.0, (handled - facts.second_ago.handled(name)) / interval_s),
-        mean_rate_per_s=handled / max(1e-9, facts.duration_s),
+        rate_per_s=max(0.0, (count - facts.second_ago.count(component)) / interval_s),
+        mean_rate_per_s=count / max(1e-9, facts.duration_s),
         p50_s=quantile_s(response, 0.5),
         p95_s=quantile_s(response, 0.95),
         p99_s=quantile_s(response, 0.99),
