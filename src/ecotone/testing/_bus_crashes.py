@@ -65,7 +65,8 @@ class CrashConformance:
         assert set(got) == set(accepted)
         firsts = list(dict.fromkeys(got))
         assert firsts == sorted(firsts, key=int)
-        assert (await writer.stream_state(name)).accepted == 400
+        # More only if an item was read, acknowledged and forgotten before the crash took its publish's answer along.
+        assert 400 <= (await writer.stream_state(name)).accepted <= 402
 
     async def test_what_was_open_at_the_crash_can_be_finished_after_it(self, connect: Connect, crash: Crash) -> None:
         bus = await connect()

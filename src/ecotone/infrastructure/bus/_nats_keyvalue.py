@@ -82,7 +82,8 @@ class NatsKeyValue:
         watch = _Watch(self._link, bucket, ">", headers_only=True)
         try:
             await watch.start()
-            return tuple(sorted(entry.key for entry in await watch.present() if entry.value is not None))
+            newest = {entry.key: entry.value for entry in await watch.present()}
+            return tuple(sorted(key for key, value in newest.items() if value is not None))
         finally:
             with anyio.CancelScope(shield=True):
                 await watch.stop()
@@ -185,7 +186,8 @@ class _Watch:
         self._round_inbox = ""
         self._delivered = 0  # of this round, as the server counts
         self._last_revision = 0
-        self._present_missing: int | None = None  # entries of the first snapshot yet to come; None: not told yet
+        self._complete = False  # whether all that was there at the start has come
+        self._shown: set[str] = set()  # keys whose newest entry was handed on and has a value
         self._early: list[Packet] | None = None  # what came before the server's answer to the round's request
         self._heard_s = 0.0
         self._stopped = False
@@ -209,7 +211,7 @@ class _Watch:
 
     async def present(self) -> list[Entry]:
         """The entries that were there at the start."""
-        while self._present_missing != 0:
+        while not self._complete:
             if self._failure is not None:
                 raise self._failure
             self._changed.clear()
@@ -263,8 +265,8 @@ class _Watch:
         stream = _stream(self._bucket)
         wanted = {"stream_name": stream, "config": config}
         info = await ask(self._link, f"CONSUMER.CREATE.{stream}", f"bucket '{self._bucket}'", ConsumerInfo, wanted)
-        if self._present_missing != 0:
-            self._present_missing = info.num_pending + info.delivered.consumer_seq
+        if info.num_pending + info.delivered.consumer_seq == 0:
+            self._complete = True
         early, self._early = self._early, None
         for packet in early:
             self._take(packet)
@@ -305,19 +307,21 @@ class _Watch:
             self._take(packet)
 
     def _take(self, packet: Packet) -> None:
-        _, revision, delivered = place_of(packet.reply)
-        if delivered != self._delivered + 1:
+        place = place_of(packet.reply)
+        if place.count != self._delivered + 1:
             self._lost.set()  # something between was lost on the way
             return
-        self._delivered = delivered
-        self._last_revision = revision
-        deleted = packet.headers.get(_OPERATION) in _DELETED
-        first = bool(self._present_missing)
-        if self._present_missing:
-            self._present_missing -= 1
-        if not (deleted and first):
-            value = None if deleted else packet.data
-            self._entries.append(Entry(packet.subject[len(self._prefix) :], value, revision))
+        self._delivered = place.count
+        self._last_revision = place.sequence
+        if place.pending == 0:
+            self._complete = True
+        key = packet.subject[len(self._prefix) :]
+        if packet.headers.get(_OPERATION) not in _DELETED:
+            self._shown.add(key)
+            self._entries.append(Entry(key, packet.data, place.sequence))
+        elif key in self._shown:  # the end of a key that was never shown is no news
+            self._shown.discard(key)
+            self._entries.append(Entry(key, None, place.sequence))
         self._changed.set()
 
 

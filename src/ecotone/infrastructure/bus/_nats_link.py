@@ -8,6 +8,7 @@ turns what nats raises into `ecotone.core.errors`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,7 @@ RECONNECT_LIMIT_S = 10.0
 """How long an operation waits for a lost connection before it raises UnavailableError."""
 _CONNECT_LIMIT_S = 5.0
 _RECONNECT_WAIT_S = 0.05
+_HANDSHAKES = 5
 _PING_INTERVAL_S = 10
 _CLOSE_LIMIT_S = 2.0
 
@@ -210,10 +212,6 @@ class Link:
         """Open the inbox of the replies; called once by `open_link`."""
         await self.listen(f"{self._inbox}.*", self._replied)
 
-    async def disconnected(self) -> None:
-        """nats says that the connection is lost. Requests that may not be repeated will run into their timeouts."""
-        _log.debug("lost the bus at %s", self._address)
-
     async def reconnected(self) -> None:
         """nats says that the connection is back: repeat what was under way, in its order, then wake the readers."""
         for call in list(self._calls.values()):
@@ -285,6 +283,20 @@ async def open_link(url: str, *, token: str | None, name: str) -> Link:
     """
     parts = urlsplit(url if "://" in url else f"nats://{url}")
     address = f"{parts.hostname}:{parts.port or 4222}"
+    for attempt in range(_HANDSHAKES):
+        try:
+            return await _open_once(url, address, token=token, name=name)
+        except ConnectionError:
+            # The server hung up on us. What it said about why may have been lost with the connection.
+            if attempt + 1 < _HANDSHAKES:
+                await asyncio.sleep(_RECONNECT_WAIT_S)
+    raise UnavailableError(
+        f"the bus at {address} closes the connection at once; it may be stopping, or the token may be wrong",
+        retry_after_s=1.0,
+    )
+
+
+async def _open_once(url: str, address: str, *, token: str | None, name: str) -> Link:
     client = Client()
     link: Link | None = None
     failures: list[Exception] = []
@@ -297,8 +309,7 @@ async def open_link(url: str, *, token: str | None, name: str) -> Link:
             _log.error("bus at %s: a handler failed: %r", address, error)
 
     async def on_disconnect() -> None:
-        if link is not None:
-            await link.disconnected()
+        _log.debug("lost the bus at %s", address)
 
     async def on_reconnect() -> None:
         if link is not None:
@@ -325,8 +336,13 @@ async def open_link(url: str, *, token: str | None, name: str) -> Link:
                 ping_interval=_PING_INTERVAL_S,
             )
     except _EXPECTED as error:
-        await client.close()
-        raise _connect_error(address, failures[-1] if failures else error) from None
+        # A timeout says nothing; what failed last does. (Closing can fail as well, so look first.)
+        cause = failures[-1] if failures and isinstance(error, TimeoutError) else error
+        with contextlib.suppress(*_EXPECTED):
+            await client.close()
+        if isinstance(error, ConnectionError):
+            raise
+        raise _connect_error(address, cause) from None
     # A first connection that the server refuses must not be tried for ever; a lost one must.
     client.options["allow_reconnect"] = True
     link = Link(client, address)

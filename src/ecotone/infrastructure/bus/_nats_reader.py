@@ -14,6 +14,8 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from ecotone.core.errors import EcotoneError, NotFoundError, UnavailableError
 from ecotone.infrastructure.bus._nats_jetstream import nanoseconds
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from ecotone.infrastructure.bus._nats_link import Link, Listener, Packet
 
-__all__ = ["Reader", "place_of"]
+__all__ = ["Place", "Reader", "place_of"]
 
 _PULL_EXPIRES_S = 30.0
 _HEARTBEAT_S = 5.0
@@ -42,7 +44,9 @@ class NatsDelivery:
         self._reader = reader
         self.data = data
         self.token = token
-        self.attempt, self.sequence, _ = place_of(token)
+        place = place_of(token)
+        self.attempt = place.attempt
+        self.sequence = place.sequence
         self.settled = False
         self.touched_s = now_s
 
@@ -249,10 +253,20 @@ def _pull(batch: int) -> bytes:
     )
 
 
-def place_of(token: str) -> tuple[int, int, int]:
-    """Attempt, sequence in the stream, and count of deliveries of the consumer, from the subject that JetStream
-    wants an acknowledgement on: `$JS.ACK.stream.consumer.attempt.sequence.count.time.pending`. Some servers put the
-    domain and the account before the stream."""
+class Place(msgspec.Struct, frozen=True):
+    """What JetStream says about a delivery: where its item is in the stream, which delivery of the consumer it is
+    (`count`), and how many items the consumer has yet to be sent (`pending`)."""
+
+    attempt: int
+    sequence: int
+    count: int
+    pending: int
+
+
+def place_of(token: str) -> Place:
+    """From the subject that JetStream wants an acknowledgement on:
+    `$JS.ACK.stream.consumer.attempt.sequence.count.time.pending`. Some servers put the domain and the account before
+    the stream, and a random word at the end."""
     words = token.split(".")
-    place = 4 if len(words) == 9 else 6
-    return int(words[place]), int(words[place + 1]), int(words[place + 2])
+    start = 4 if len(words) == 9 else 6
+    return Place(int(words[start]), int(words[start + 1]), int(words[start + 2]), int(words[start + 4]))

@@ -112,7 +112,11 @@ class KeyValue(Protocol):
         ...
 
     def watch(self, bucket: str, key: str = ">") -> AbstractAsyncContextManager[AsyncIterator[Entry]]:
-        """First every present entry that matches `key` (wildcards allowed), then each change as it comes."""
+        """First every present entry that matches `key` (wildcards allowed), then each change as it comes.
+
+        A key that changes again before its change was read, or while the connection is lost, may show its newest
+        entry only; the deletion of a key that was shown is always shown.
+        """
         ...
 
 
@@ -224,7 +228,8 @@ class Streams(Protocol):
 
     async def append(self, stream: str, data: bytes, *, item_id: str) -> PublishAck:
         """Publish durably; returns when the stream has it. The same `item_id` again (within two minutes) is a
-        duplicate and is not stored twice.
+        duplicate and is not stored twice, unless the server crashed after the first had been read and acknowledged
+        by all: then its id is forgotten, and readers must tell by the id.
 
         Raises:
             StreamFullError: the stream rejects because it is full; nothing was stored; try again later.

@@ -8,19 +8,19 @@ import pytest
 from ecotone.core.errors import ConflictError, NotFoundError, StreamFullError, UnavailableError
 from ecotone.infrastructure.bus._nats_jetstream import ApiAnswer, ConsumerInfo, PubAnswer, StreamInfo, ask
 from ecotone.infrastructure.bus._nats_link import Packet
-from ecotone.infrastructure.bus._nats_reader import place_of
+from ecotone.infrastructure.bus._nats_reader import Place, place_of
 
 
 @pytest.mark.parametrize(
-    ("token", "attempt", "sequence", "delivered"),
+    "token",
     [
-        ("$JS.ACK.frames.detect.2.41.57.1795391894692151080.3", 2, 41, 57),
-        ("$JS.ACK.hub.ACCHASH.frames.detect.2.41.57.1795391894692151080.3", 2, 41, 57),
-        ("$JS.ACK.hub.ACCHASH.frames.detect.2.41.57.1795391894692151080.3.random", 2, 41, 57),
+        "$JS.ACK.frames.detect.2.41.57.1795391894692151080.3",
+        "$JS.ACK.hub.ACCHASH.frames.detect.2.41.57.1795391894692151080.3",
+        "$JS.ACK.hub.ACCHASH.frames.detect.2.41.57.1795391894692151080.3.random",
     ],
 )
-def test_the_place_of_a_delivery_in_old_and_new_form(token: str, attempt: int, sequence: int, delivered: int) -> None:
-    assert place_of(token) == (attempt, sequence, delivered)
+def test_the_place_of_a_delivery_in_old_and_new_form(token: str) -> None:
+    assert place_of(token) == Place(attempt=2, sequence=41, count=57, pending=3)
 
 
 class Answering:
