@@ -1,6 +1,6 @@
 """One hop between two hosts of one node, at least once: from just before an item is emitted to user code entered.
 
-    python benchmarks/hop.py [--items 300] [--rate 50]
+    python benchmarks/hop.py [--items 300] [--rate 100]
 
 Prints, for three payloads: the latency's percentiles, and the CPU time of all processes (both hosts and the bus server)
 per item. The source waits between items, as a camera does; an idle core is what a hop usually meets.
@@ -19,9 +19,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from tests.support.hosts import Rig, rig, until  # noqa: E402
+from tests.support.hosts import rig, until
 
-APPLICATION = '''
+APPLICATION = """
 import time
 import numpy as np
 from ecotone import component, output_dir, parameter
@@ -51,7 +51,7 @@ class Receiver:
         self.latencies.append(now - int(np.frombuffer(data[:8], np.int64)[0]))
         if len(self.latencies) == items.value:
             np.save(output_dir() / "latencies.npy", np.array(self.latencies))
-'''
+"""
 
 PAYLOADS = [
     ("1 KB", 1024, False, 0.8),
@@ -87,10 +87,12 @@ async def measure(root: Path, size: int, raw: bool, items: int, rate: float) -> 
 async def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--items", type=int, default=300)
-    parser.add_argument("--rate", type=float, default=50.0)
+    parser.add_argument("--rate", type=float, default=100.0)
     arguments = parser.parse_args()
     failed = 0
-    print(f"{'payload':24}{'p50 ms':>8}{'p95 ms':>8}{'p99 ms':>8}{'limit':>8}{'CPU ms':>8}{'limit':>8}  bus/receiver/sender")
+    print(
+        f"{'payload':24}{'p50 ms':>8}{'p95 ms':>8}{'p99 ms':>8}{'limit':>8}{'CPU ms':>8}{'limit':>8}  bus/receiver/sender"
+    )
     for name, size, raw, limit_ms in PAYLOADS:
         shared = Path("/dev/shm")
         with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None) as folder:

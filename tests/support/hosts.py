@@ -15,13 +15,14 @@ import msgspec
 
 from ecotone.core.application import Application
 from ecotone.core.continuum import Continuum, NodeType, Site
+from ecotone.core.errors import StreamFullError
 from ecotone.core.messages import BUCKET_DEPLOYMENT, KEY_CURRENT, Deployment, Item, WantedInstance, encode
 from ecotone.core.plan import Assignment, Plan
 from ecotone.design.read import read_application
 from ecotone.execution.host import HostSpec
 from ecotone.execution.host.codec import Decoder, Encoder
 from ecotone.execution.page import READY, InstancePage
-from ecotone.infrastructure.bus import Bus, Server, StreamConfig, connect, open_server
+from ecotone.infrastructure.bus import Bus, Server, connect, open_server
 from ecotone.orchestration.control.reconcile import streams_of, wanted_nodes
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ class Rig:
             await host.ready()
 
     async def feed(self, producer: str, value: object, **changes: Any) -> str:
-        """Append an item as if `producer` had emitted it; returns its id."""
+        """Append an item as if `producer` had emitted it, waiting while its stream is full; returns its id."""
         self._numbers += 1
         encoded = Encoder(producer).encode(value)
         item = Item(
@@ -202,8 +203,14 @@ class Rig:
             shape=encoded.shape,
             size_bytes=encoded.size_bytes,
         )
-        await self.bus.append(producer, encode(msgspec.structs.replace(item, **changes)), item_id=item.id)
-        return item.id
+        data = encode(msgspec.structs.replace(item, **changes))
+        while True:
+            try:
+                await self.bus.append(producer, data, item_id=item.id)
+            except StreamFullError:
+                await anyio.sleep(0.01)
+            else:
+                return item.id
 
     async def collect(self, stream: str, count: int, limit_s: float = 60.0) -> list[tuple[Item, Any]]:
         """The next `count` items of a probed stream, with their values (of those that travel inline)."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
+import socket
 import threading
 import time
 from collections import deque
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from ecotone.execution.page import InstancePage
     from ecotone.infrastructure.bus import Bus
 
-__all__ = ["Broken", "Channels"]
+__all__ = ["WAKE", "Broken", "Channels"]
 
 T = TypeVar("T")
 
@@ -41,6 +43,10 @@ _KEEP_OPEN_AFTER_S = 0.5  # a quarter of the shortest ack_wait_s in use
 _AWAY_WAIT_S = 0.2
 _AHEAD_MAX = 16  # jobs that user code may be ahead of the bus
 _START_LIMIT_S = 30.0
+
+
+WAKE = object()
+"""In the inbox: look up, something has changed."""
 
 
 class Broken(NamedTuple):
@@ -69,6 +75,12 @@ class Channels:
         self._idle = asyncio.Event()
         self._end = asyncio.Event()
         self._connected: asyncio.Future[Bus] = self._loop.create_future()
+        self.heard_signal = False
+        self._signals, wakeup = socket.socketpair()
+        for end in (self._signals, wakeup):
+            end.setblocking(False)
+        self._wakeup = wakeup
+        signal.set_wakeup_fd(wakeup.fileno(), warn_on_full_buffer=False)
         self._thread = threading.Thread(target=self._run, name="ecotone-bus", daemon=True)
         self._thread.start()
 
@@ -125,7 +137,20 @@ class Channels:
         finally:
             self._loop.close()
 
+    def _signalled(self) -> None:
+        """SIGTERM has come. It may have come just before the main thread fell asleep: then nobody has seen it."""
+        self._signals.recv(64)
+        if not self.heard_signal:
+            self._inbox.put(WAKE)
+            self._loop.call_later(_BEAT_S, self._signal_again)
+
+    def _signal_again(self) -> None:
+        main = threading.main_thread().ident
+        if not self.heard_signal and main is not None:
+            signal.pthread_kill(main, signal.SIGTERM)
+
     async def _main(self) -> None:
+        self._loop.add_reader(self._signals, self._signalled)
         async with asyncio.TaskGroup() as group:
             self._group = group
             beat = group.create_task(self._beat())

@@ -6,11 +6,12 @@ import heapq
 import time
 import traceback
 from itertools import count
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from ecotone.core.errors import ComponentError, UnavailableError
-from ecotone.execution.host.channels import Broken
+from ecotone.execution.host.channels import WAKE, Broken
 from ecotone.execution.host.codec import encode_answer
 from ecotone.execution.host.log import say
 from ecotone.execution.host.outbox import Answer, Dropped, GivenUp, Settled, Snapshot
@@ -19,6 +20,7 @@ from ecotone.execution.host.triggers import Call, Lineage, joint_lineage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from types import TracebackType
 
     from ecotone.execution.host.codec import Decoder
     from ecotone.execution.host.entry import Entry
@@ -28,10 +30,7 @@ if TYPE_CHECKING:
     from ecotone.execution.host.state import StateStore
     from ecotone.execution.host.triggers import Trigger
 
-__all__ = ["WAKE", "Draining", "Loop", "Snapshots"]
-
-WAKE = object()
-"""In the inbox: look up, something has changed."""
+__all__ = ["Draining", "Loop", "Snapshots"]
 
 _RETRY_S = 0.05
 
@@ -249,7 +248,7 @@ class Loop:
         if isinstance(error, ComponentError):
             say(str(error))
         else:
-            traceback.print_exception(error)
+            traceback.print_exception(type(error), error, _users_part(error))
         attempts_max = self._head.component.attempts_max
         for entry in entries:
             entry.raised += 1
@@ -260,6 +259,17 @@ class Loop:
             else:
                 again_s = time.monotonic() + _RETRY_S * 2 ** (entry.raised - 1)
                 heapq.heappush(self._later, (again_s, next(self._numbers), entry))
+
+
+def _users_part(error: BaseException) -> TracebackType | None:
+    """The traceback from user code on; all of it when it never got there."""
+    part = error.__traceback__
+    while part is not None and part.tb_frame.f_code.co_filename.startswith(_OURS):
+        part = part.tb_next
+    return part or error.__traceback__
+
+
+_OURS = str(Path(__file__).parent)
 
 
 def _words(error: BaseException) -> str:

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from ecotone.core.errors import ComponentError, EcotoneError, InputError, NotFoundError, UnavailableError
 from ecotone.execution.host import REFUSED
-from ecotone.execution.host.channels import Broken, Channels
+from ecotone.execution.host.channels import WAKE, Broken, Channels
 from ecotone.execution.host.log import say
-from ecotone.execution.host.loop import WAKE, Draining, Loop
+from ecotone.execution.host.loop import Draining, Loop
 from ecotone.execution.host.objects import Objects
 from ecotone.execution.host.outbox import Notice
 from ecotone.execution.host.setup import build_inputs, build_snapshots, build_stages, decoders_of
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 _SWITCH_S = 0.0005  # the bus thread must not wait 5 ms for user code in pure Python to let go
-_PATIENCE_S = 5.0
-_PATIENCE_FULL_S = 2.0
+_PATIENCE_S = 3.0
+_PATIENCE_FULL_S = 1.0
 
 
 def run(spec: HostSpec) -> int:
@@ -82,12 +82,13 @@ class _Host:
         self._stop_by_s = 0.0
         self._source: Stage | None = None
         self._loop: Loop | None = None
+        self._channels: Channels | None = None
 
     def run(self) -> None:
         """Raises what ends the host other than SIGTERM."""
         self._prepare_process()
         objects = Objects(Path(self._spec.shared_root), self._spec.node)
-        channels = Channels(self._spec, self._pages, objects, self._inbox)
+        self._channels = channels = Channels(self._spec, self._pages, objects, self._inbox)
         try:
             self._work(channels, objects)
         finally:
@@ -106,12 +107,13 @@ class _Host:
                 reconfigure(line_buffering=True)  # what was printed before a SIGKILL is not lost
 
     def _terminate(self, _number: int, _frame: FrameType | None) -> None:
-        first = not self._stop_by_s
+        if self._channels is not None:
+            self._channels.heard_signal = True
         self._stop_by_s = time.monotonic() + _PATIENCE_FULL_S
         if self._loop is not None:
             self._loop.draining = True
         self._inbox.put(WAKE)
-        if first and self._source is not None and self._source.waiting:
+        if self._source is not None and self._source.waiting:
             raise Draining
 
     @property
