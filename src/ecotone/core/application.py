@@ -37,7 +37,7 @@ class _Frozen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     pass
 
 
-class Parameter(_Frozen, kw_only=True):
+class Parameter(_Frozen, frozen=True, kw_only=True):
     """A value that the user of an application may set (`--set NAME=VALUE`)."""
 
     name: str
@@ -46,7 +46,7 @@ class Parameter(_Frozen, kw_only=True):
     help: str = ""
 
 
-class Trigger(_Frozen, kw_only=True):
+class Trigger(_Frozen, frozen=True, kw_only=True):
     """What makes a component run.
 
     - `data`: each item that arrives on `inputs`; several inputs merge by arrival, or are joined when `join_key` names
@@ -63,14 +63,14 @@ class Trigger(_Frozen, kw_only=True):
     timeout_s: float | None = None
 
 
-class LatencyPromise(_Frozen, kw_only=True):
+class LatencyPromise(_Frozen, frozen=True, kw_only=True):
     """At most `latency_max_s` at `percentile` (0 < percentile < 100)."""
 
     latency_max_s: float
     percentile: float = 95.0
 
 
-class PathPromise(_Frozen, kw_only=True):
+class PathPromise(_Frozen, frozen=True, kw_only=True):
     """A latency promise from the start of the first component's work on an item to the end of the last one's."""
 
     components: tuple[str, ...]
@@ -81,7 +81,7 @@ class PathPromise(_Frozen, kw_only=True):
         return f"{self.components[0]} -> {self.components[-1]}"
 
 
-class Accelerator(_Frozen, kw_only=True):
+class Accelerator(_Frozen, frozen=True, kw_only=True):
     """`count` devices of `kind` (for instance "gpu") with at least `memory_bytes` each."""
 
     kind: str
@@ -89,7 +89,7 @@ class Accelerator(_Frozen, kw_only=True):
     memory_bytes: float = 0.0
 
 
-class Bound(_Frozen, kw_only=True):
+class Bound(_Frozen, frozen=True, kw_only=True):
     """A named limit as the planner and `explain` speak of it: `component` or path, `what`, `value` in base units."""
 
     subject: str
@@ -97,7 +97,7 @@ class Bound(_Frozen, kw_only=True):
     value: float
 
 
-class Requirements(_Frozen, kw_only=True):
+class Requirements(_Frozen, frozen=True, kw_only=True):
     """What a component needs, and where it and its output may be.
 
     Attributes:
@@ -129,7 +129,7 @@ class Requirements(_Frozen, kw_only=True):
     replicas_max: int | None = None
 
 
-class Variant(_Frozen, kw_only=True):
+class Variant(_Frozen, frozen=True, kw_only=True):
     """One implementation of a component.
 
     `target` is the name of the function or class in the module when it differs from the component's; `settings` are
@@ -143,14 +143,14 @@ class Variant(_Frozen, kw_only=True):
     accuracy: float | None = None
 
 
-class Batching(_Frozen, kw_only=True):
+class Batching(_Frozen, frozen=True, kw_only=True):
     """The component is called with a list of up to `items_max` items, after `wait_max_s` at the latest."""
 
     items_max: int
     wait_max_s: float = 0.01
 
 
-class State(_Frozen, kw_only=True):
+class State(_Frozen, frozen=True, kw_only=True):
     """The component keeps state between items: it is one replica, and after a crash it is restored.
 
     With `snapshot_every_s`, its `snapshot()` is stored that often and `restore(state)` is called on a new host; inputs
@@ -161,7 +161,7 @@ class State(_Frozen, kw_only=True):
     snapshot_every_s: float | None = 1.0
 
 
-class Component(_Frozen, kw_only=True):
+class Component(_Frozen, frozen=True, kw_only=True):
     """One unit of code. `kind` chooses the runner; `target` is the object's name in the application's module.
 
     `live` says that its output is worth nothing when old: a full channel drops the oldest item, counted, instead of
@@ -195,14 +195,14 @@ class Component(_Frozen, kw_only=True):
         raise KeyError(name)
 
 
-class Channel(_Frozen, kw_only=True):
+class Channel(_Frozen, frozen=True, kw_only=True):
     """Everything that `producer` emits goes to `consumer`."""
 
     producer: str
     consumer: str
 
 
-class Application(_Frozen, kw_only=True):
+class Application(_Frozen, frozen=True, kw_only=True):
     """Components in the order of the file, the paths that promise something, and the parameters."""
 
     name: str

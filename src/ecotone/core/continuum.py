@@ -19,7 +19,7 @@ class _Frozen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     pass
 
 
-class Device(_Frozen, kw_only=True):
+class Device(_Frozen, frozen=True, kw_only=True):
     """`count` accelerators of one kind ("gpu", "npu") with `memory_bytes` each."""
 
     kind: str
@@ -27,20 +27,20 @@ class Device(_Frozen, kw_only=True):
     memory_bytes: float = 0.0
 
 
-class Power(_Frozen, kw_only=True):
+class Power(_Frozen, frozen=True, kw_only=True):
     """Electrical power of one node: `idle_w` when it does nothing, `busy_w` with all cores busy."""
 
     idle_w: float = 0.0
     busy_w: float = 0.0
 
 
-class Trust(_Frozen, kw_only=True):
+class Trust(_Frozen, frozen=True, kw_only=True):
     """What a site declares of itself. `attested`: its nodes can prove what they run (a claim until attestation)."""
 
     attested: bool = False
 
 
-class NodeType(_Frozen, kw_only=True):
+class NodeType(_Frozen, frozen=True, kw_only=True):
     """`count` equal nodes. `speed` is the single-thread score relative to the machine that took the samples."""
 
     name: str
@@ -54,7 +54,7 @@ class NodeType(_Frozen, kw_only=True):
     power: Power = Power()
 
 
-class Site(_Frozen, kw_only=True):
+class Site(_Frozen, frozen=True, kw_only=True):
     """Nodes in one place under one administration."""
 
     name: str
@@ -64,7 +64,7 @@ class Site(_Frozen, kw_only=True):
     node_types: tuple[NodeType, ...]
 
 
-class Link(_Frozen, kw_only=True):
+class Link(_Frozen, frozen=True, kw_only=True):
     """Both directions between two sites: one-way `latency_s`, `bandwidth_bytes_per_s` in each direction."""
 
     between: tuple[str, str]
@@ -77,7 +77,7 @@ class Link(_Frozen, kw_only=True):
         return "--".join(self.between)
 
 
-class Node(_Frozen, kw_only=True):
+class Node(_Frozen, frozen=True, kw_only=True):
     """One node: `edge: count 2` makes `edge-1` and `edge-2`, a count of 1 keeps the type's name."""
 
     name: str
@@ -88,7 +88,7 @@ class Node(_Frozen, kw_only=True):
     type: NodeType
 
 
-class Continuum(_Frozen, kw_only=True):
+class Continuum(_Frozen, frozen=True, kw_only=True):
     """Where an application can run."""
 
     name: str

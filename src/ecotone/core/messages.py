@@ -55,7 +55,7 @@ class _Message(msgspec.Struct, frozen=True, omit_defaults=True):
     pass
 
 
-class Deployment(_Message, kw_only=True):
+class Deployment(_Message, frozen=True, kw_only=True):
     """All that an agent or host needs to know to run its part; hosts derive their own share from it.
 
     `root` is the folder of the application on this machine and `module` its module's name there; `item_timeouts_s`
@@ -73,7 +73,7 @@ class Deployment(_Message, kw_only=True):
     machine_score: float = 1.0
 
 
-class WantedInstance(_Message, kw_only=True):
+class WantedInstance(_Message, frozen=True, kw_only=True):
     """One copy that should run. `components` is the component, then those fused behind it in the same host."""
 
     id: str
@@ -82,7 +82,7 @@ class WantedInstance(_Message, kw_only=True):
     replica: int = 0
 
 
-class WantedNode(_Message, kw_only=True):
+class WantedNode(_Message, frozen=True, kw_only=True):
     """All that should run on a node; what is not named should stop."""
 
     node: str
@@ -92,7 +92,7 @@ class WantedNode(_Message, kw_only=True):
 Phase = Literal["starting", "running", "backing_off", "stopping", "stopped", "failed"]
 
 
-class InstanceStatus(_Message, kw_only=True):
+class InstanceStatus(_Message, frozen=True, kw_only=True):
     """One copy as its agent sees it. `restarts` counts starts after the first; `reason` of the last death, if any."""
 
     id: str
@@ -103,7 +103,7 @@ class InstanceStatus(_Message, kw_only=True):
     since_s: float = 0.0
 
 
-class SeenNode(_Message, kw_only=True):
+class SeenNode(_Message, frozen=True, kw_only=True):
     """A node as its agent sees it; `boot` differs between two lives of the agent."""
 
     node: str
@@ -111,7 +111,7 @@ class SeenNode(_Message, kw_only=True):
     instances: tuple[InstanceStatus, ...] = ()
 
 
-class Histogram(_Message, kw_only=True):
+class Histogram(_Message, frozen=True, kw_only=True):
     """Counts by logarithmic bucket, as `infrastructure.telemetry.histogram` defines the buckets; sparse."""
 
     counts: dict[int, int] = {}
@@ -119,7 +119,7 @@ class Histogram(_Message, kw_only=True):
     max_s: float = 0.0
 
 
-class InstanceTelemetry(_Message, kw_only=True):
+class InstanceTelemetry(_Message, frozen=True, kw_only=True):
     """Totals of one instance since its first start (they survive its restarts).
 
     `handled` items acknowledged, `emitted` outputs accepted, `dropped` items skipped by drop-oldest, `raised`
@@ -146,7 +146,7 @@ class InstanceTelemetry(_Message, kw_only=True):
     paths: dict[int, Histogram] = {}
 
 
-class AgentTelemetry(_Message, kw_only=True):
+class AgentTelemetry(_Message, frozen=True, kw_only=True):
     """Everything one agent carries, at `time_s` (wall clock). `saturated_share`: share of the time since the last
     message in which this machine's real cores were all busy (0 to 1)."""
 
@@ -156,7 +156,7 @@ class AgentTelemetry(_Message, kw_only=True):
     saturated_share: float = 0.0
 
 
-class Event(_Message, kw_only=True):
+class Event(_Message, frozen=True, kw_only=True):
     """Something happened that a person may ask about: `kind` is a stable name such as `host_died`."""
 
     time_s: float
@@ -166,7 +166,7 @@ class Event(_Message, kw_only=True):
     reason: str = ""
 
 
-class ObjectRef(_Message, kw_only=True):
+class ObjectRef(_Message, frozen=True, kw_only=True):
     """A payload that did not travel inline: fetch it from `node` under `name`."""
 
     node: str
@@ -196,7 +196,7 @@ class Item(msgspec.Struct, frozen=True, array_like=True):
     size_bytes: int = 0
 
 
-class DeadLetter(_Message, kw_only=True):
+class DeadLetter(_Message, frozen=True, kw_only=True):
     """An item whose handling raised too often, with the last error."""
 
     component: str

@@ -32,7 +32,7 @@ class _Frozen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
 
-class Assignment(_Frozen, kw_only=True):
+class Assignment(_Frozen, frozen=True, kw_only=True):
     """`replicas` copies of one variant of a component on one node; one row for a component on a node."""
 
     component: str
@@ -41,7 +41,7 @@ class Assignment(_Frozen, kw_only=True):
     replicas: int = 1
 
 
-class ComponentPrediction(_Frozen, kw_only=True):
+class ComponentPrediction(_Frozen, frozen=True, kw_only=True):
     """What a component will do under the plan.
 
     `predicted_*_s`: time from an item's arrival to the end of its handling (waiting and service); `low_s` and `high_s`
@@ -63,7 +63,7 @@ class ComponentPrediction(_Frozen, kw_only=True):
     cost_eur_per_h: float = 0.0
 
 
-class PathPrediction(_Frozen, kw_only=True):
+class PathPrediction(_Frozen, frozen=True, kw_only=True):
     """A promised path: `promised_s` at `percentile`, and the prediction with its interval."""
 
     components: tuple[str, ...]
@@ -74,7 +74,7 @@ class PathPrediction(_Frozen, kw_only=True):
     high_s: float
 
 
-class Plan(_Frozen, kw_only=True):
+class Plan(_Frozen, frozen=True, kw_only=True):
     """Where everything runs. `fingerprint` names the application, continuum, parameters and samples it was made for.
 
     `gap` = (cost - lower bound) / cost; `optimal` says that the gap was closed by proof. `groups`: chains of stateless

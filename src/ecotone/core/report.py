@@ -29,7 +29,7 @@ class _Frozen(msgspec.Struct, frozen=True):
     pass
 
 
-class ComponentReport(_Frozen, kw_only=True):
+class ComponentReport(_Frozen, frozen=True, kw_only=True):
     """One component over all its replicas. Percentiles are of the response time (arrival to end), None before the
     first item; `rate_per_s` is that of the last second, `mean_rate_per_s` that of the whole run. `kept` is None
     without a promise or a measurement. `phases` counts instances by phase."""
@@ -62,7 +62,7 @@ class ComponentReport(_Frozen, kw_only=True):
     phases: dict[str, int] = {}
 
 
-class PathReport(_Frozen, kw_only=True):
+class PathReport(_Frozen, frozen=True, kw_only=True):
     """One promised path; `measured_s` at the promise's percentile; `quantiles_s` holds (fraction, seconds) pairs."""
 
     components: tuple[str, ...]
@@ -77,7 +77,7 @@ class PathReport(_Frozen, kw_only=True):
     quantiles_s: tuple[tuple[float, float], ...] = ()
 
 
-class NodeReport(_Frozen, kw_only=True):
+class NodeReport(_Frozen, frozen=True, kw_only=True):
     """One node that is paid for. `busy_share` of its cores (0 to 1); energy is an estimate from declared power."""
 
     node: str
@@ -88,7 +88,7 @@ class NodeReport(_Frozen, kw_only=True):
     energy_j: float = 0.0
 
 
-class LayerReport(_Frozen, kw_only=True):
+class LayerReport(_Frozen, frozen=True, kw_only=True):
     """The work done in one layer: items handled, CPU time spent, bytes that came in over links."""
 
     layer: str
@@ -98,7 +98,7 @@ class LayerReport(_Frozen, kw_only=True):
     bytes_in: float = 0.0
 
 
-class TimelinePoint(_Frozen, kw_only=True):
+class TimelinePoint(_Frozen, frozen=True, kw_only=True):
     """The state about `time_s` seconds after the first item: per component its rate and p95 of the last interval."""
 
     time_s: float
@@ -107,7 +107,7 @@ class TimelinePoint(_Frozen, kw_only=True):
     paths_s: tuple[float | None, ...] = ()
 
 
-class RunReport(_Frozen, kw_only=True):
+class RunReport(_Frozen, frozen=True, kw_only=True):
     """A run, finished or going on (`finished`).
 
     `lost`: accepted items that were neither handled, nor dropped, nor given up, nor still waiting. `valid` is False

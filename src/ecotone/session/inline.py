@@ -27,7 +27,7 @@ from ecotone.orchestration.control.observe import Facts, Sample, observe, sample
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from ecotone.core.application import Application, Component
     from ecotone.core.messages import Deployment
@@ -299,7 +299,7 @@ def _path_roles(application: Application, component: str) -> tuple[bool, dict[in
 
 
 @contextlib.contextmanager
-def _explained(component: str, what: str) -> Iterator[None]:
+def _explained(component: str, what: str) -> Generator[None]:
     try:
         yield
     except ComponentError:
