@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ecotone.execution.agent import kernel
 from ecotone.execution.agent.decide import Vitals
-from ecotone.execution.page import DRAINING, FAILED, READY, InstancePage
+from ecotone.execution.page import FAILED, READY, InstancePage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,7 +73,7 @@ class Pages:
         heartbeat_s = first.heartbeat_s
         opened = tuple((name, pages[name].item_started_s) for name in instance.components)
         return Vitals(
-            ready=first.phase in {READY, DRAINING},
+            ready=first.phase == READY,  # one that fails at its start drains, too
             heartbeat_s=heartbeat_s,
             items=tuple(each for each in opened if each[1] > 0),
             frozen=now_s - heartbeat_s > _LOOK_CLOSER_AFTER_S and kernel.is_frozen(pid),

@@ -14,7 +14,7 @@ from __future__ import annotations
 import datetime
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 import msgspec
@@ -34,7 +34,7 @@ from ecotone.core.messages import (
     encode,
 )
 from ecotone.orchestration.control.gateway import Gateway
-from ecotone.orchestration.control.observe import Facts, Sample, observe, sample_of, timeline_point
+from ecotone.orchestration.control.observe import Facts, Sample, count_restarts, observe, sample_of, timeline_point
 from ecotone.orchestration.control.reconcile import (
     ChildState,
     channels_outside,
@@ -48,8 +48,9 @@ from ecotone.orchestration.control.reconcile import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
     from os import PathLike
+    from types import TracebackType
 
     from anyio.abc import TaskGroup
 
@@ -102,6 +103,7 @@ class Controller:
         self._wanted = wanted_nodes(deployment)
         self._published: dict[str, WantedNode] = {}
         self._seen: dict[str, SeenNode] = {}
+        self._restarts: dict[tuple[str, str], int] = {}
         self._telemetry: dict[str, AgentTelemetry] = {}
         self._shares = (0.0, 0)
         self._samples: deque[Sample] = deque([Sample(time_s=0.0, instances={})], maxlen=2)
@@ -130,15 +132,24 @@ class Controller:
         self._group.start_soon(self._look_forever)
         return self
 
-    async def __aexit__(self, *exception: object) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
         assert self._group is not None
         self._stopping = True
         self._group.cancel_scope.cancel()
-        await self._group.__aexit__(None, None, None)
-        with anyio.CancelScope(shield=True):
-            for child in self._children:
-                await child.stop()
-        self._event_file.close()
+        try:
+            if isinstance(error, anyio.get_cancelled_exc_class()):
+                return await self._group.__aexit__(kind, error, traceback)
+            await self._group.__aexit__(None, None, None)  # an error of the caller's stays as it is
+        except BaseExceptionGroup as failures:
+            raise _first_of(failures) from None
+        finally:
+            with anyio.CancelScope(shield=True):
+                for child in self._children:
+                    await child.stop()
+            self._event_file.close()
+        return None
 
     # What the session asks for.
 
@@ -149,10 +160,11 @@ class Controller:
             ConflictError: the bus has streams of another application.
             UnavailableError: the bus is not there.
         """
-        async with anyio.create_task_group() as group:
-            for config in streams_of(self._deployment):
-                group.start_soon(self._bus.create_stream, config)
-            group.start_soon(self._bus.put, BUCKET_DEPLOYMENT, KEY_CURRENT, encode(self._deployment))
+        deployment = encode(self._deployment)
+        await _together(
+            [lambda config=config: self._bus.create_stream(config) for config in streams_of(self._deployment)]
+            + [lambda: self._bus.put(BUCKET_DEPLOYMENT, KEY_CURRENT, deployment)]
+        )
         if any(each.trigger.kind == "request" for each in self._deployment.application.components):
             self.gateway = Gateway(self._bus, self._deployment.application)
             assert self._group is not None
@@ -252,11 +264,17 @@ class Controller:
                 async with self._bus.watch(BUCKET_SEEN) as entries:
                     async for entry in entries:
                         if entry.value is not None:
-                            self._seen[entry.key] = decode(entry.value, SeenNode)
-                            self._notify()
+                            self._on_seen(decode(entry.value, SeenNode))
             except UnavailableError:
                 pass
             await anyio.sleep(0.2)
+
+    def _on_seen(self, seen: SeenNode) -> None:
+        self._seen[seen.node] = seen
+        for each in seen.instances:
+            key = (each.id, seen.boot)
+            self._restarts[key] = max(each.restarts, self._restarts.get(key, 0))
+        self._notify()
 
     def _on_telemetry(self, data: bytes) -> None:
         message = decode(data, AgentTelemetry)
@@ -342,6 +360,7 @@ class Controller:
             streams=dict(self._streams),
             consumers=dict(self._consumers),
             seen=dict(self._seen),
+            restarts=count_restarts(self._restarts),
             events=tuple(self._events),
             outputs=tuple(str(path.relative_to(self._run_folder)) for path in files),
             start_to_first_item_s=None if self._first_item_s is None else self._first_item_s - self._command_s,
@@ -351,11 +370,16 @@ class Controller:
 
     async def _publish(self, wanted: dict[str, WantedNode]) -> None:
         """Write what changed."""
-        async with anyio.create_task_group() as group:
-            for node, each in wanted.items():
-                if self._published.get(node) != each and (each.instances or node in self._published):
-                    self._published[node] = each
-                    group.start_soon(self._bus.put, BUCKET_WANTED, node, encode(each))
+        changed = {
+            node: each
+            for node, each in wanted.items()
+            if self._published.get(node) != each and (each.instances or node in self._published)
+        }
+        self._published |= changed
+        put = self._bus.put
+        await _together(
+            [lambda node=node, each=each: put(BUCKET_WANTED, node, encode(each)) for node, each in changed.items()]
+        )
 
     async def _keep_alive(self, child: Child) -> None:
         """Start the child whenever it dies, with growing pauses, and make sure that what is wanted still stands."""
@@ -406,3 +430,17 @@ class Controller:
                 return
 
 
+async def _together(calls: Sequence[Callable[[], Coroutine[Any, Any, object]]]) -> None:
+    """All at the same time; raises what the first one to fail raises."""
+    try:
+        async with anyio.create_task_group() as group:
+            for call in calls:
+                group.start_soon(call)
+    except BaseExceptionGroup as failures:
+        raise _first_of(failures) from None
+
+
+def _first_of(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -23,13 +23,12 @@ if TYPE_CHECKING:
         AgentTelemetry,
         Deployment,
         Event,
-        InstanceStatus,
         InstanceTelemetry,
         SeenNode,
     )
     from ecotone.infrastructure.bus import ConsumerState, StreamState
 
-__all__ = ["Facts", "Sample", "lost_items", "observe", "sample_of", "timeline_point", "waiting_items"]
+__all__ = ["Facts", "Sample", "count_restarts", "lost_items", "observe", "sample_of", "timeline_point", "waiting_items"]
 
 _SATURATED_SHARE_MAX = 0.05
 _QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
@@ -72,6 +71,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         saturated_share: share of the run in which this machine's cores were all busy.
         streams, consumers: states by stream, and by stream and consumer; {} while the bus is away.
         seen: by node.
+        restarts: by instance, over all lives of its agent.
     """
 
     run: str
@@ -85,9 +85,19 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     streams: Mapping[str, StreamState] = {}
     consumers: Mapping[tuple[str, str], ConsumerState] = {}
     seen: Mapping[str, SeenNode] = {}
+    restarts: Mapping[str, int] = {}
     events: tuple[Event, ...] = ()
     outputs: tuple[str, ...] = ()
     start_to_first_item_s: float | None = None
+
+
+def count_restarts(counts: Mapping[tuple[str, str], int]) -> dict[str, int]:
+    """Restarts by instance, from the largest number that each life of an agent has told, by instance and boot: a new
+    life starts its hosts anew."""
+    restarts: dict[str, int] = {}
+    for (instance, _), count in counts.items():
+        restarts[instance] = restarts[instance] + 1 + count if instance in restarts else count
+    return restarts
 
 
 def sample_of(telemetry: Iterable[AgentTelemetry], time_s: float) -> Sample:
@@ -202,9 +212,11 @@ def _component_report(deployment: Deployment, component: Component, facts: Facts
     count = now.count(component)
     nodes = {node.name: node for node in deployment.continuum.nodes}
     phases: dict[str, int] = {}
-    statuses = _statuses_of(deployment, name, facts.seen)
-    for each in statuses:
-        phases[each.phase] = phases.get(each.phase, 0) + 1
+    ids = _instances_of(deployment, name)
+    for each in facts.seen.values():
+        for one in each.instances:
+            if one.id in ids:
+                phases[one.phase] = phases.get(one.phase, 0) + 1
     return ComponentReport(
         component=name,
         variant=", ".join(dict.fromkeys(each.variant for each in assignments)),
@@ -214,7 +226,7 @@ def _component_report(deployment: Deployment, component: Component, facts: Facts
         dropped=sum(each.dropped for each in instances),
         raised=sum(each.raised for each in instances),
         dead=sum(each.dead for each in instances),
-        restarts=sum(each.restarts for each in statuses),
+        restarts=sum(facts.restarts.get(each, 0) for each in ids),
         rate_per_s=max(0.0, (count - facts.second_ago.count(component)) / interval_s),
         mean_rate_per_s=count / max(1e-9, facts.duration_s),
         p50_s=quantile_s(response, 0.5),
@@ -235,17 +247,15 @@ def _component_report(deployment: Deployment, component: Component, facts: Facts
     )
 
 
-def _statuses_of(deployment: Deployment, component: str, seen: Mapping[str, SeenNode]) -> list[InstanceStatus]:
-    """Of the instances that run the component, alone or fused behind another."""
-    head = next(
-        (group[0] for group in fused_groups(deployment.application, deployment.plan) if component in group), component
-    )
-    wanted = {
+def _instances_of(deployment: Deployment, component: str) -> frozenset[str]:
+    """The ids of the instances that run the component, alone or fused behind another."""
+    groups = fused_groups(deployment.application, deployment.plan)
+    head = next((group[0] for group in groups if component in group), component)
+    return frozenset(
         instance_id(head, each.node, replica)
         for each in deployment.plan.assignments_of(head)
         for replica in range(each.replicas)
-    }
-    return [one for each in seen.values() for one in each.instances if one.id in wanted]
+    )
 
 
 def _path_reports(deployment: Deployment, facts: Facts) -> tuple[PathReport, ...]:
