@@ -49,7 +49,7 @@ class Album:
 
     def _film(self, picture: cv2.typing.MatLike) -> None:
         place = (self._pictures - 1) % CLIP_PICTURES
-        part = self._folder / ("new-" + CLIP)
+        part = self._folder / ("." + CLIP)
         if place == 0 or self._writer is None:
             size = (picture.shape[1], picture.shape[0])
             self._writer = cv2.VideoWriter(str(part), cv2.VideoWriter.fourcc(*"mp4v"), PICTURES_PER_S, size)
@@ -60,7 +60,7 @@ class Album:
             part.replace(self._folder / CLIP)
 
     def _replace(self, name: str, write: object) -> None:
-        part = self._folder / ("new-" + name)
+        part = self._folder / ("." + name)
         assert callable(write)
         if write(part):
             part.replace(self._folder / name)

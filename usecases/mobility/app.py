@@ -72,7 +72,7 @@ def agreement(found: Sighting, wanted: Sighting) -> float | None:
     return f1_score(found.faces, wanted.faces)
 
 
-@component(every=period, live=True, layers=["device"], private=["device", "edge"])
+@component(every=period, live=True, capacity=8, layers=["device"], private=["device", "edge"])
 class Camera:
     """Plays a clip round and round, as a camera would deliver it."""
 
@@ -83,7 +83,7 @@ class Camera:
         return self._clip.frame()
 
 
-@component(on=Camera, live=True, layers=["device"])
+@component(on=Camera, live=True, capacity=4, layers=["device"])
 def quality(frame: np.ndarray) -> np.ndarray | None:
     """Lets frames pass that show something, neither black nor badly blurred; others need not travel."""
     return frame if sharpness(frame) >= 20.0 else None
