@@ -150,10 +150,10 @@ def mobility(*, promise_s: float = 0.1, accuracy_min: float | None = None) -> Ap
     )
 
 
-def mobility_samples(*, detect_s: float = 0.027, detect_small_s: float = 0.0075) -> Samples:
+def mobility_samples(*, detect_s: float = 0.027, detect_small_s: float = 0.0075, sharp: float = 1.0) -> Samples:
     return samples_of(
         measured("camera", 0.004, output_bytes=522_000, memory_bytes=60e6),
-        measured("quality", 0.002, output_bytes=522_000),
+        measured("quality", 0.002, output_bytes=522_000, outputs_per_input=sharp),
         measured("detect", detect_s, variant="large", output_bytes=523_000, memory_bytes=150e6, accuracy=1.0),
         measured("detect", detect_small_s, variant="small", output_bytes=523_000, memory_bytes=120e6, accuracy=0.82),
         measured("anonymise", 0.003, output_bytes=15_000),

@@ -8,7 +8,7 @@ linear constraints and its cuts on this.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy
 
@@ -16,18 +16,19 @@ from ecotone.orchestration.performance._queueing import TABLE_ITEMS, TimingModel
 from ecotone.orchestration.performance._routes import only_route
 
 if TYPE_CHECKING:
-    from ecotone.core.application import Application
     from ecotone.core.continuum import Node
     from ecotone.orchestration.performance.interface import Floats
 
 __all__ = ["IdleTimes"]
 
+Numbers = numpy.ndarray[Any, numpy.dtype[numpy.int64]]
+
 
 class IdleTimes:
     """Idle times along one route at one percentile.
 
-    Where every item that enters comes out exactly once and keeps its number, vectors hold one entry for each counted
-    item; elsewhere a single entry, the least over all items, which bounds every percentile.
+    Where it is known which items reach the end, and they keep their numbers, vectors hold one entry for each of them;
+    elsewhere a single entry, the least over all items, which bounds every percentile.
     """
 
     def __init__(
@@ -39,9 +40,9 @@ class IdleTimes:
         self._timing = timing
         self._percentile = percentile
         self._fusable = fusable
-        first, last = timing.counted(components[-1], arriving=True)
-        self.exact = route is not None and last > first and _one_to_one(timing, components[-1])
-        self._numbers = numpy.arange(first, last) % TABLE_ITEMS
+        numbers = None if route is None else _arriving(timing, components[-1])
+        self.exact = numbers is not None and len(numbers) > 0
+        self._numbers = numpy.zeros(0, dtype=numpy.int64) if numbers is None else numbers % TABLE_ITEMS
 
     def service(self, component: str, variant: str, node: Node) -> Floats:
         """Of one call on an idle node."""
@@ -78,24 +79,32 @@ class IdleTimes:
         return float(numpy.sort(times)[:count].mean())
 
 
-def _one_to_one(timing: TimingModel, last: str) -> bool:
-    """Whether every item of one source reaches `last` exactly once."""
+def _arriving(timing: TimingModel, last: str) -> Numbers | None:
+    """The numbers of the counted items that `last` handles, as often as it does; None where that depends on more than
+    the items of one source and what is emitted for each."""
     application = timing.application
+    first, end = timing.counted(last, arriving=True)
+    numbers = numpy.arange(first, end)
+    counts = numpy.ones(len(numbers), dtype=numpy.int64)
     name = last
     while True:
-        component = application.component(name)
-        trigger = component.trigger
-        if name != last and not _emits_one(timing, application, name):
-            return False
+        trigger = application.component(name).trigger
+        if name != last:
+            per_input = _outputs_per_input(timing, name)
+            if per_input is None:
+                return None
+            counts *= (numpy.floor((numbers + 1) * per_input) - numpy.floor(numbers * per_input)).astype(numpy.int64)
         if not trigger.inputs:
-            return True
-        if trigger.kind != "data" or len(trigger.inputs) != 1 or component.batching is not None:
-            return False
+            return numpy.repeat(numbers, counts)
+        if trigger.kind != "data" or len(trigger.inputs) != 1 or application.component(name).batching is not None:
+            return None
         name = trigger.inputs[0]
 
 
-def _emits_one(timing: TimingModel, application: Application, name: str) -> bool:
-    component = application.component(name)
+def _outputs_per_input(timing: TimingModel, name: str) -> float | None:
+    """None when it depends on the variant."""
+    component = timing.application.component(name)
     if component.trigger.kind == "source":
-        return True
-    return all(timing.model.outputs(name, variant.name).per_input == 1.0 for variant in component.variants)
+        return 1.0
+    found = {timing.model.outputs(name, variant.name).per_input for variant in component.variants}
+    return found.pop() if len(found) == 1 else None

@@ -65,8 +65,9 @@ def predict_paths(
     Raises:
         InputError: variants without samples, sources without a rate.
     """
-    model = TimingModel(application, continuum, sampled_model(application, samples, overheads), seed=seed)
-    return model.predict(assignments, groups=groups, intervals=True)
+    model = sampled_model(application, samples, overheads)
+    timing = TimingModel(application, continuum, model, seed=seed, overheads=overheads)
+    return timing.predict(assignments, groups=groups, intervals=True)
 
 
 class TimingModel:
@@ -171,7 +172,10 @@ class TimingModel:
         found = self._steps.get(key)
         if found is None:
             cpu, wait, _ = self.table(component, variant)
-            found = self._steps[key] = ((cpu / node.type.speed).tolist(), wait.tolist())
+            computing = cpu / node.type.speed
+            if self._continuum.emulated:  # a host holds its emulated core from the beginning to the end
+                computing, wait = computing + wait, wait * 0.0
+            found = self._steps[key] = (computing.tolist(), wait.tolist())
         return found
 
     def route(self, source: str, target: str) -> tuple[tuple[int, float, float], ...]:

@@ -95,7 +95,6 @@ class Evaluator:
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
         self._known: dict[tuple[tuple[Assignment, ...], bool], Evaluation] = {}
-        self.simulations = 0
 
     def statics(self, assignments: Sequence[Assignment]) -> Evaluation:
         """The judgement of everything but times, in well under a millisecond."""
@@ -121,14 +120,13 @@ class Evaluator:
         broken = list(_structure(self._problem, rows))
         if broken:
             return Evaluation(assignments=rows, violations=tuple(broken))
-        groups = groups_of(self._problem, rows)
-        fused = _Judgement(self._problem, rows, groups).evaluation(intervals)
-        self.simulations += 1
-        if fused.feasible or not groups:
-            return fused
-        self.simulations += 1
-        apart = _Judgement(self._problem, rows, ()).evaluation(intervals)
-        return apart if apart.feasible else fused
+        apart = _Judgement(self._problem, rows, ())
+        groups = groups_of(self._problem, rows, apart.busy)
+        if groups:
+            fused = _Judgement(self._problem, rows, groups).evaluation(intervals)
+            if fused.feasible:
+                return fused
+        return apart.evaluation(intervals)
 
 
 def _structure(problem: Problem, rows: Sequence[Assignment]) -> Iterator[Violation]:

@@ -139,19 +139,24 @@ def explain(
     samples: Samples,
     plan: Plan,
     *,
-    fuse: bool = False,
+    fuse: bool | None = None,
     seed: int = 0,
     overheads: Overheads = OVERHEADS,
     time_limit_s: float = 20.0,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Explanation:
-    """Explain `plan`; `fuse` and `seed` as they were when it was made.
+    """Explain `plan`; `fuse` and `seed` as they were when it was made (None: fused if the plan has groups).
 
     Raises:
         InputError: the plan does not fit the application and continuum at all (unknown names, nothing placed).
     """
     given = Given(
-        application=application, continuum=continuum, samples=samples, fuse=fuse, seed=seed, overheads=overheads
+        application=application,
+        continuum=continuum,
+        samples=samples,
+        fuse=bool(plan.groups) if fuse is None else fuse,
+        seed=seed,
+        overheads=overheads,
     )
     return _Explainer(given, plan, clock, time_limit_s).explanation()
 

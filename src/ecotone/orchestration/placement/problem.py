@@ -331,8 +331,11 @@ def accelerators_fit(wanted: Iterable[Accelerator], node: Node) -> str:
     return ""
 
 
-def groups_of(problem: Problem, assignments: Iterable[Assignment]) -> tuple[tuple[str, ...], ...]:
-    """Chains of components that share a host under these assignments: as long as possible, nothing without `fuse`."""
+def groups_of(
+    problem: Problem, assignments: Iterable[Assignment], busy: Mapping[str, float]
+) -> tuple[tuple[str, ...], ...]:
+    """Chains of components that share a host under these assignments: as long as their `busy` shares allow one host to
+    do all of it; none without `fuse`."""
     alone: dict[str, str | None] = {}
     for row in assignments:
         alone[row.component] = row.node if row.replicas == 1 and row.component not in alone else None
@@ -341,14 +344,19 @@ def groups_of(problem: Problem, assignments: Iterable[Assignment]) -> tuple[tupl
         for producer, consumer in problem.fusable
         if alone.get(producer) is not None and alone.get(producer) == alone.get(consumer)
     }
-    heads = [component.name for component in problem.components if component.name in behind.keys() - behind.values()]
-    groups: list[tuple[str, ...]] = []
-    for head in heads:
-        chain = [head]
-        while chain[-1] in behind:
-            chain.append(behind[chain[-1]])
-        groups.append(tuple(chain))
-    return tuple(groups)
+    first = {component.name for component in problem.components} - set(behind.values())
+    groups: list[list[str]] = []
+    for component in problem.components:
+        if component.name not in first:
+            continue
+        groups.append([component.name])
+        while groups[-1][-1] in behind:
+            following = behind[groups[-1][-1]]
+            if sum(busy[name] for name in (*groups[-1], following)) <= UTILISATION_MAX:
+                groups[-1].append(following)
+            else:
+                groups.append([following])
+    return tuple(tuple(group) for group in groups if len(group) > 1)
 
 
 def _size(value: float) -> str:
