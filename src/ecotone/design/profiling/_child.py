@@ -69,7 +69,7 @@ def measure(job: Job, scratch: Path, log: Path, going: Callable[[Going], None]) 
     finally:
         os.close(write_end)
     try:
-        return _listen(job, process, read_end, log, going)
+        return _listen(job, process, read_end, going)
     except ComponentError as error:
         tail = _tail(log, log_start)
         raise ComponentError(f"{error}{tail}") from None
@@ -98,9 +98,7 @@ def _environment(own: Mapping[str, str], outputs: Path) -> dict[str, str]:
     return {**own, **ONE_THREAD, "ECOTONE_OUTPUT_DIR": str(outputs), "PYTHONUNBUFFERED": "1"}
 
 
-def _listen(
-    job: Job, process: subprocess.Popen[bytes], descriptor: int, log: Path, going: Callable[[Going], None]
-) -> Measured:
+def _listen(job: Job, process: subprocess.Popen[bytes], descriptor: int, going: Callable[[Going], None]) -> Measured:
     name = _name(job)
     data = b""
     doing, heard_s = "starting", time.monotonic()
@@ -117,7 +115,7 @@ def _listen(
             if isinstance(message, Measured):
                 return message
             if isinstance(message, Failed):
-                raise _error(name, message, log)
+                raise _error(name, message)
             doing = message.doing
             going(message)
         _still_alive(name, job.limits, doing, time.monotonic() - heard_s)
@@ -132,7 +130,7 @@ def _still_alive(name: str, limits: Limits, doing: str, silent_s: float) -> None
         raise ComponentError(f"{name}: it hangs: {what} more than {allowed_s:g} s{hint}")
 
 
-def _error(name: str, failed: Failed, log: Path) -> Exception:
+def _error(name: str, failed: Failed) -> Exception:
     if failed.kind == "input":
         return InputError(f"{name}: {failed.message}")
     if failed.kind == "unavailable":
