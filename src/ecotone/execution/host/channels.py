@@ -107,6 +107,7 @@ class Channels:
         if not self._is_awake:
             self._is_awake = True
             self._loop.call_soon_threadsafe(self._work.set)
+            time.sleep(0)  # lets go of the interpreter, so that the item leaves before this thread tidies up
 
     def wait_for_room(self, keep_waiting: Callable[[], bool]) -> bool:
         """Wait while too many jobs are undone; asks about twice a second whether to go on waiting."""

@@ -44,7 +44,7 @@ class Handled:
         while self.floor + 1 in self.above:
             self.floor += 1
             self.above.discard(self.floor)
-        if sequence - self.floor > _WINDOW:  # a live channel has dropped items: the floor cannot wait for them
+        if sequence - self.floor > 2 * _WINDOW:  # a live channel has dropped items: the floor cannot wait for them
             self.floor = sequence - _WINDOW
             self.above = {each for each in self.above if each > self.floor}
 
