@@ -157,14 +157,15 @@ class ReadingConformance:
         bus, other = await connect(), await connect()
         name = await new_stream(bus, ack_wait_s=SHORT_S)
         await fill(bus, name, 1)
-        async with bus.consume(name, "reader") as slow, other.consume(name, "reader") as idle:
+        async with bus.consume(name, "reader") as slow:
             delivery = await next_of(slow)
-            for _ in range(4):
-                await anyio.sleep(SHORT_S / 2)
-                await delivery.in_progress()
-            await delivery.ack()
-            await bus.append(name, b"next", item_id="next")
-            first = await first_of(slow, idle)
+            async with other.consume(name, "reader") as idle:
+                for _ in range(4):
+                    await anyio.sleep(SHORT_S / 2)
+                    await delivery.in_progress()
+                await delivery.ack()
+                await bus.append(name, b"next", item_id="next")
+                first = await first_of(slow, idle)
             assert (first.sequence, first.attempt) == (2, 1)
 
     async def test_what_waits_behind_a_slow_item_stays_with_its_reader(self, connect: Connect) -> None:

@@ -114,8 +114,8 @@ class KeyValue(Protocol):
     def watch(self, bucket: str, key: str = ">") -> AbstractAsyncContextManager[AsyncIterator[Entry]]:
         """First every present entry that matches `key` (wildcards allowed), then each change as it comes.
 
-        A key that changes again before its change was read, or while the connection is lost, may show its newest
-        entry only; the deletion of a key that was shown is always shown.
+        It tells where a key arrives, not each step of its way: a key that changes again at once, or while the
+        connection is lost, may show its newest entry only.
         """
         ...
 
