@@ -134,9 +134,10 @@ def test_a_periodic_consumer_adds_up_to_its_period() -> None:
     statistics = Component(name="s", target="s", trigger=Trigger(kind="every", inputs=("a",), period_s=0.5))
     application = promising(Application(name="p", components=(camera("a", period_s=0.05), statistics)))
     samples = samples_of(measured("a", 0.001), measured("s", 0.002, batch_items=10.0))
-    path = predicted(application, samples, on(a="edge", s="edge")).paths[0]
-    assert 0.2 < path.p50_s < 0.3
-    assert 0.45 < path.predicted_s < 0.52
+    timing = predicted(application, samples, on(a="edge", s="edge"))
+    assert 0.2 < timing.paths[0].p50_s < 0.3
+    assert 0.45 < timing.paths[0].predicted_s < 0.52
+    assert 0.2 < timing.of("s").p50_s < 0.3
 
 
 def test_a_batch_waits_for_its_items() -> None:

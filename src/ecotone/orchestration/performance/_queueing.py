@@ -309,7 +309,7 @@ class _Compiler:
             begins=tuple(at for at, path in promised if path.components[0] == name),
             size_bytes=timing.table(name, variant)[2].tolist(),
             hop_s=timing.hops(name).tolist(),
-            warm=timing.counted(name)[0],
+            warm=timing.counted(name, arriving=True)[0],
         )
 
     def _serve(self, component: Component, stage: Stage, servers: list[Server]) -> None:

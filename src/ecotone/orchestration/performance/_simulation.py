@@ -278,9 +278,10 @@ class Simulation:
         for whole in entries:
             is_batch = stage.batch_max > 0 and whole[3] is not None
             for arrived, number, marks, items in whole[3] or () if is_batch else (whole,):
-                if number >= stage.warm:
-                    result.responses[index].append(end - arrived)
-                    result.waited_s[index] += begun - arrived
+                for came, counted, _, _ in ((arrived, number, (), None),) if items is None else items:
+                    if counted >= stage.warm:
+                        result.responses[index].append(end - came)
+                        result.waited_s[index] += begun - came
                 if items and stage.roles:
                     for item in items:
                         self._along_paths(stage, item[1], item[2], begun, end)
