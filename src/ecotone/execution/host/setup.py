@@ -99,7 +99,8 @@ def build_inputs(
     slots = TokenSlots(stage.page)
 
     def give_up(entry: Entry, error: str) -> None:
-        post(GivenUp(entry, stage.page, 0, error))
+        attempts = entry.delivery.attempt if entry.delivery is not None else 0
+        post(GivenUp(entry, stage.page, attempts, error))
 
     def build(name: str) -> Input:
         producer = deployment.application.component(name)
@@ -122,13 +123,14 @@ def build_inputs(
 def _routes(spec: HostSpec, deployment: Deployment, producer: str) -> Callable[[str], Route | None]:
     """From which node to which emulated links; None for a node of the same site."""
     continuum = deployment.continuum
-    site = continuum.node(spec.node).site
+    sites = {node.name: node.site for node in continuum.nodes}
+    site = sites[spec.node]
     shares = share.shares_objects(deployment, producer, spec.node)
     folder = Path(spec.shared_root) / "links"
 
     @cache
     def route_from(node: str) -> Route | None:
-        source = continuum.node(node).site
+        source = sites.get(node, site)  # a node that has left the continuum sends nothing new
         links = continuum.route(source, site) if continuum.emulated else ()
         return Route(folder, source, links, node=spec.node, share=shares) if links else None
 
