@@ -22,6 +22,7 @@ from ecotone.core.application import (
 from ecotone.core.continuum import Continuum, Link, NodeType, Site
 from ecotone.core.plan import Assignment
 from ecotone.orchestration.performance import (
+    IdleTimes,
     Overheads,
     PathTiming,
     Samples,
@@ -30,7 +31,6 @@ from ecotone.orchestration.performance import (
     predict_paths,
     sampled_model,
 )
-from ecotone.orchestration.performance._bounds import IdleTimes
 
 EVEN = Overheads(hop_p50_s=0.001, hop_p95_s=0.001, turnaround_s=0.0)
 

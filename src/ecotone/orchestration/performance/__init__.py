@@ -9,7 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ecotone.orchestration.performance._bounds import IdleTimes
     from ecotone.orchestration.performance._queueing import TimingModel, predict_paths
+    from ecotone.orchestration.performance._routes import ancestors, fusable
     from ecotone.orchestration.performance._scaling import SampledModel, sampled_model
     from ecotone.orchestration.performance.interface import (
         OVERHEADS,
@@ -31,6 +33,7 @@ __all__ = [
     "ComponentTiming",
     "Estimate",
     "Flow",
+    "IdleTimes",
     "Outputs",
     "Overheads",
     "PathTiming",
@@ -42,6 +45,8 @@ __all__ = [
     "Timing",
     "TimingModel",
     "VariantSamples",
+    "ancestors",
+    "fusable",
     "predict_paths",
     "read_samples",
     "sampled_model",
@@ -49,6 +54,9 @@ __all__ = [
 ]
 
 _HOMES = {
+    "IdleTimes": "_bounds",
+    "ancestors": "_routes",
+    "fusable": "_routes",
     "TimingModel": "_queueing",
     "predict_paths": "_queueing",
     "SampledModel": "_scaling",

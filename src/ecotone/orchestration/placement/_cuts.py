@@ -13,8 +13,7 @@ import msgspec
 import numpy
 
 from ecotone.core.plan import Assignment
-from ecotone.orchestration.performance._bounds import IdleTimes
-from ecotone.orchestration.performance._routes import ancestors
+from ecotone.orchestration.performance import IdleTimes, ancestors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -13,8 +13,7 @@ import msgspec
 
 from ecotone.core.errors import InputError
 from ecotone.core.units import Dimension, format_quantity
-from ecotone.orchestration.performance import OVERHEADS, Flow, Overheads, TimingModel, sampled_model
-from ecotone.orchestration.performance._routes import fusable
+from ecotone.orchestration.performance import OVERHEADS, Flow, Overheads, TimingModel, fusable, sampled_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
