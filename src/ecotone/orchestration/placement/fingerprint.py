@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["fingerprint_of"]
 
-_MODEL_VERSION = 1
+_MODEL_VERSION = 2
 """Raised when the same input would give another plan."""
 
 
