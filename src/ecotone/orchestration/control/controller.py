@@ -34,7 +34,15 @@ from ecotone.core.messages import (
     encode,
 )
 from ecotone.orchestration.control.gateway import Gateway
-from ecotone.orchestration.control.observe import Facts, Sample, count_restarts, observe, sample_of, timeline_point
+from ecotone.orchestration.control.observe import (
+    Facts,
+    Sample,
+    count_restarts,
+    observe,
+    sample_of,
+    timeline_point,
+    unaccounted_items,
+)
 from ecotone.orchestration.control.reconcile import (
     ChildState,
     channels_outside,
@@ -68,6 +76,7 @@ _DRAIN_LOOK_S = 0.03
 _EVENTS_MAX = 10_000
 _STOP_LIMIT_S = 8.0
 _DEATHS_UNTIL_TOLD = 3
+_TAKE_OVER_LIMIT_S = 5.0
 
 
 class Controller:
@@ -111,6 +120,7 @@ class Controller:
         self._streams: dict[str, StreamState] = {}
         self._consumers: dict[tuple[str, str], ConsumerState] = {}
         self._events: deque[Event] = deque(maxlen=_EVENTS_MAX)
+        self._earlier: dict[str, int] = {}
         self._finished: set[str] = set()
         self._first_item_s: float | None = None
         self._first_handled_s: float | None = None
@@ -169,8 +179,29 @@ class Controller:
             self.gateway = Gateway(self._bus, self._deployment.application)
             assert self._group is not None
             await self._group.start(self.gateway.serve)
+        if await self._has_items():
+            await self._take_over()
         await self._publish(self._wanted)
         self._record("deployed", reason=f"plan {self._deployment.plan.fingerprint[:12]}")
+
+    async def _has_items(self) -> bool:
+        """Whether the streams are those of a run that was cut short."""
+        accepted: list[int] = []
+
+        async def look(stream: str) -> None:
+            accepted.append((await self._bus.stream_state(stream)).accepted)
+
+        await _together([lambda name=each.name: look(name) for each in streams_of(self._deployment)])
+        return any(accepted)
+
+    async def _take_over(self) -> None:
+        """The run goes on after a crash: what was counted before may be gone with the fast folder."""
+        with anyio.move_on_after(_TAKE_OVER_LIMIT_S):
+            await self._until(lambda: bool(self._telemetry))
+        await self._look_at_streams()
+        sample = sample_of(self._telemetry.values(), 0.0)
+        self._earlier = unaccounted_items(self._deployment, sample, self._streams, self._consumers)
+        self._record("resumed", f"{sum(each.accepted for each in self._streams.values())} items from before")
 
     async def wait_running(self, timeout_s: float) -> None:
         """Until every instance runs.
@@ -361,6 +392,7 @@ class Controller:
             consumers=dict(self._consumers),
             seen=dict(self._seen),
             restarts=count_restarts(self._restarts),
+            earlier=self._earlier,
             events=tuple(self._events),
             outputs=tuple(str(path.relative_to(self._run_folder)) for path in files),
             start_to_first_item_s=None if self._first_item_s is None else self._first_item_s - self._command_s,

@@ -58,6 +58,7 @@ class Gateway:
     def __init__(self, bus: Bus, application: Application, *, port: int = 0) -> None:
         self._bus = bus
         self._port = port
+        self._conversations: set[asyncio.Task[None]] = set()  # asyncio starts them; we have to end them
         self._timeouts_s = {
             each.name: each.trigger.timeout_s or _TIMEOUT_S
             for each in application.components
@@ -92,13 +93,20 @@ class Gateway:
             await anyio.sleep_forever()
         finally:
             server.close()
+            for task in tuple(self._conversations):
+                task.cancel()
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, TimeoutError):
-            more = True
-            while more:
-                more = await self._serve_one(reader, writer)
-        writer.close()
+        task = asyncio.current_task()
+        assert task is not None
+        self._conversations.add(task)
+        try:
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, TimeoutError):
+                while await self._serve_one(reader, writer):
+                    pass
+        finally:
+            self._conversations.discard(task)
+            writer.close()
 
     async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """One request and its answer; whether the connection may go on."""

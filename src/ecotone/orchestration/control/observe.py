@@ -28,7 +28,17 @@ if TYPE_CHECKING:
     )
     from ecotone.infrastructure.bus import ConsumerState, StreamState
 
-__all__ = ["Facts", "Sample", "count_restarts", "lost_items", "observe", "sample_of", "timeline_point", "waiting_items"]
+__all__ = [
+    "Facts",
+    "Sample",
+    "count_restarts",
+    "lost_items",
+    "observe",
+    "sample_of",
+    "timeline_point",
+    "unaccounted_items",
+    "waiting_items",
+]
 
 _SATURATED_SHARE_MAX = 0.05
 _QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
@@ -72,6 +82,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         streams, consumers: states by stream, and by stream and consumer; {} while the bus is away.
         seen: by node.
         restarts: by instance, over all lives of its agent.
+        earlier: `unaccounted_items` at the start: of a run that goes on after a crash.
     """
 
     run: str
@@ -86,6 +97,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     consumers: Mapping[tuple[str, str], ConsumerState] = {}
     seen: Mapping[str, SeenNode] = {}
     restarts: Mapping[str, int] = {}
+    earlier: Mapping[str, int] = {}
     events: tuple[Event, ...] = ()
     outputs: tuple[str, ...] = ()
     start_to_first_item_s: float | None = None
@@ -176,7 +188,7 @@ def observe(deployment: Deployment, facts: Facts) -> RunReport:
 
 def waiting_items(consumers: Mapping[tuple[str, str], ConsumerState]) -> int:
     """Items that were accepted and are still to be acknowledged."""
-    return sum(each.pending + each.in_flight for each in consumers.values())
+    return sum(_waiting(each) for each in consumers.values())
 
 
 def lost_items(deployment: Deployment, facts: Facts) -> int:
@@ -184,18 +196,33 @@ def lost_items(deployment: Deployment, facts: Facts) -> int:
 
     Valid when everything is at rest. Hosts mark each item once, so that a repeat does not hide a loss.
     """
-    lost = 0
+    unaccounted = unaccounted_items(deployment, facts.now, facts.streams, facts.consumers)
+    return sum(max(0, count - facts.earlier.get(name, 0)) for name, count in unaccounted.items())
+
+
+def unaccounted_items(
+    deployment: Deployment,
+    now: Sample,
+    streams: Mapping[str, StreamState],
+    consumers: Mapping[tuple[str, str], ConsumerState],
+) -> dict[str, int]:
+    """For each component: the items that its streams have accepted for it and of which nothing more is known. In a run
+    that goes on after a crash these are what the counts of the first part would have told, and no loss."""
+    result: dict[str, int] = {}
     channels = channels_outside(deployment.application, deployment.plan)
     for component in deployment.application.components:
         inputs = [name for name in component.trigger.inputs if component.name in channels[name]]
-        accepted = sum(facts.streams[name].accepted for name in inputs if name in facts.streams)
-        waiting = waiting_items(
-            {key: each for key, each in facts.consumers.items() if key[0] in inputs and key[1] == component.name}
-        )
         if inputs:
-            done = sum(each.handled + each.dropped + each.dead for each in facts.now.of(component.name))
-            lost += max(0, accepted - waiting - done)
-    return lost
+            accepted = sum(streams[name].accepted for name in inputs if name in streams)
+            mine = [each for key, each in consumers.items() if key[0] in inputs and key[1] == component.name]
+            waiting = sum(_waiting(each) for each in mine)
+            done = sum(each.handled + each.dropped + each.dead for each in now.of(component.name))
+            result[component.name] = max(0, accepted - waiting - done)
+    return result
+
+
+def _waiting(state: ConsumerState) -> int:
+    return state.pending + state.in_flight
 
 
 def _component_report(deployment: Deployment, component: Component, facts: Facts) -> ComponentReport:

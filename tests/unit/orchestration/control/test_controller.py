@@ -1,0 +1,194 @@
+"""The controller on the in-memory bus in virtual time, with an agent of a few lines and children that die when told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from tests.support.applications import after, camera
+from tests.support.deployments import continuum, plan_of
+
+from ecotone.core.application import Application
+from ecotone.core.errors import ComponentError, ConflictError, UnavailableError
+from ecotone.core.messages import (
+    BUCKET_DEPLOYMENT,
+    BUCKET_SEEN,
+    BUCKET_WANTED,
+    KEY_CURRENT,
+    AgentTelemetry,
+    Deployment,
+    Event,
+    InstanceStatus,
+    InstanceTelemetry,
+    SeenNode,
+    WantedNode,
+    decode,
+    encode,
+)
+from ecotone.infrastructure.bus import Bus, MemoryServer, StreamConfig
+from ecotone.orchestration.control import Controller
+from ecotone.testing.virtual_time import VirtualTimeLoop
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    return "asyncio", {"loop_factory": VirtualTimeLoop}
+
+
+class LoopClock:
+    """The loop's own time."""
+
+    def monotonic_s(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def wall_s(self) -> float:
+        return 1e9 + self.monotonic_s()
+
+
+class FakeChild:
+    """A process that dies when it is told to."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.starts: list[float] = []
+        self.stopped = False
+        self.refuses = 0
+        self._death = asyncio.Event()
+
+    def die(self) -> None:
+        self._death.set()
+
+    async def start(self) -> None:
+        self.starts.append(asyncio.get_running_loop().time())
+        if self.refuses:
+            self.refuses -= 1
+            raise UnavailableError("the disk is full")
+
+    async def died(self) -> str:
+        await self._death.wait()
+        self._death.clear()
+        return f"the {self.name} died: killed by SIGKILL"
+
+    async def stop(self) -> None:
+        self.stopped = True
+
+
+def deployment() -> Deployment:
+    application = Application(name="test", components=(camera(), after("detect", "camera")))
+    plan = plan_of(application, {"detect": "cloud"})
+    return Deployment(run="r", application=application, continuum=continuum(), plan=plan, root="/", module="app")
+
+
+async def agent(bus: Bus, phase: Callable[[str], str]) -> None:
+    """Reports whatever is wanted to be in the phase that `phase` says."""
+    async with bus.watch(BUCKET_WANTED) as entries:
+        async for entry in entries:
+            assert entry.value is not None
+            wanted = decode(entry.value, WantedNode)
+            told = {"restarts": 3, "reason": "no model"}
+            statuses = tuple(InstanceStatus(id=each.id, phase=phase(each.id), **told) for each in wanted.instances)
+            await bus.put(BUCKET_SEEN, wanted.node, encode(SeenNode(node=wanted.node, boot="b", instances=statuses)))
+
+
+async def tell_telemetry(bus: Bus) -> None:
+    number = 0
+    while True:
+        number += 1
+        count = InstanceTelemetry(id="detect.cloud.0", component="detect", node="cloud", handled=number)
+        message = AgentTelemetry(agent="a", time_s=LoopClock().wall_s(), instances=(count,), saturated_share=0.01)
+        await bus.publish("telemetry.a", encode(message))
+        await anyio.sleep(0.25)
+
+
+async def test_from_deployment_to_report(tmp_path: Path) -> None:
+    server = MemoryServer()
+    bus = server.connect()
+    async with anyio.create_task_group() as group:
+        group.start_soon(agent, server.connect(), lambda _: "running")
+        group.start_soon(tell_telemetry, server.connect())
+        async with Controller(bus, deployment(), tmp_path, clock=LoopClock()) as controller:
+            await controller.deploy()
+            await controller.wait_running(5.0)
+            await bus.publish("event.cloud", encode(Event(time_s=1e9 + 0.5, kind="first_item", node="cloud")))
+            await anyio.sleep(4.1)
+            going = controller.snapshot()
+            report = await controller.drain_and_stop(5.0)
+        group.cancel_scope.cancel()
+
+    entry = await bus.get(BUCKET_DEPLOYMENT, KEY_CURRENT)
+    assert entry is not None
+    assert decode(entry.value or b"", Deployment) == deployment()
+    assert going.components[1].count >= 15
+    assert going.components[1].rate_per_s == pytest.approx(4.0, abs=1.0)
+    assert 3 <= len(going.timeline) <= 4
+    assert report.finished
+    assert report.start_to_first_item_s is not None
+    assert [each.kind for each in report.events] == ["deployed", "first_item", "draining", "stopped"]
+    assert (tmp_path / "events.jsonl").read_bytes().count(b"\n") == 4
+    wanted = await bus.get(BUCKET_WANTED, "cloud")
+    assert wanted is not None
+    assert decode(wanted.value or b"", WantedNode).instances == ()
+
+
+async def test_a_failed_instance_ends_the_waiting_with_its_reason(tmp_path: Path) -> None:
+    server = MemoryServer()
+    async with anyio.create_task_group() as group:
+        group.start_soon(agent, server.connect(), lambda name: "failed" if name.startswith("detect") else "running")
+        async with Controller(server.connect(), deployment(), tmp_path, clock=LoopClock()) as controller:
+            await controller.deploy()
+            with pytest.raises(ComponentError, match=r"detect.cloud.0 does not start: no model.*ecotone logs detect"):
+                await controller.wait_running(5.0)
+        group.cancel_scope.cancel()
+
+
+async def test_nobody_starts_anything(tmp_path: Path) -> None:
+    async with Controller(MemoryServer().connect(), deployment(), tmp_path, clock=LoopClock()) as controller:
+        await controller.deploy()
+        with pytest.raises(UnavailableError, match=r"camera.edge-1.0, detect.cloud.0 is missing"):
+            await controller.wait_running(5.0)
+
+
+async def test_streams_of_another_application(tmp_path: Path) -> None:
+    bus = MemoryServer().connect()
+    await bus.create_stream(StreamConfig(name="camera", consumers=("somebody",)))
+    with pytest.raises(ConflictError):
+        async with Controller(bus, deployment(), tmp_path, clock=LoopClock()) as controller:
+            await controller.deploy()
+
+
+async def test_children_are_started_again_with_growing_pauses_and_stopped_at_the_end(tmp_path: Path) -> None:
+    child, other = FakeChild("agent"), FakeChild("bus")
+    async with Controller(
+        MemoryServer().connect(), deployment(), tmp_path, children=(child, other), clock=LoopClock()
+    ) as controller:
+        await controller.deploy()
+        began_s = asyncio.get_running_loop().time()
+        for _ in range(4):
+            child.die()
+            await anyio.sleep(1.0)
+        other.refuses = 2
+        other.die()
+        await anyio.sleep(1.0)
+        kinds = [each.kind for each in controller.snapshot().events]
+
+    gaps = [round(start_s - began_s - number, 3) for number, start_s in enumerate(child.starts)]
+    assert gaps == [0.0, 0.1, 0.2, 0.4]
+    assert kinds.count("agent_died") == kinds.count("agent_restarted") == 4
+    assert kinds[-4:] == ["bus_died", "bus_failed", "bus_failed", "bus_restarted"]
+    assert len(other.starts) == 3
+    assert child.stopped
+    assert other.stopped
+
+
+async def test_an_error_of_the_caller_stays_as_it_is_and_children_are_stopped(tmp_path: Path) -> None:
+    child = FakeChild("agent")
+    with pytest.raises(KeyError):
+        async with Controller(MemoryServer().connect(), deployment(), tmp_path, children=(child,), clock=LoopClock()):
+            raise KeyError("mine")
+    assert child.stopped
