@@ -14,7 +14,6 @@ __all__ = [
     "Accelerator",
     "Application",
     "Batching",
-    "Bound",
     "Channel",
     "Component",
     "LatencyPromise",
@@ -87,14 +86,6 @@ class Accelerator(_Frozen, frozen=True, kw_only=True):
     kind: str
     count: int = 1
     memory_bytes: float = 0.0
-
-
-class Bound(_Frozen, frozen=True, kw_only=True):
-    """A named limit as the planner and `explain` speak of it: `component` or path, `what`, `value` in base units."""
-
-    subject: str
-    what: str
-    value: float
 
 
 class Requirements(_Frozen, frozen=True, kw_only=True):

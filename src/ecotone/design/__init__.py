@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ecotone.design._locate import files_to_check
     from ecotone.design.annotations import application_of
     from ecotone.design.check import CheckResult, check
     from ecotone.design.continuum import DEFAULT_CONTINUUM, ContinuumResult, read_continuum
@@ -21,6 +22,7 @@ __all__ = [
     "ReadResult",
     "application_of",
     "check",
+    "files_to_check",
     "read_application",
     "read_continuum",
 ]
@@ -32,6 +34,7 @@ _HOMES = {
     "ReadResult": "read",
     "application_of": "annotations",
     "check": "check",
+    "files_to_check": "_locate",
     "read_application": "read",
     "read_continuum": "continuum",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.machinery
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -12,7 +13,10 @@ from ecotone.core.errors import InputError
 from ecotone.core.ids import is_name
 from ecotone.core.problems import Place, Problem
 
-__all__ = ["Located", "application_name", "locate"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Located", "application_name", "files_to_check", "locate"]
 
 
 class Located(msgspec.Struct, frozen=True):
@@ -56,6 +60,25 @@ def locate(app: str | Path) -> Located:
     if path.suffix == ".py" or len(path.parts) > 1:
         raise _wrong(text, "unknown-app", "there is no such file or folder", _nearby(path))
     return _module(text)
+
+
+def files_to_check(names: Iterable[str | Path]) -> list[str | Path]:
+    """What `ecotone check` looks at: each name, or, for a folder without `app.py` that holds applications or continuum
+    files, all of those, sorted."""
+    found: list[str | Path] = []
+    for name in names:
+        folder = Path(name)
+        if not folder.is_dir() or (folder / "app.py").exists():
+            found.append(name)
+            continue
+        inside = [
+            each
+            for each in folder.iterdir()
+            if (each.suffix in {".py", ".yaml", ".yml"} and not each.name.startswith(("_", ".")))
+            or (each / "app.py").is_file()
+        ]
+        found += sorted(inside) or [name]
+    return found
 
 
 def _wrong(file: str, code: str, message: str, hint: str) -> InputError:

@@ -38,7 +38,8 @@ class Session:
 
     Args:
         app: a folder with `app.py`, a file, or a module's name.
-        continuum: a YAML file; None is the continuum beside the application (`continuum.yaml`), else the default one.
+        continuum: a YAML file; None is the one beside the application (`continuum.yaml`, or `NAME.yaml` for `NAME.py`),
+            else the default one.
         parameters: values for the application's parameters, as text.
 
     Every method raises `InputError` when the application or the continuum has mistakes; nothing is read before the
@@ -236,11 +237,10 @@ class Session:
 
     def _own_continuum(self) -> Path | None:
         """The continuum file that lies beside the application, if there is one."""
-        folder = Path(self._app)
-        if not folder.is_dir():
-            folder = folder.parent
-        path = folder / "continuum.yaml"
-        return path if path.is_file() else None
+        app = Path(self._app)
+        folder = app if app.is_dir() else app.parent
+        own = [app.with_suffix(".yaml")] if app.suffix == ".py" else []
+        return next((path for path in (*own, folder / "continuum.yaml") if path.is_file()), None)
 
     def _fitting(self, plan: Plan) -> Plan:
         """The plan, if it speaks of this application and this continuum."""

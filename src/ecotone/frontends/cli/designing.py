@@ -22,9 +22,13 @@ from ecotone.frontends.cli.profiling import profile_progress
 from ecotone.frontends.words import count_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import RenderableType
 
-    from ecotone.design.check import CheckResult
+    from ecotone.core.application import Application
+    from ecotone.core.continuum import Continuum
+    from ecotone.core.problems import Problem
     from ecotone.orchestration.performance.samples import Samples, VariantSamples
 
 __all__ = ["check", "new", "profile"]
@@ -58,7 +62,7 @@ def new(
 
 
 def check(
-    app: AppArgument,
+    apps: Annotated[tuple[str, ...], Parameter(help="Applications; continuum files; folders of either.")],
     /,
     *,
     continuum: ContinuumOption = None,
@@ -67,44 +71,66 @@ def check(
 ) -> int:
     """Find every mistake of an application and its continuum.
 
-    In one pass, without running any of its code. Exit status: 0 there is none, 2 there are some.
+    In one pass, without running any of its code. Several can be named; of a folder without app.py, every application
+    and every continuum file in it is checked. Exit status: 0 there is no mistake, 2 there are some.
     """
+    from ecotone.design import files_to_check, read_continuum
     from ecotone.session import Session
 
     output = Output(json=json)
-    result = Session(app, continuum=continuum, parameters=settings(set_)).check()
-    if result.problems and not json:
-        from ecotone.frontends.terminal.problems import problems_view
+    problems: list[Problem] = []
+    documents: list[dict[str, Any]] = []
+    fine: list[RenderableType] = []
+    for path in files_to_check(apps):
+        if Path(path).suffix in {".yaml", ".yml"}:
+            described = read_continuum(path)
+            problems += described.problems
+            documents.append(_document(described.problems, continuum=described.continuum))
+            fine += [_fine(None, described.continuum)] if described.continuum is not None else []
+        else:
+            result = Session(path, continuum=continuum, parameters=settings(set_)).check()
+            problems += result.problems
+            documents.append(_document(result.problems, result.application, result.continuum))
+            fine += [] if result.problems else [_fine(result.application, result.continuum)]
+    whole = documents[0] if len(documents) == 1 else {"ok": not problems, "checked": documents}
+    output.show(lambda width: _findings(problems, fine, width), lambda: whole)
+    return WRONG_INPUT if problems else DONE
 
-        output.show(lambda width: problems_view(result.problems, width), dict)
-    else:
-        output.show(lambda width: _fine(result), lambda: _check_document(result))
-    return WRONG_INPUT if result.problems else DONE
+
+def _findings(problems: Sequence[Problem], fine: Sequence[RenderableType], width: int) -> RenderableType:
+    from rich.console import Group
+
+    if not problems:
+        return Group(*fine)
+    from ecotone.frontends.terminal.problems import problems_view
+
+    return Group(problems_view(problems, width), *fine)
 
 
-def _fine(result: CheckResult) -> RenderableType:
+def _fine(application: Application | None, continuum: Continuum | None) -> RenderableType:
     from rich.text import Text
 
-    application, continuum = result.application, result.continuum
-    assert application is not None, "an application without problems was read"
     assert continuum is not None, "a continuum without problems was read"
+    where = f"{continuum.name}: {count_text(len(continuum.sites), 'site')}, {count_text(len(continuum.nodes), 'node')}"
+    if application is None:
+        return Text.assemble((f"{continuum.name} is fine", "kept"), f"  {where}")
     parts = [
         count_text(len(application.components), "component"),
         count_text(len(application.channels), "channel"),
         count_text(len(application.paths), "promised path"),
     ]
-    where = f"{continuum.name}: {count_text(len(continuum.sites), 'site')}, {count_text(len(continuum.nodes), 'node')}"
     return Text.assemble((f"{application.name} is fine", "kept"), f"  {', '.join(parts)}; {where}")
 
 
-def _check_document(result: CheckResult) -> dict[str, Any]:
-    application = result.application
+def _document(
+    problems: Sequence[Problem], application: Application | None = None, continuum: Continuum | None = None
+) -> dict[str, Any]:
     return {
-        "ok": not result.problems,
+        "ok": not problems,
         "application": None if application is None else application.name,
         "components": [] if application is None else [each.name for each in application.components],
-        "continuum": None if result.continuum is None else result.continuum.name,
-        "problems": [problem_document(each) for each in sorted(result.problems)],
+        "continuum": None if continuum is None else continuum.name,
+        "problems": [problem_document(each) for each in sorted(problems)],
     }
 
 

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["error_view", "failure_view", "infeasible_view", "problem_view", "problems_view"]
 
-MOST_SHOWN = 50
 TAB = "    "
 
 
@@ -39,11 +38,9 @@ def error_view(message: str, *, hint: str = "") -> RenderableType:
 def problems_view(problems: Sequence[Problem], width: int) -> RenderableType:
     """Every problem in the order of the files, then how many there are."""
     ordered = sorted(problems)
-    rows: list[RenderableType] = [problem_view(each, width) for each in ordered[:MOST_SHOWN]]
+    rows: list[RenderableType] = [problem_view(each, width) for each in ordered]
     files = len({each.place.file for each in ordered})
     total = f"{count_text(len(ordered), 'mistake')} in {count_text(files, 'file')}"
-    if len(ordered) > MOST_SHOWN:
-        total += f", the first {MOST_SHOWN} shown"
     return Group(*rows, Text(total, style="broken"))
 
 
