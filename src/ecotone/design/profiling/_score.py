@@ -10,8 +10,10 @@ import os
 import platform
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 __all__ = ["machine_name", "machine_score"]
 
@@ -26,6 +28,8 @@ def machine_score() -> float:
     Half of it is interpreted code, half arithmetic on arrays; the best of several tries counts, since whatever else
     runs here only makes it slower.
     """
+    import numpy as np  # noqa: PLC0415 - every run asks for the machine's name, few for its score
+
     python_s = min(_timed(_python_work) for _ in range(_REPEATS))
     data = np.linspace(0.0, 1.0, 160_000, dtype=np.float32)
     numpy_s = min(_timed(lambda: _numpy_work(data)) for _ in range(_REPEATS))
@@ -60,6 +64,8 @@ def _python_work() -> int:
 
 
 def _numpy_work(data: np.ndarray) -> float:
+    import numpy as np  # noqa: PLC0415
+
     # No matrix products: libraries run those on all cores.
     values = data
     for _ in range(24):
