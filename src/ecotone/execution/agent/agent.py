@@ -107,6 +107,9 @@ class Agent:
         self._bus: Bus = await self._connect()
         self._up = Uplink(self._bus)
         self._forks.attach(self._on_reply, self._on_trouble)
+        left = self._pages.end_leftovers()
+        if left:
+            self._tell("", "leftovers_killed", reason=f"hosts of an agent that died: {', '.join(map(str, left))}")
         self._tell("", "agent_started", reason=f"pid {os.getpid()}, fork server {self._forks.pid}")
         async with asyncio.TaskGroup() as group:
             tasks = [

@@ -74,9 +74,7 @@ class ForkLink:
         theirs.close()
         self._channel = ours
 
-    def attach(
-        self, on_reply: Callable[[StartedReply | ExitedReply], None], on_trouble: Callable[[str], None]
-    ) -> None:
+    def attach(self, on_reply: Callable[[StartedReply | ExitedReply], None], on_trouble: Callable[[str], None]) -> None:
         """Hear of what happens from now on, in the running event loop.
 
         Args:

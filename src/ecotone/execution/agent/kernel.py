@@ -9,7 +9,16 @@ import ctypes
 import os
 from pathlib import Path
 
-__all__ = ["CpuTimes", "become_subreaper", "children", "cpu_times", "die_with_parent", "is_frozen", "own_memory_bytes"]
+__all__ = [
+    "CpuTimes",
+    "become_subreaper",
+    "children",
+    "cpu_times",
+    "die_with_parent",
+    "has_mapped",
+    "is_frozen",
+    "own_memory_bytes",
+]
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -49,6 +58,14 @@ def is_frozen(pid: int) -> bool:
     except OSError:
         return False
     return stat[stat.rindex(b")") + 2 : stat.rindex(b")") + 3] in {b"T", b"t"}
+
+
+def has_mapped(pid: int, folder: str) -> bool:
+    """Whether the process, which may not be there, has a file in `folder` mapped: a number may have been reused."""
+    try:
+        return f" {folder}/" in Path(f"/proc/{pid}/maps").read_text()
+    except OSError:
+        return False
 
 
 def own_memory_bytes(pid: int) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import TYPE_CHECKING
 
 from ecotone.execution.agent import kernel
@@ -41,6 +43,17 @@ class Pages:
     def instances(self) -> tuple[str, ...]:
         """The ids of all instances that have pages."""
         return tuple(self._pages)
+
+    def end_leftovers(self) -> tuple[int, ...]:
+        """Kill hosts of an earlier agent that are still there: its fork server did, unless it was stopped itself.
+        Called before anything starts; returns their process ids."""
+        found: list[int] = []
+        pids = {page.pid for pages in self._pages.values() for page in pages.values()} - {0, os.getpid()}
+        for pid in sorted(pids):
+            if kernel.has_mapped(pid, str(self._folder)):
+                os.kill(pid, signal.SIGKILL)
+                found.append(pid)
+        return tuple(found)
 
     def prepare(self, instance: WantedInstance) -> tuple[str, ...]:
         """Pages for a host that is about to start, one for each component, in their order; totals are kept.

@@ -35,7 +35,5 @@ class Sweeper:
             except EcotoneError:
                 return removed
             cutoff_s = sweep_cutoff_s(state.oldest_time_s, time.time())
-            removed += sweep(
-                self._shared_root, producer=channel.producer, consumer=channel.consumer, cutoff_s=cutoff_s
-            )
+            removed += sweep(self._shared_root, producer=channel.producer, consumer=channel.consumer, cutoff_s=cutoff_s)
         return removed

@@ -98,7 +98,7 @@ class AgentProcess:
         stop_grace_s: float = 5.0,
     ) -> None:
         self.name = "agent"
-        self._options = {
+        self.options = {
             "name": name,
             "nodes": list(nodes),
             "run_folder": os.path.abspath(run_folder),  # noqa: PTH100
@@ -149,7 +149,7 @@ class AgentProcess:
             os.close(theirs)
         self._status = None
         self._input = ours
-        self._tell(self._options)
+        self._tell(self.options)
 
     def give_access(self, bus_url: str, bus_token: str = "") -> None:
         """Tell it where the bus is."""

@@ -48,10 +48,7 @@ def fused_groups(application: Application, plan: Plan) -> tuple[tuple[str, ...],
     groups: list[tuple[str, ...]] = []
     for group in plan.groups:
         where = [{(each.node, each.replicas) for each in plan.assignments_of(name)} for name in group]
-        chained = all(
-            application.component(after).trigger.inputs == (before,)
-            for before, after in pairwise(group)
-        )
+        chained = all(application.component(after).trigger.inputs == (before,) for before, after in pairwise(group))
         if len(group) > 1 and chained and all(each == where[0] for each in where):
             groups.append(group)
     return tuple(groups)
@@ -127,9 +124,7 @@ def streams_of(deployment: Deployment) -> tuple[StreamConfig, ...]:
         for component in application.components
         if channels[component.name] or not application.consumers(component.name)
     ]
-    dead = StreamConfig(
-        name=DEAD_LETTERS, consumers=("kept",), capacity=_DEAD_LETTERS_CAPACITY, overflow="drop_oldest"
-    )
+    dead = StreamConfig(name=DEAD_LETTERS, consumers=("kept",), capacity=_DEAD_LETTERS_CAPACITY, overflow="drop_oldest")
     return (*streams, dead)
 
 

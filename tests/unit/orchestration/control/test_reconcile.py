@@ -120,9 +120,7 @@ def test_progress() -> None:
     assert not half.converged
 
     whole = seen(camera="running", detect="running", blur="running")
-    whole["cloud"] = SeenNode(
-        node="cloud", boot="1", instances=(InstanceStatus(id="count.cloud.0", phase="running"),)
-    )
+    whole["cloud"] = SeenNode(node="cloud", boot="1", instances=(InstanceStatus(id="count.cloud.0", phase="running"),))
     assert progress(wanted, whole).converged
 
 
