@@ -151,20 +151,24 @@ class Input:
             self._page.add_dropped(mark.dropped)
         return mark.first
 
-    async def settle(self, entry: Entry, *, handled: bool = True) -> bool:
-        """The item is done (or, not `handled`, dropped): count it, acknowledge it, forget it.
+    def mark(self, entry: Entry, *, handled: bool = True) -> bool:
+        """Note that the item is done (or, not `handled`, dropped); `close` it afterwards.
 
-        Returns whether it is done for the first time, so that a repeat does not count twice.
+        Returns whether it is done for the first time: whoever counts it must do so at once, since a host that dies
+        in between has settled an item that nobody counts.
         """
         assert entry.delivery is not None, "what came by a channel was delivered"
         sequence = entry.delivery.sequence
         if handled or self._live:
-            first = self._count(sequence, handled=handled)
-        else:
-            first = self._ledger.mark(sequence).first
+            return self._count(sequence, handled=handled)
+        first = self._ledger.mark(sequence).first
+        if first:
             self._page.add_dropped(1)
-        await self._close(entry, acknowledge=True)
         return first
+
+    async def close(self, entry: Entry) -> None:
+        """Acknowledge the item and forget it."""
+        await self._close(entry, acknowledge=True)
 
     async def give_back(self, entry: Entry) -> None:
         """Not done here: another host, or the next one, should take it now."""

@@ -111,6 +111,11 @@ class Output(NamedTuple):
             worker.objects.discard(outlet.kept_objects.popleft()[1], outlet.consumers)
 
 
+def _source_of(entry: Entry) -> Input:
+    assert entry.source is not None, "only what came by a channel is settled"
+    return entry.source
+
+
 class Settled(NamedTuple):
     """Items that are done, and the page they count in; `others` are the calls of fused components behind it. A call
     without items (a tick) counts once."""
@@ -121,14 +126,18 @@ class Settled(NamedTuple):
 
     async def perform(self, worker: Worker) -> None:
         del worker
-        new = 0 if self.entries else 1
+        new = not self.entries
+        if new:
+            self.page.add_handled()
         for entry in self.entries:
-            assert entry.source is not None, "only what came by a channel is settled"
-            new += await entry.source.settle(entry)
-        self.page.add_handled(new)
+            if _source_of(entry).mark(entry):
+                self.page.add_handled()
+                new = True
         if new:
             for page, count in self.others:
                 page.add_handled(count)
+        for entry in self.entries:
+            await _source_of(entry).close(entry)
 
 
 class Dropped(NamedTuple):
@@ -139,8 +148,8 @@ class Dropped(NamedTuple):
     async def perform(self, worker: Worker) -> None:
         del worker
         for entry in self.entries:
-            assert entry.source is not None, "only what came by a channel is dropped"
-            await entry.source.settle(entry, handled=False)
+            _source_of(entry).mark(entry, handled=False)
+            await _source_of(entry).close(entry)
 
 
 class GivenUp(NamedTuple):
@@ -152,16 +161,16 @@ class GivenUp(NamedTuple):
     error: str
 
     async def perform(self, worker: Worker) -> None:
-        source = self.entry.source
-        assert source is not None, "only what came by a channel is given up"
+        source = _source_of(self.entry)
         source.keep_for_dead_letters(self.entry)
         letter = DeadLetter(component=source.consumer, item=self.entry.item, attempts=self.attempts, error=self.error)
         try:
             await worker.insist(DEAD_LETTERS, encode(letter), f"{source.consumer}!{self.entry.item.id}")
         except NotFoundError:
             say(f"{source.consumer}: there is no stream of dead letters; item {self.entry.item.id} is only counted")
-        if await source.settle(self.entry):
+        if source.mark(self.entry):
             self.page.add_dead()
+        await source.close(self.entry)
 
 
 class Snapshot(NamedTuple):
@@ -175,9 +184,8 @@ class Snapshot(NamedTuple):
 
     async def perform(self, worker: Worker) -> None:
         for entry in self.settled.entries:
-            assert entry.source is not None, "only what came by a channel is held by a snapshot"
             assert entry.delivery is not None, "what came by a channel was delivered"
-            entry.source.handled.add(entry.delivery.sequence)
+            _source_of(entry).handled.add(entry.delivery.sequence)
         data = self.store.pack(self.state, {each.stream: each.handled for each in self.inputs})
         while True:
             try:
