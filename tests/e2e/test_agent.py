@@ -290,6 +290,29 @@ async def test_the_module_is_imported_once_with_the_parameters_bound(tmp_path: P
     assert not any("imported" in log for log in logs)
 
 
+async def test_a_module_that_starts_threads_is_imported_by_each_host(tmp_path: Path) -> None:
+    async with running(deployment_of(APP, PLACES, parameters={"trouble": "threads"}), tmp_path) as run:
+        told = await run.event("fork_server")
+        await run.controller.wait_running(20)
+        await some_numbers(run)
+        logs = [run.log(f"{name}.{node}.0") for name, node in PLACES.items()]
+        await nothing_lost(run)
+
+    assert "starts threads" in told.reason
+    assert all("imported with trouble threads" in log for log in logs)
+
+
+async def test_a_module_that_cannot_be_imported_is_named(tmp_path: Path) -> None:
+    async with running(deployment_of(APP, PLACES, parameters={"trouble": "import"}), tmp_path) as run:
+        told = await run.event("fork_server")
+        with pytest.raises(ComponentError, match="a library is missing"):
+            await run.controller.wait_running(20)
+        log = run.log("work.edge-2.0")
+
+    assert told.reason == "app cannot be imported: ImportError: a library is missing"
+    assert "ImportError: a library is missing" in log
+
+
 async def test_requests_over_http(tmp_path: Path) -> None:
     def post(address: str, body: bytes, kind: str = "application/json") -> tuple[int, Any]:
         request = urllib.request.Request(address, data=body, headers={"Content-Type": kind})

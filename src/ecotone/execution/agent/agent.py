@@ -98,6 +98,7 @@ class Agent:
         self._looks = 0
         self._looks_saturated = 0
         self._hurry = asyncio.Event()
+        self._connected = False
         self._stopping = False
         self._stopped = asyncio.Event()
 
@@ -105,6 +106,7 @@ class Agent:
         """Connect, then carry the nodes until stopped. Hosts are gone when this returns."""
         self._access = access
         self._bus: Bus = await self._connect()
+        self._connected = True
         self._up = Uplink(self._bus)
         self._forks.attach(self._on_reply, self._on_trouble)
         left = self._pages.end_leftovers()
@@ -136,6 +138,8 @@ class Agent:
 
     def stop(self) -> None:
         """Drain every host, then end. Idempotent."""
+        if not self._connected:
+            os._exit(0)  # nothing runs yet; the fork server follows
         if not self._stopping:
             self._stopping = True
             asyncio.get_running_loop().call_later(self._options.stop_grace_s + 1.0, self._stopped.set)
@@ -145,6 +149,8 @@ class Agent:
 
     def abandon(self) -> None:
         """The parent is gone: kill every host at once and end."""
+        if not self._connected:
+            os._exit(0)
         self._stopping = True
         self._stopped.set()
 
@@ -325,8 +331,13 @@ class Agent:
         ticks = self._cpu.total - before.total
         self._looks += 1
         self._looks_saturated += ticks > 0 and self._cpu.idle - before.idle < ticks * _IDLE_SHARE_SATURATED
-        for name in bound_logs(self._run_folder / "logs"):
-            self._tell("", "log_cut", reason=f"{name} grew too long; its older half is in {name}.1")
+        try:
+            cut = bound_logs(self._run_folder / "logs")
+        except OSError as error:
+            _log.warning("cannot look at the logs: %s", error)
+            return
+        for name in cut:
+            self._tell("", "log_cut", reason=f"{name} grew too long; the end of the old one is in {name}.1")
 
     def _measure(self) -> None:
         restarts = {each.id: each.restarts for state in self._states.values() for each in state.instances.values()}

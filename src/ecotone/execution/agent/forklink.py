@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ForkLink"]
 
-_PRELOAD_LIMIT_S = 20.0
+_PRELOAD_LIMIT_S = 60.0
 _RESTART_WAIT_S = 0.2
 
 

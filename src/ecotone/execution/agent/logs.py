@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,10 @@ def bound_logs(folder: Path, bytes_max: int = LOG_BYTES_MAX) -> tuple[str, ...]:
     """Cut every log in `folder` that is too long, and return the names of those.
 
     Hosts write with O_APPEND, so that they go on at the new end by themselves. What is written between the copy and
-    the cut is lost.
+    the cut is lost, and the end as well if the disk has no room for it.
+
+    Raises:
+        OSError: the folder is gone or cannot be read.
     """
     cut: list[str] = []
     with os.scandir(folder) as entries:
@@ -32,7 +36,12 @@ def bound_logs(folder: Path, bytes_max: int = LOG_BYTES_MAX) -> tuple[str, ...]:
 
 
 def _cut(path: Path, bytes_max: int) -> None:
-    older = path.with_name(path.name + ".1")
+    with contextlib.suppress(OSError):
+        _keep_end(path, path.with_name(path.name + ".1"), bytes_max)
+    os.truncate(path, 0)
+
+
+def _keep_end(path: Path, older: Path, bytes_max: int) -> None:
     with path.open("rb") as source, older.open("wb") as target:
         source.seek(-bytes_max, os.SEEK_END)
         source.readline()
@@ -40,4 +49,3 @@ def _cut(path: Path, bytes_max: int) -> None:
         while left > 0 and (data := source.read(min(_COPY_BYTES, left))):
             target.write(data)
             left -= len(data)
-    os.truncate(path, 0)

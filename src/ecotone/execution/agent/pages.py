@@ -101,7 +101,7 @@ class Pages:
     def has_handled(self, instance: str, component: str) -> bool:
         """Whether the component has ever handled an item."""
         page = self._pages.get(instance, {}).get(component)
-        return page is not None and bool(page.histogram(1).counts)
+        return page is not None and bool(page.histogram(0).counts)
 
     def telemetry(self, restarts: dict[str, int], memory_bytes: dict[str, float]) -> tuple[InstanceTelemetry, ...]:
         """The totals of every instance and component. An instance's memory is counted with its first component."""

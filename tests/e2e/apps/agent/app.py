@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 import time
 
 from ecotone import component, output_dir, parameter
@@ -12,6 +13,10 @@ period = parameter("period", "10 ms")
 trouble = parameter("trouble", "")
 
 print("imported with trouble", trouble.value)
+if trouble.value == "threads":
+    threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+if trouble.value == "import":
+    raise ImportError("a library is missing")
 
 
 @component(every=period, stateful=True, snapshot_every="100 ms")

@@ -42,6 +42,14 @@ def test_a_log_that_is_too_long_is_cut_and_its_end_kept(tmp_path: Path) -> None:
     assert small.read_text() == "short\n"
 
 
+def test_a_log_is_cut_even_if_there_is_no_room_for_its_end(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_text("x\n" * 1000)
+    (tmp_path / "a.log.1").mkdir()
+
+    assert bound_logs(tmp_path, bytes_max=100) == ("a.log",)
+    assert (tmp_path / "a.log").stat().st_size == 0
+
+
 def test_totals_survive_a_restart_and_open_items_are_taken_once(tmp_path: Path) -> None:
     pages = Pages(tmp_path)
     paths = pages.prepare(FUSED)
@@ -115,11 +123,10 @@ def test_frozen_is_what_the_kernel_says() -> None:
 
 
 def test_rules_come_from_the_deployment() -> None:
-    patient = after("blur", "detect", item_timeout_s=1.0)
     thrifty = after("detect", "camera", requirements=Requirements(memory_bytes=1e8))
-    application = Application(name="test", components=(camera(), thrifty, patient))
+    application = Application(name="test", components=(camera(), thrifty, after("blur", "detect")))
     deployment = Deployment(
-        run="r", application=application, continuum=continuum(speed=0.5, memory_bytes=1e9), plan=plan_of(application),
+        run="r", application=application, continuum=continuum(memory_bytes=1e9), plan=plan_of(application),
         root="/", module="app", item_timeouts_s={"detect": 0.2, "blur": 1.0},
     )  # fmt: skip
     wanted = WantedNode(
@@ -128,7 +135,7 @@ def test_rules_come_from_the_deployment() -> None:
     )
     rules = rules_of(deployment, wanted, Options(run_folder="/a", shared_root="/b", stop_grace_s=7.0))
 
-    assert rules.item_timeouts_s == {"detect": 0.4, "blur": 1.0}, "a default is stretched, the author's own is not"
+    assert rules.item_timeouts_s == {"detect": 0.2, "blur": 1.0}
     assert rules.memory_bytes == {FUSED.id: pytest.approx(5e8), "camera.edge-1.0": pytest.approx(5e8)}
     assert rules.stop_grace_s == 7.0
 
