@@ -66,6 +66,6 @@ def test_json_has_latencies_in_milliseconds_and_durations_in_seconds() -> None:
     ],
 )
 def test_a_file_that_is_no_plan_is_named_with_what_is_wrong(data: bytes, says: str) -> None:
-    with pytest.raises(InputError, match="mine.json") as caught:
+    with pytest.raises(InputError, match=r"mine\.json") as caught:
         decode_plan(data, "mine.json")
     assert says in str(caught.value)
