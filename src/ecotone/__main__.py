@@ -11,6 +11,7 @@ import sys
 
 __all__ = ["main"]
 
+_INTERRUPTED = 130
 _NO_PRESTART = frozenset({"--inline", "--dry-run", "--bus-url", "--help", "-h"})
 
 
@@ -24,20 +25,27 @@ def wants_prestart(argv: list[str]) -> bool:
 def main() -> None:
     """Run the command line and exit with its status."""
     argv = sys.argv[1:]
-    if not wants_prestart(argv):
-        from ecotone.frontends.cli.main import run_command
+    try:
+        sys.exit(_prestarted(argv) if wants_prestart(argv) else _run(argv))
+    except KeyboardInterrupt:  # before the command line could take care of it
+        sys.stderr.write("interrupted\n")
+        sys.exit(_INTERRUPTED)
 
-        sys.exit(run_command(argv))
+
+def _run(argv: list[str]) -> int:
+    from ecotone.frontends.cli.main import run_command
+
+    return run_command(argv)
+
+
+def _prestarted(argv: list[str]) -> int:
     from ecotone.session.prestart import prestart, take
 
-    prestart(argv)
     try:
-        from ecotone.frontends.cli.main import run_command
-
-        status = run_command(argv)
+        prestart(argv)
+        return _run(argv)
     finally:
         take("")  # what was started and is not wanted, because the options were wrong for instance, is stopped
-    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -133,7 +133,7 @@ def _of(shared: Path, app: Path) -> bool:
 @pytest.mark.parametrize("trouble", ["raise", "exit", "hang", "spin", "leak", "garbage"])
 def test_a_component_that_misbehaves_is_dealt_with_and_named(ecotone: Start, prepared: Prepare, trouble: str) -> None:
     app = prepared("trouble")
-    command = ecotone("run", app, "--for", "5s", "--json", "--set", f"trouble={trouble}", ECOTONE_TEST_TROUBLE="1")
+    command = ecotone("run", app, "--for", "5s", "--json", "--set", f"trouble={trouble}")
     status = command.finish()
 
     assert status in {0, 1}, command.stderr.decode()

@@ -124,7 +124,8 @@ class InstanceTelemetry(_Message, frozen=True, kw_only=True):
 
     `handled` items acknowledged, `emitted` outputs accepted, `dropped` items skipped by drop-oldest, `raised`
     handlings that raised, `dead` items given up. `service`: handling alone, padding included; `response`: from arrival
-    at the host to the end; `paths` by path index. `arrived` items taken over emulated links with `link_bytes`.
+    at the host to the end; `paths` by path index. `memory_bytes`: the most that was seen; `link_bytes`: taken over
+    emulated links; `late_s`: by how much emulation ended too late.
     """
 
     id: str

@@ -8,6 +8,7 @@ stops what was started and starts its own.
 from __future__ import annotations
 
 import os
+import signal
 
 from ecotone.session.folders import RunFolders, open_run, state_folder_of
 
@@ -49,7 +50,7 @@ _started: list[Started] = []
 
 def prestart(argv: list[str]) -> None:
     """Start what `ecotone run ...` will need, if the application has run before. Returns at once; raises nothing that
-    the session would not find out itself."""
+    the session would not find out itself, but for KeyboardInterrupt."""
     named = _application(argv[1:])
     if named is None or "--resume" in argv:
         return
@@ -59,13 +60,20 @@ def prestart(argv: list[str]) -> None:
         return  # it will be profiled first, on a quiet machine
     from ecotone.core.errors import UnavailableError  # noqa: PLC0415
 
+    # A Ctrl-C in here would leave behind what nobody knows of yet: it waits until everything is noted.
+    interrupts: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: interrupts.append(number))
     try:
         folders = open_run(state)
         # Parameters change what the module declares, so it can be imported before they are known only without any.
         preload = not any(each.partition("=")[0] == "--set" for each in argv)
         _started.append(start(folder, module if preload else "", folders))
     except (OSError, UnavailableError):
-        return  # the session meets the same trouble, and can say so
+        pass  # the session meets the same trouble, and can say so
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if interrupts:
+        raise KeyboardInterrupt
 
 
 def start(

@@ -286,7 +286,6 @@ class Agent:
         words = ""
         if running is not None and running.running is not None and running.attempt == reply.attempt:
             words = self._pages.last_words(running.running)
-        self._memory_bytes.pop(reply.instance, None)
         refused = reply.status == REFUSED
         self._feed(node, Exited(reply.instance, reply.attempt, words or reply.reason, refused=refused))
 
@@ -322,7 +321,8 @@ class Agent:
                 for each in state.instances.values()
                 if each.running is not None and each.pid
             }
-            self._memory_bytes |= {instance: seen.memory_bytes for instance, seen in vitals.items()}
+            for instance, seen in vitals.items():
+                self._memory_bytes[instance] = max(seen.memory_bytes, self._memory_bytes.get(instance, 0.0))
             if vitals:
                 self._feed(node, Observed(vitals))
 

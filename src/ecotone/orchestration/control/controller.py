@@ -73,6 +73,7 @@ __all__ = ["Controller"]
 _STATES_EVERY_S = 0.5
 _STATES_LIMIT_S = 2.0
 _DRAIN_LOOK_S = 0.03
+_POINT_MIN_S = 0.5
 _EVENTS_MAX = 10_000
 _STOP_LIMIT_S = 8.0
 _DEATHS_UNTIL_TOLD = 3
@@ -369,7 +370,8 @@ class Controller:
         components = self._deployment.application.components
         if self._first_handled_s is None and any(sample.count(each) for each in components):
             self._first_handled_s = before.time_s
-        if self._first_handled_s is not None:
+        whole = sample.time_s - before.time_s >= _POINT_MIN_S  # the rates of a moment at the end say nothing
+        if self._first_handled_s is not None and whole:
             point = timeline_point(self._deployment, before, sample)
             self._timeline.append(msgspec.structs.replace(point, time_s=sample.time_s - self._first_handled_s))
         self._samples.append(sample)

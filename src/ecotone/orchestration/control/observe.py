@@ -237,6 +237,7 @@ def _component_report(deployment: Deployment, component: Component, facts: Facts
     replicas = max(1, sum(each.replicas for each in assignments))
     interval_s = max(1e-9, now.time_s - facts.second_ago.time_s)
     count = now.count(component)
+    mean_rate_per_s = count / max(1e-9, facts.duration_s)
     nodes = {node.name: node for node in deployment.continuum.nodes}
     phases: dict[str, int] = {}
     ids = _instances_of(deployment, name)
@@ -254,8 +255,10 @@ def _component_report(deployment: Deployment, component: Component, facts: Facts
         raised=sum(each.raised for each in instances),
         dead=sum(each.dead for each in instances),
         restarts=sum(facts.restarts.get(each, 0) for each in ids),
-        rate_per_s=max(0.0, (count - facts.second_ago.count(component)) / interval_s),
-        mean_rate_per_s=count / max(1e-9, facts.duration_s),
+        rate_per_s=mean_rate_per_s
+        if facts.finished
+        else max(0.0, (count - facts.second_ago.count(component)) / interval_s),
+        mean_rate_per_s=mean_rate_per_s,
         p50_s=quantile_s(response, 0.5),
         p95_s=quantile_s(response, 0.95),
         p99_s=quantile_s(response, 0.99),

@@ -11,6 +11,10 @@ from ecotone import component, output_dir, parameter
 trouble = parameter("trouble", "none", help="raise, exit, hang, spin, leak, garbage or none")
 
 
+def _in_a_run() -> bool:
+    return (output_dir().parent / "plan.json").exists()
+
+
 @component(every="20 ms")
 class Tick:
     def __init__(self) -> None:
@@ -27,16 +31,17 @@ class Misbehave:
         self.kept: list[bytes] = []
 
     def __call__(self, number: int) -> int:
-        if os.environ.get("ECOTONE_TEST_TROUBLE") and number > 20 and not (output_dir() / "done").exists():
-            self._once()
+        if number > 20 and _in_a_run() and not (output_dir() / "done").exists():
+            self._misbehave(number)
         return number
 
-    def _once(self) -> None:
+    def _misbehave(self, number: int) -> None:
         what = trouble.value
-        if what != "raise":
-            (output_dir() / "done").touch()
         if what == "raise":
-            raise RuntimeError("told to raise")
+            if number % 3 == 0:
+                raise RuntimeError("told to raise")
+            return
+        (output_dir() / "done").touch()
         if what == "exit":
             os._exit(3)
         if what == "hang":
