@@ -107,6 +107,7 @@ def plan_picture(
         *labels,
         viewBox=f"0 0 {width} {height:.0f}",
         role="img",
+        style=f"max-width:{width * 1.1:.0f}px",
         xmlns="http://www.w3.org/2000/svg",
     )
 

@@ -12,6 +12,8 @@ import re
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from ecotone.core.errors import MissingExtraError
 from ecotone.frontends.report.markup import Html
 from ecotone.frontends.words import arrows, percentile_text, since_start_s, time_text
@@ -19,7 +21,7 @@ from ecotone.frontends.words import arrows, percentile_text, since_start_s, time
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ecotone.core.report import PathReport, RunReport
+    from ecotone.core.report import PathReport, RunReport, TimelinePoint
 
 __all__ = ["latency_plot", "timeline_plot"]
 
@@ -157,9 +159,10 @@ def timeline_plot(report: RunReport, *, alone: bool = False) -> Html | None:
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    points = report.timeline
+    points = _whole_intervals(report.timeline)
     if len(points) < 3:
         return None
+    report = msgspec.structs.replace(report, timeline=points)
     package, figure_class = _matplotlib()
     names = _busiest(report)
     times = [point.time_s for point in points]
@@ -180,6 +183,13 @@ def timeline_plot(report: RunReport, *, alone: bool = False) -> Html | None:
         _legend(axes[0])
         axes[-1].set_xlabel("seconds of the run")
         return _finish(figure, salt="timeline", alone=alone)
+
+
+def _whole_intervals(points: tuple[TimelinePoint, ...]) -> tuple[TimelinePoint, ...]:
+    """The points without a last one that covers too little time for a rate."""
+    if len(points) > 2 and points[-1].time_s - points[-2].time_s < 0.6 * (points[-2].time_s - points[-3].time_s):
+        return points[:-1]
+    return points
 
 
 def _busiest(report: RunReport) -> list[str]:
