@@ -80,11 +80,14 @@ def test_replicas_are_added_up_and_percentiles_are_of_all() -> None:
     assert report.lost == 0
 
 
-def test_the_present_rate_is_that_of_the_last_second() -> None:
+def test_the_present_rate_is_that_of_the_last_second_and_at_the_end_that_of_the_run() -> None:
     before = sample(telemetry("detect", "cloud", handled=60), time_s=9.0)
-    report = observe(deployment(), facts(sample(telemetry("detect", "cloud", handled=90)), second_ago=before))
+    now = sample(telemetry("detect", "cloud", handled=90))
+    going_on = observe(deployment(), facts(now, second_ago=before, finished=False))
+    finished = observe(deployment(), facts(now, second_ago=before))
 
-    assert report.components[1].rate_per_s == pytest.approx(30.0)
+    assert going_on.components[1].rate_per_s == pytest.approx(30.0)
+    assert finished.components[1].rate_per_s == pytest.approx(9.0)
 
 
 def test_a_path_is_held_against_its_promise() -> None:
