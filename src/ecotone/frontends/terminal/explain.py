@@ -184,7 +184,7 @@ def _alternative(other: Alternative, component: str, paths: Sequence[PathExplana
     line = Text(f"{place or what}: ")
     extra = other.extra_eur_per_h or 0.0
     if abs(extra) <= _SAME_EUR_PER_H:
-        line.append("the same price")
+        line.append("the same price, no faster" if other.paths_s else "the same price")
     else:
         line.append(f"{price_text(abs(extra))} EUR/h {'more' if extra > 0 else 'less'}", style="close")
     if paths and len(paths) == len(other.paths_s):

@@ -93,7 +93,9 @@ def infeasible_view(error: InfeasibleError) -> RenderableType:
     """Why no plan keeps every promise: what cannot hold together, and the cheapest ways out."""
     rows: list[RenderableType] = [error_view(str(error))]
     if error.conflict:
-        rows += [Text(), Text("These cannot all hold; without any one of them the rest can:", style="bold")]
+        alone = len(error.conflict) == 1
+        title = "This cannot hold:" if alone else "These cannot all hold; without any one of them the rest can:"
+        rows += [Text(), Text(title, style="bold")]
         rows += [_item("×", each, "broken") for each in error.conflict]  # noqa: RUF001 - a cross
     if error.relaxations:
         rows += [Text(), Text("What would help, the cheapest first:", style="bold")]
