@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 _SATURATED_SHARE_MAX = 0.05
-_QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
+_QUANTILES = (0.001, 0.01, *(step / 40 for step in range(1, 40)), 0.99, 0.999)
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
