@@ -126,6 +126,12 @@ class _Batches(_Waiting):
         return self._waiting[0].arrived_s + self._wait_max_s if self._waiting else None
 
 
+def _next_due_s(due_s: float, period_s: float, now_s: float) -> float:
+    """The first whole period after `due_s` that lies after `now_s`."""
+    next_s = due_s + period_s * (1 + (now_s - due_s) // period_s)
+    return next_s if next_s > now_s else next_s + period_s  # the division may round a whole number down
+
+
 class _Windows(_Waiting):
     """Once per period with the list of what has arrived since; a period that was missed is not made up for."""
 
@@ -138,7 +144,7 @@ class _Windows(_Waiting):
         if now_s < self._due_s:
             return None
         due_s = self._due_s
-        self._due_s += self._period_s * (1 + (now_s - due_s) // self._period_s)
+        self._due_s = _next_due_s(due_s, self._period_s, now_s)
         return self._call(due_s)
 
     def _call(self, due_s: float | None) -> Call:
@@ -165,7 +171,7 @@ class _Ticks(_Waiting):
         if now_s < self._due_s:
             return None
         due_s = self._due_s
-        self._due_s += self._period_s * (1 + (now_s - due_s) // self._period_s)
+        self._due_s = _next_due_s(due_s, self._period_s, now_s)
         return Call((), (), due_s)
 
     def due_s(self) -> float | None:
