@@ -101,8 +101,9 @@ class Input:
             return
         in_snapshot = sequence in self.handled
         if in_snapshot or self._ledger.done(sequence):
-            if in_snapshot:
-                self._count(sequence, handled=True)
+            # A host that died between storing the snapshot and settling its items has not counted them.
+            if in_snapshot and self._count(sequence, handled=True):
+                self._page.add_handled()
             await delivery.ack()
             return
         try:

@@ -161,6 +161,7 @@ def build_snapshots(
         stage.handler.restore(value)
         for each in inputs:
             each.handled = handled.get(each.stream, each.handled)
+    store.remove_leftovers()
     return Snapshots(
         stage,
         store,

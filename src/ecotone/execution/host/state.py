@@ -106,6 +106,13 @@ class StateStore:
         value = Decoder().decode(stored.encoding, payload, stored.dtype, stored.shape)
         return value, {name: Handled(floor, above) for name, (floor, above) in stored.handled.items()}
 
+    def remove_leftovers(self) -> None:
+        """Called once at the start, after `unpack`: files that a killed host had written for no stored snapshot. No
+        other host writes for this component, since it has one replica."""
+        for path in (self._folder / BUCKET_STATE).glob(f"{self._component}.*"):
+            if str(path) != self._file:
+                path.unlink(missing_ok=True)
+
     def _write(self, payload: bytes) -> Path:
         folder = self._folder / BUCKET_STATE
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -60,3 +60,18 @@ def test_the_file_of_the_snapshot_before_goes_when_the_next_is_stored(tmp_path: 
     file.unlink()
     with pytest.raises(NotFoundError, match="the snapshot of total is gone"):
         store.unpack(data)
+
+
+def test_files_of_snapshots_that_were_never_stored_go_at_the_next_start(tmp_path: Path) -> None:
+    first, other = StateStore(tmp_path, "total"), StateStore(tmp_path, "total2")
+    large = Encoder("total").encode(bytes(600_000))
+    data = first.pack(large, {})
+    first.stored(data)
+    first.pack(large, {})  # killed before it was stored
+    other.stored(other.pack(large, {}))
+    second = StateStore(tmp_path, "total")
+    second.unpack(data)
+    second.remove_leftovers()
+    assert len(list((tmp_path / "state").iterdir())) == 2
+    assert second.unpack(data)[0] == bytes(600_000)
+    StateStore(tmp_path, "nobody").remove_leftovers()
