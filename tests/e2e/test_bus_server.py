@@ -98,7 +98,10 @@ async def test_a_wrong_token_is_refused_without_being_shown(server):
 async def test_the_token_may_come_beside_the_url(server):
     bus = await connect(f"nats://127.0.0.1:{server.port}", token=server.token)
     await bus.put("b", "k", b"v")
+    entry = await bus.get("b", "k")
     await bus.close()
+    assert entry is not None
+    assert entry.value == b"v"
 
 
 @pytest.mark.anyio

@@ -9,7 +9,7 @@ import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import anyio
 
@@ -97,7 +97,7 @@ async def _run(run: _Run, server: Server | None, agent: AgentProcess, bus_url: s
         url = server.url
     else:
         assert bus_url is not None, "without a server of our own there is an operator's"
-        url = _own_namespace(bus_url, run.deployment.run)
+        url = _checked_url(bus_url)
     bus = await connect(url, name="controller")
     try:
         agent.give_access(url)
@@ -135,12 +135,12 @@ async def _until_over(run: _Run, controller: Controller) -> None:
         group.cancel_scope.cancel()
 
 
-def _own_namespace(bus_url: str, run: str) -> str:
-    """The operator's server, where everything of this run is kept apart under the run's name."""
+def _checked_url(bus_url: str) -> str:
+    """The operator's server. Streams and keys there have no names of their own run: one run at a time."""
     parts = urlsplit(bus_url)
     if parts.scheme not in {"nats", "tls"} or not parts.hostname:
         raise UnavailableError(f"{parts.scheme}://{parts.hostname or ''}: a bus URL is nats://[token@]host[:port]")
-    return urlunsplit(parts._replace(path=f"/{run}"))
+    return bus_url
 
 
 def _process_start_s() -> float:

@@ -21,15 +21,17 @@ from ecotone.core.messages import AgentTelemetry, Item
 from ecotone.execution.host.codec import Decoder, Encoder
 from ecotone.execution.host.entry import Entry
 from ecotone.execution.host.kinds import load
+from ecotone.execution.host.share import path_ends, starts_path
 from ecotone.execution.host.triggers import joint_lineage, trigger_of
 from ecotone.execution.page import InstancePage
 from ecotone.orchestration.control.observe import Facts, Sample, observe, sample_of, timeline_point
+from ecotone.orchestration.control.outputs import outputs_of
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Generator, Iterator
 
-    from ecotone.core.application import Application, Component
+    from ecotone.core.application import Component
     from ecotone.core.messages import Deployment
     from ecotone.core.report import RunReport, TimelinePoint
     from ecotone.execution.host.triggers import Call
@@ -116,7 +118,8 @@ class _Stage:
             with _explained(component.name, "raised"):
                 self._source = iter(self._handler.handle())
         self._calls: deque[Call] = deque()
-        self._paths_begun, self._paths_ended = _path_roles(deployment.application, component.name)
+        self._starts_path = starts_path(deployment.application, component.name)
+        self._path_ends = path_ends(deployment.application, component.name)
         self._made = 0
 
     def due_s(self) -> float:
@@ -170,16 +173,16 @@ class _Stage:
         else:
             input_id, origin_s, starts_s = f"{self.component.name}/{self._made}", wall_s, {}
             self._made += 1
-        if self._paths_begun:
+        if self._starts_path:
             starts_s[self.component.name] = wall_s
         with _explained(self.component.name, "raised"):
             outputs = list(self._handler.handle(*call.value))
         arrived_s = min((entry.arrived_s for entry in call.entries), default=begun_s)
         self._record(arrived_s, begun_s, cpu_s)
         self.page.add_handled(len(items) or 1)
-        for index, first in self._paths_ended.items():
-            if first in starts_s:
-                self.page.record_path(index, time.time() - starts_s[first])
+        for end in self._path_ends:
+            if end.first in starts_s:
+                self.page.record_path(end.path, time.time() - starts_s[end.first])
         for index, value in enumerate(outputs):
             self._emit(value, output_id(self.component.name, input_id, index), origin_s, starts_s)
 
@@ -192,7 +195,7 @@ class _Stage:
         self.page.add_emitted()
         encoded = self._encoder.encode(value)
         payload = b"".join(encoded.buffers)
-        if self._paths_begun:
+        if self._starts_path:
             starts_s = {self.component.name: origin_s} | starts_s
         item = Item(
             id=item_id,
@@ -261,7 +264,6 @@ class _Watch:
         return report
 
     def _report(self, *, finished: bool) -> RunReport:
-        outputs = sorted(str(each) for each in Path(self._folders.outputs).rglob("*") if each.is_file())
         return observe(
             self._deployment,
             Facts(
@@ -272,7 +274,7 @@ class _Watch:
                 now=self._now,
                 second_ago=self._second,
                 timeline=tuple(self._timeline),
-                outputs=tuple(os.path.relpath(each, self._folders.folder) for each in outputs),
+                outputs=outputs_of(Path(self._folders.folder)),
             ),
         )
 
@@ -287,15 +289,6 @@ class _Watch:
             for stage in self._stages
         )
         return sample_of([AgentTelemetry(agent="inline", time_s=time.time(), instances=instances)], time_s)
-
-
-def _path_roles(application: Application, component: str) -> tuple[bool, dict[int, str]]:
-    """Whether a promised path begins with the component; the indices of those that end with it, and their first."""
-    begun = any(path.components[0] == component for path in application.paths)
-    ended = {
-        index: path.components[0] for index, path in enumerate(application.paths) if path.components[-1] == component
-    }
-    return begun, ended
 
 
 @contextlib.contextmanager

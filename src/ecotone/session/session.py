@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ecotone.core.errors import InputError, UnavailableError
 from ecotone.core.plan import Plan, decode_plan, encode_plan, plan_differences
 from ecotone.design.check import CheckResult, check
+from ecotone.infrastructure.files import replace_file
 from ecotone.orchestration.performance.samples import read_samples
 from ecotone.session.folders import newest_run, open_run, remove_stale_shared, state_folder_of
 
@@ -316,12 +317,9 @@ def _read_plan(path: Path) -> Plan | None:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """Write in one step: a crash leaves the old file or the new one."""
+    """`replace_file`, whose failure says what to do."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = path.with_name(path.name + ".new")
-        scratch.write_bytes(data)
-        scratch.replace(path)
+        replace_file(path, data)
     except OSError as error:
         raise _cannot_write(path.parent, error) from None
 

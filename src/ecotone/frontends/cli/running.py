@@ -40,7 +40,7 @@ __all__ = ["run", "status_of"]
 ForOption = Annotated[
     Duration | None, Parameter(name="--for", help='How long, for example "30s" or "5 min"; without it, to its end.')
 ]
-BusOption = Annotated[str | None, Parameter(metavar="URL", help="Use this NATS server instead of an own one.")]
+BusOption = Annotated[str | None, Parameter(metavar="URL", help="Use this NATS server, one run at a time.")]
 LiveOption = Annotated[
     bool, Parameter(name="--live", negative="--no-live", help="Show a live picture (on a terminal, by default).")
 ]

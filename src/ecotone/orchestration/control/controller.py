@@ -43,6 +43,7 @@ from ecotone.orchestration.control.observe import (
     timeline_point,
     unaccounted_items,
 )
+from ecotone.orchestration.control.outputs import outputs_of
 from ecotone.orchestration.control.reconcile import (
     ChildState,
     channels_outside,
@@ -379,8 +380,6 @@ class Controller:
     def _facts(self, *, finished: bool) -> Facts:
         now_s = (self._ended_s or self._clock.monotonic_s()) - self._start_s
         total, count = self._shares
-        outputs = self._run_folder / "outputs"
-        files = sorted(path for path in outputs.rglob("*") if path.is_file()) if outputs.is_dir() else []
         return Facts(
             run=self._deployment.run,
             started_at=datetime.datetime.fromtimestamp(self._command_s, datetime.UTC).isoformat(timespec="seconds"),
@@ -396,7 +395,7 @@ class Controller:
             restarts=count_restarts(self._restarts),
             earlier=self._earlier,
             events=tuple(self._events),
-            outputs=tuple(str(path.relative_to(self._run_folder)) for path in files),
+            outputs=outputs_of(self._run_folder),
             start_to_first_item_s=None if self._first_item_s is None else self._first_item_s - self._command_s,
         )
 

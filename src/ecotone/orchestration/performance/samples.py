@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from ecotone.core.errors import InputError
+from ecotone.infrastructure.files import replace_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,8 +82,5 @@ def read_samples(path: Path) -> Samples | None:
 
 
 def write_samples(path: Path, samples: Samples) -> None:
-    """Replace `path` in one step, so that a crash leaves the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(path.name + ".new")
-    scratch.write_bytes(msgspec.json.format(msgspec.json.encode(samples), indent=1))
-    scratch.replace(path)
+    """Replace `path` in one step. Raises OSError."""
+    replace_file(path, msgspec.json.format(msgspec.json.encode(samples), indent=1))

@@ -101,5 +101,8 @@ def test_a_dead_holder_gives_its_core_back(tmp_path: Path) -> None:
     fcntl.flock(holder, fcntl.LOCK_EX)
     os.close(holder)  # what the kernel does at its death
     with slots:
-        pass
+        other = os.open(tmp_path / "0", os.O_RDWR)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(other)
     slots.close()

@@ -1,0 +1,16 @@
+"""What the components of a run have left for people to look at. Called by the controller and by inline runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["outputs_of"]
+
+
+def outputs_of(run_folder: Path) -> tuple[str, ...]:
+    """The files in the run's `outputs` folder, relative to the run's, sorted; () when there is no such folder."""
+    files = sorted(path for path in (run_folder / "outputs").rglob("*") if path.is_file())
+    return tuple(str(path.relative_to(run_folder)) for path in files)
