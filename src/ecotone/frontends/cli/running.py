@@ -7,6 +7,8 @@ to draw, matplotlib only when the run has ended.
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -89,7 +91,7 @@ def run(
         return _dry_run(session, chosen, output)
     watcher = Watcher(live=live and output.interactive, for_s=for_)
     with stopping(watcher.stopping) as stop:
-        with watcher:
+        with watcher, redirect_stdout(sys.stderr if json else sys.stdout):  # inline, components print here
             report = session.run(
                 chosen,
                 for_s=for_,
