@@ -5,14 +5,13 @@ Messages are here; streams, keys and the connection itself are in the modules be
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import anyio
 
-from ecotone.core.errors import NotFoundError, UnavailableError
+from ecotone.core.errors import NotFoundError
+from ecotone.infrastructure.bus._nats_feed import Feed
 from ecotone.infrastructure.bus._nats_jetstream import NO_RESPONDERS
 from ecotone.infrastructure.bus._nats_keyvalue import NatsKeyValue
 from ecotone.infrastructure.bus._nats_link import open_link
@@ -42,7 +41,7 @@ class NatsBus(NatsStreams, NatsKeyValue):
 
     @asynccontextmanager
     async def subscribe(self, subject: str, *, queue: str = "") -> AsyncGenerator[AsyncIterator[Message], None]:
-        inbox = _Inbox(self._link)
+        inbox = _Inbox(self._link, "a subscription", limit=BACKLOG)
         listener = await self._link.listen(check_pattern(subject), inbox.received, queue=queue)
         try:
             await self._link.settle()  # from now on the server knows, so nothing published later can be missed
@@ -50,7 +49,7 @@ class NatsBus(NatsStreams, NatsKeyValue):
         finally:
             with anyio.CancelScope(shield=True):
                 await listener.stop()
-            inbox.end()
+                await inbox.end()
 
     async def request(self, subject: str, data: bytes, *, timeout_s: float) -> bytes:
         check_payload(data)
@@ -63,39 +62,11 @@ class NatsBus(NatsStreams, NatsKeyValue):
         await self._link.close()
 
 
-class _Inbox:
-    """What one subscription has received and nobody has taken yet."""
-
-    def __init__(self, link: Link) -> None:
-        self._link = link
-        self._messages: deque[Message] = deque(maxlen=BACKLOG)
-        self._changed = asyncio.Event()
-        self._ended = False
-        link.on_close(self, self._changed.set)
-
-    def __aiter__(self) -> AsyncIterator[Message]:
-        return self
-
-    async def __anext__(self) -> Message:
-        if self._messages:
-            await asyncio.sleep(0)
-        while not self._messages:
-            if self._ended:
-                raise StopAsyncIteration
-            if self._link.closed:
-                raise UnavailableError("the connection to the bus was closed under a subscription")
-            self._changed.clear()
-            await self._changed.wait()
-        return self._messages.popleft()
+class _Inbox(Feed[Message]):
+    """One subscription."""
 
     async def received(self, packet: Packet) -> None:
-        self._messages.append(Message(packet.subject, packet.data, packet.reply))
-        self._changed.set()
-
-    def end(self) -> None:
-        self._ended = True
-        self._link.on_close(self, None)
-        self._changed.set()
+        self._put(Message(packet.subject, packet.data, packet.reply))
 
 
 async def connect_nats(url: str, *, token: str | None = None, name: str = "") -> NatsBus:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import anyio
 
 from ecotone.core.errors import ConflictError, EcotoneError, NotFoundError, UnavailableError
+from ecotone.infrastructure.bus._nats_feed import Feed
 from ecotone.infrastructure.bus._nats_jetstream import (
     API_LIMIT_S,
     NO_RESPONDERS,
@@ -169,20 +169,17 @@ class NatsKeyValue:
         self._buckets.add(bucket)
 
 
-class _Watch:
+class _Watch(Feed[Entry]):
     """Entries of a bucket as they are and as they change; between `start` and `stop` it holds a task of its own."""
 
     def __init__(self, link: Link, bucket: str, pattern: str, *, headers_only: bool) -> None:
-        self._link = link
-        self._bucket = bucket
+        super().__init__(link, f"bucket '{bucket}'")
+        self._stream = _stream(bucket)
         self._prefix = f"$KV.{_word(bucket)}."
         self._filter = self._prefix + pattern
         self._headers_only = headers_only
         self._now = asyncio.get_running_loop().time
-        self._entries: deque[Entry] = deque()
-        self._changed = asyncio.Event()
         self._lost = asyncio.Event()
-        self._failure: EcotoneError | None = None
         self._round_inbox = ""
         self._delivered = 0  # of this round, as the server counts
         self._last_revision = 0
@@ -190,52 +187,23 @@ class _Watch:
         self._shown: set[str] = set()  # keys whose newest entry was handed on and has a value
         self._early: list[Packet] | None = None  # what came before the server's answer to the round's request
         self._heard_s = 0.0
-        self._stopped = False
         self._listener: Listener | None = None
-        self._follower: asyncio.Task[None] | None = None
-
-    def __aiter__(self) -> AsyncIterator[Entry]:
-        return self
-
-    async def __anext__(self) -> Entry:
-        if self._entries:
-            await asyncio.sleep(0)
-        while not self._entries:
-            if self._failure is not None:
-                raise self._failure
-            if self._stopped:
-                raise StopAsyncIteration
-            self._changed.clear()
-            await self._changed.wait()
-        return self._entries.popleft()
 
     async def present(self) -> list[Entry]:
         """The entries that were there at the start."""
         while not self._complete:
-            if self._failure is not None:
-                raise self._failure
-            self._changed.clear()
-            await self._changed.wait()
-        return list(self._entries)
+            await self._wait()
+        return list(self._values)
 
     async def start(self) -> None:
         self._link.on_reconnect(self, self._reconnected)
-        self._link.on_close(self, self._closed)
         await self._begin_round()
-        # A task of our own: a task group would have to span the caller's code and wrap its exceptions.
-        self._follower = asyncio.get_running_loop().create_task(self._follow())
+        self._work(self._follow())
 
     async def stop(self) -> None:
-        self._stopped = True
-        self._link.on_reconnect(self, None)
-        self._link.on_close(self, None)
-        if self._follower is not None:
-            self._follower.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._follower
+        await self.end()
         if self._listener is not None:
             await self._listener.stop()
-        self._changed.set()
 
     async def _reconnected(self) -> None:
         self._lost.set()
@@ -262,9 +230,8 @@ class _Watch:
         }
         if self._last_revision:
             config |= {"deliver_policy": "by_start_sequence", "opt_start_seq": self._last_revision + 1}
-        stream = _stream(self._bucket)
-        wanted = {"stream_name": stream, "config": config}
-        info = await ask(self._link, f"CONSUMER.CREATE.{stream}", f"bucket '{self._bucket}'", ConsumerInfo, wanted)
+        wanted = {"stream_name": self._stream, "config": config}
+        info = await ask(self._link, f"CONSUMER.CREATE.{self._stream}", self._what, ConsumerInfo, wanted)
         if info.num_pending + info.delivered.consumer_seq == 0:
             self._complete = True
         early, self._early = self._early, None
@@ -290,13 +257,6 @@ class _Watch:
                 self._lost.set()
                 await asyncio.sleep(_PAUSE_S)
 
-    def _fail(self, error: EcotoneError) -> None:
-        self._failure = error
-        self._changed.set()
-
-    def _closed(self) -> None:
-        self._fail(UnavailableError(f"the connection was closed under a watch of bucket '{self._bucket}'"))
-
     async def _received(self, packet: Packet) -> None:
         self._heard_s = self._now()
         if packet.status:
@@ -318,10 +278,10 @@ class _Watch:
         key = packet.subject[len(self._prefix) :]
         if packet.headers.get(_OPERATION) not in _DELETED:
             self._shown.add(key)
-            self._entries.append(Entry(key, packet.data, place.sequence))
+            self._values.append(Entry(key, packet.data, place.sequence))
         elif key in self._shown:  # the end of a key that was never shown is no news
             self._shown.discard(key)
-            self._entries.append(Entry(key, None, place.sequence))
+            self._values.append(Entry(key, None, place.sequence))
         self._changed.set()
 
 

@@ -11,17 +11,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import deque
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from ecotone.core.errors import EcotoneError, NotFoundError, UnavailableError
+from ecotone.core.errors import NotFoundError, UnavailableError
+from ecotone.infrastructure.bus._nats_feed import Feed
 from ecotone.infrastructure.bus._nats_jetstream import nanoseconds
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from ecotone.infrastructure.bus._nats_link import Link, Listener, Packet
 
 __all__ = ["Place", "Reader", "place_of"]
@@ -66,12 +64,11 @@ class NatsDelivery:
             await self._reader.touch(self)
 
 
-class Reader:
+class Reader(Feed[NatsDelivery]):
     """`Consumer` for one durable pull consumer. Between `start` and `stop` it holds a task of its own."""
 
     def __init__(self, link: Link, *, stream: str, consumer: str, prefetch: int, ack_wait_s: float) -> None:
-        self._link = link
-        self._what = f"consumer '{consumer}' of stream '{stream}'"
+        super().__init__(link, f"consumer '{consumer}' of stream '{stream}'")
         self._pull_subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         self._prefetch = prefetch
         self._ack_wait_s = ack_wait_s
@@ -81,29 +78,12 @@ class Reader:
         self._asked = 0
         self._heard_s = 0.0
         self._paused_until_s = 0.0
-        self._ready: deque[NatsDelivery] = deque()
         self._open: dict[str, NatsDelivery] = {}  # handed out, by token
-        self._changed = asyncio.Event()
         self._paused = asyncio.Event()
-        self._failure: EcotoneError | None = None
-        self._stopped = False
         self._listener: Listener | None = None
-        self._keeper: asyncio.Task[None] | None = None
-
-    def __aiter__(self) -> AsyncIterator[NatsDelivery]:
-        return self
 
     async def __anext__(self) -> NatsDelivery:
-        if self._ready:
-            await asyncio.sleep(0)  # a reader with a backlog must not keep others from running
-        while not self._ready:
-            if self._failure is not None:
-                raise self._failure
-            if self._stopped:
-                raise StopAsyncIteration
-            self._changed.clear()
-            await self._changed.wait()
-        delivery = self._ready.popleft()
+        delivery = await super().__anext__()
         delivery.touched_s = self._now()
         self._open[delivery.token] = delivery
         return delivery
@@ -111,26 +91,17 @@ class Reader:
     async def start(self) -> None:
         self._listener = await self._link.listen(f"{self._inbox}.*", self._received)
         self._link.on_reconnect(self, self._reconnected)
-        self._link.on_close(self, self._closed)
         await self._begin_round()
-        # A task of our own: a task group would have to span the caller's code and wrap its exceptions.
-        self._keeper = asyncio.get_running_loop().create_task(self._keep())
+        self._work(self._keep())
 
     async def stop(self) -> None:
         """Ask for nothing more and return at once what nobody has taken, so that other readers need not wait."""
-        self._stopped = True
-        self._link.on_reconnect(self, None)
-        self._link.on_close(self, None)
-        self._changed.set()
-        if self._keeper is not None:
-            self._keeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._keeper
+        await self.end()
         if self._listener is not None:
             await self._listener.stop(drain=True)
         with contextlib.suppress(UnavailableError):
-            while self._ready:
-                await self._link.send_nowait(self._ready.popleft().token, b"-NAK")
+            while self._values:
+                await self._link.send_nowait(self._values.popleft().token, b"-NAK")
 
     async def settle(self, delivery: NatsDelivery, answer: bytes) -> None:
         """The delivery is acknowledged or given back: its slot is free."""
@@ -156,7 +127,7 @@ class Reader:
         """How many items to ask for now: none while enough are under way or the server cannot be asked."""
         if self._stopped or not self._link.connected or self._now() < self._paused_until_s:
             return 0
-        free = self._prefetch - len(self._open) - len(self._ready) - self._asked
+        free = self._prefetch - len(self._open) - len(self._values) - self._asked
         return free if free >= max(1, self._prefetch // 2) or (free > 0 and self._asked == 0) else 0
 
     async def _ask(self) -> None:
@@ -179,9 +150,6 @@ class Reader:
         with contextlib.suppress(UnavailableError):  # lost again already; then we are called again
             await self._begin_round()
 
-    def _closed(self) -> None:
-        self._fail(UnavailableError(f"the connection was closed under {self._what}"))
-
     async def _received(self, packet: Packet) -> None:
         self._heard_s = self._now()
         if packet.status:
@@ -190,12 +158,11 @@ class Reader:
             return
         if self._asked:
             self._asked -= 1
-        elif len(self._open) + len(self._ready) >= self._prefetch:
+        elif len(self._open) + len(self._values) >= self._prefetch:
             # Asked for in an earlier round (an item's subject does not tell), and there is no room for it now.
             await self._link.send_nowait(packet.reply, b"-NAK")
             return
-        self._ready.append(NatsDelivery(self, packet.data, packet.reply, self._heard_s))
-        self._changed.set()
+        self._put(NatsDelivery(self, packet.data, packet.reply, self._heard_s))
 
     async def _heard_status(self, packet: Packet) -> None:
         """100: heartbeat. 404, 408: the request ended. 409: it ended for a reason. 503: no such consumer, or the
@@ -214,10 +181,6 @@ class Reader:
         _log.debug("%s: asking again after %s %s", self._what, packet.status, reason)
         await self._begin_round(pause_s=_PAUSE_S)
 
-    def _fail(self, error: EcotoneError) -> None:
-        self._failure = error
-        self._changed.set()
-
     async def _keep(self) -> None:
         """Keep alive what waits here, free the slots of what timed out, and ask again when requests were lost."""
         tick_s = min(_TICK_MAX_S, self._ack_wait_s / 3)
@@ -233,7 +196,7 @@ class Reader:
 
     async def _tick(self) -> None:
         now_s = self._now()
-        for delivery in list(self._ready):
+        for delivery in list(self._values):
             await self.touch(delivery)
         for delivery in list(self._open.values()):
             # The server has offered it to someone else by now; the slot must not stay taken for ever.
