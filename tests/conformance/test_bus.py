@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import anyio
 import pytest
 import trio.testing
 
+from ecotone.core.errors import NotFoundError
 from ecotone.infrastructure.bus import MemoryServer, connect, open_server
 
 pytest.register_assert_rewrite("ecotone.testing")
@@ -33,6 +35,13 @@ class TestMemoryBus(BusConformance):
         yield connect_one
         for bus in buses:
             await bus.close()
+
+    async def test_who_watches_a_removed_bucket_learns_it(self, connect):
+        bus, other = await connect(), await connect()
+        async with bus.watch("bucket") as watch, anyio.create_task_group() as group:
+            group.start_soon(other.remove_bucket, "bucket")
+            with pytest.raises(NotFoundError, match="bucket 'bucket'"):
+                await anext(watch)
 
 
 @pytest.fixture(scope="module")

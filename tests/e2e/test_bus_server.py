@@ -15,8 +15,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from ecotone.core.errors import UnavailableError
-from ecotone.infrastructure.bus import StreamConfig, connect, open_server, spawn_server
+from ecotone.core.errors import NotFoundError, UnavailableError
+from ecotone.infrastructure.bus import StreamConfig, _nats_keyvalue, connect, open_server, spawn_server
 
 pytestmark = pytest.mark.e2e
 
@@ -154,6 +154,20 @@ async def test_closing_while_the_server_is_away_is_quick_and_quiet(server, capfd
         await bus.close()
     captured = capfd.readouterr()
     assert captured.out == captured.err == ""
+
+
+@pytest.mark.anyio
+async def test_who_watches_a_removed_bucket_learns_it(server, monkeypatch):
+    monkeypatch.setattr(_nats_keyvalue, "_HEARTBEAT_S", 0.1)
+    monkeypatch.setattr(_nats_keyvalue, "_SILENCE_LIMIT_S", 0.25)
+    bus, other = await connect(server.url), await connect(server.url)
+    with anyio.fail_after(LIMIT_S):
+        async with bus.watch("bucket") as watch:
+            await other.remove_bucket("bucket")
+            with pytest.raises(NotFoundError, match="bucket 'bucket'"):
+                await anext(watch)
+    await bus.close()
+    await other.close()
 
 
 def test_stopping_twice_is_fine_and_the_directory_stays(directory):

@@ -13,11 +13,14 @@ from ecotone.testing._bus_crashes import CrashConformance
 from ecotone.testing._bus_keyvalue import KeyValueConformance
 from ecotone.testing._bus_messaging import MessagingConformance
 from ecotone.testing._bus_reading import ReadingConformance
+from ecotone.testing._bus_storage import StorageConformance
 
 __all__ = ["BusConformance", "DurableBusConformance"]
 
 
-class BusConformance(MessagingConformance, KeyValueConformance, AppendingConformance, ReadingConformance):
+class BusConformance(
+    MessagingConformance, KeyValueConformance, AppendingConformance, ReadingConformance, StorageConformance
+):
     """Subclass it, mark the class with `pytest.mark.anyio`, and give the fixture `connect`: an async function that
     returns a new connection to the same bus each time; the fixture closes them."""
 

@@ -17,7 +17,7 @@ from anyio.lowlevel import checkpoint
 
 from ecotone.core.clock import SYSTEM_CLOCK
 from ecotone.core.errors import ConflictError, NotFoundError, UnavailableError
-from ecotone.infrastructure.bus._memory_stream import Handed, StreamLog
+from ecotone.infrastructure.bus._memory_reader import Reader, Signal, Stream
 from ecotone.infrastructure.bus._rules import (
     check_key,
     check_name,
@@ -29,13 +29,12 @@ from ecotone.infrastructure.bus._rules import (
 from ecotone.infrastructure.bus.interface import BACKLOG, Entry, Message
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
     from ecotone.core.clock import Clock
     from ecotone.infrastructure.bus.interface import (
         Consumer,
         ConsumerState,
-        Delivery,
         PublishAck,
         StreamConfig,
         StreamState,
@@ -46,35 +45,17 @@ __all__ = ["MemoryBus", "MemoryServer"]
 Value = TypeVar("Value")
 
 
-class _Signal:
-    """Wakes all who wait now; later waiters wait for the next one."""
-
-    __slots__ = ("_event",)
-
-    def __init__(self) -> None:
-        self._event: anyio.Event | None = None
-
-    def send(self) -> None:
-        if self._event is not None:
-            self._event.set()
-            self._event = None
-
-    async def wait(self) -> None:
-        if self._event is None:
-            self._event = anyio.Event()
-        await self._event.wait()
-
-
 class _Inbox(Generic[Value]):
     """What one subscription or watch has received and nobody has taken yet; ends with its connection."""
 
     def __init__(self, bus: MemoryBus, pattern: str, queue: str = "", limit: int | None = None) -> None:
         self.pattern = pattern
         self.queue = queue
-        self.signal = _Signal()
+        self.signal = Signal()
         self._bus = bus
         self._values: deque[Value] = deque(maxlen=limit)
         self._ended = False
+        self._failure: NotFoundError | None = None
 
     def __aiter__(self) -> AsyncIterator[Value]:
         return self
@@ -84,6 +65,8 @@ class _Inbox(Generic[Value]):
         while not self._values:
             if self._ended:
                 raise StopAsyncIteration
+            if self._failure is not None:
+                raise self._failure
             self._bus.check_open()
             await self.signal.wait()
         return self._values.popleft()
@@ -94,6 +77,10 @@ class _Inbox(Generic[Value]):
 
     def end(self) -> None:
         self._ended = True
+        self.signal.send()
+
+    def fail(self, error: NotFoundError) -> None:
+        self._failure = error
         self.signal.send()
 
 
@@ -113,12 +100,6 @@ class _Bucket:
         return self.revision
 
 
-class _Stream:
-    def __init__(self, config: StreamConfig) -> None:
-        self.log = StreamLog(config)
-        self.signal = _Signal()
-
-
 class MemoryServer:
     """What a NATS server would hold. `clock` gives the wall time of accepted items; durations are anyio's."""
 
@@ -127,7 +108,7 @@ class MemoryServer:
         self._inboxes: list[_Inbox[Message]] = []
         self._turns: dict[str, int] = {}
         self._buckets: dict[str, _Bucket] = {}
-        self._streams: dict[str, _Stream] = {}
+        self._streams: dict[str, Stream] = {}
         self._reply_numbers = itertools.count()
 
     def connect(self) -> MemoryBus:
@@ -166,20 +147,43 @@ class MemoryServer:
         return count + len(queues)
 
     def bucket(self, name: str) -> _Bucket:
+        """The bucket, made if it is absent."""
         return self._buckets.setdefault(check_name(name), _Bucket())
+
+    def entries(self, bucket: str) -> Mapping[str, Entry]:
+        """What the bucket holds; it is not made."""
+        held = self._buckets.get(check_name(bucket))
+        return held.entries if held is not None else {}
 
     def create_stream(self, config: StreamConfig) -> None:
         for name in (config.name, *config.consumers):
             check_name(name)
-        existing = self._streams.setdefault(config.name, _Stream(config)).log.config
+        existing = self._streams.setdefault(config.name, Stream(config)).log.config
         if _in_order(existing) != _in_order(config):
             raise ConflictError(f"stream '{config.name}' exists with another configuration")
 
-    def stream(self, name: str) -> _Stream:
+    def stream(self, name: str) -> Stream:
         stream = self._streams.get(check_name(name))
         if stream is None:
             raise NotFoundError(f"there is no stream '{name}'")
         return stream
+
+    def streams(self) -> tuple[str, ...]:
+        return tuple(sorted(self._streams))
+
+    def buckets(self) -> tuple[str, ...]:
+        return tuple(sorted(self._buckets))
+
+    def remove_stream(self, name: str) -> None:
+        stream = self._streams.pop(check_name(name), None)
+        if stream is not None:
+            stream.removed = True
+            stream.signal.send()
+
+    def remove_bucket(self, name: str) -> None:
+        bucket = self._buckets.pop(check_name(name), None)
+        for watch in bucket.watches if bucket is not None else ():
+            watch.fail(NotFoundError(f"bucket '{name}' was removed"))
 
 
 def _in_order(config: StreamConfig) -> StreamConfig:
@@ -192,7 +196,7 @@ class MemoryBus:
     def __init__(self, server: MemoryServer) -> None:
         self._server = server
         self._closed = False
-        self._signals: set[_Signal] = set()
+        self._signals: set[Signal] = set()
         self._inboxes: list[_Inbox[Message]] = []
 
     def check_open(self) -> None:
@@ -245,7 +249,7 @@ class MemoryBus:
 
     async def get(self, bucket: str, key: str) -> Entry | None:
         await self._step()
-        entry = self._server.bucket(bucket).entries.get(check_key(key))
+        entry = self._server.entries(bucket).get(check_key(key))
         return None if entry is None or entry.value is None else entry
 
     async def put(self, bucket: str, key: str, value: bytes) -> int:
@@ -269,7 +273,7 @@ class MemoryBus:
 
     async def keys(self, bucket: str) -> tuple[str, ...]:
         await self._step()
-        entries = self._server.bucket(bucket).entries
+        entries = self._server.entries(bucket)
         return tuple(sorted(key for key, entry in entries.items() if entry.value is not None))
 
     @asynccontextmanager
@@ -309,7 +313,7 @@ class MemoryBus:
         await self._step()
         held = self._server.stream(stream)
         held.log.consumer_state(consumer)  # raises if there is none
-        reader = _Reader(self, held, consumer, prefetch)
+        reader = Reader(self.check_open, held, consumer, prefetch)
         self._signals.add(held.signal)
         try:
             yield reader
@@ -331,105 +335,26 @@ class MemoryBus:
         await self._step()
         return self._server.stream(stream).log.consumer_state(consumer)
 
+    # Storage
+
+    async def streams(self) -> tuple[str, ...]:
+        await self._step()
+        return self._server.streams()
+
+    async def buckets(self) -> tuple[str, ...]:
+        await self._step()
+        return self._server.buckets()
+
+    async def remove_stream(self, stream: str) -> None:
+        await self._step()
+        self._server.remove_stream(stream)
+
+    async def remove_bucket(self, bucket: str) -> None:
+        await self._step()
+        self._server.remove_bucket(bucket)
+
     async def _step(self) -> None:
         """Let others run, as a real connection would; what follows happens at once."""
         self.check_open()
         await checkpoint()
         self.check_open()
-
-
-class _Delivery:
-    """`Delivery`; its token says which stream, consumer, item and delivery it is."""
-
-    __slots__ = ("_bus", "_consumer", "_handed", "_held", "_settled")
-
-    def __init__(self, bus: MemoryBus, held: _Stream, consumer: str, handed: Handed) -> None:
-        self._bus = bus
-        self._held = held
-        self._consumer = consumer
-        self._handed = handed
-        self._settled = False
-
-    @property
-    def data(self) -> bytes:
-        return self._handed.data
-
-    @property
-    def sequence(self) -> int:
-        return self._handed.sequence
-
-    @property
-    def attempt(self) -> int:
-        return self._handed.attempt
-
-    @property
-    def token(self) -> str:
-        return f"{self._held.log.config.name}/{self._consumer}/{self._handed.sequence}/{self._handed.number}"
-
-    async def ack(self) -> None:
-        if await self._settle():
-            self._held.log.acknowledge(self._consumer, self._handed.sequence)
-            self._held.signal.send()
-
-    async def nak(self, *, delay_s: float = 0.0) -> None:
-        if await self._settle():
-            self._postpone(delay_s)
-
-    async def in_progress(self) -> None:
-        self._bus.check_open()
-        await checkpoint()
-        if not self._settled:
-            self._postpone(self._held.log.config.ack_wait_s)
-
-    def is_open(self) -> bool:
-        """Whether it takes one of its reader's places."""
-        return not self._settled and self._held.log.is_open(
-            self._consumer, self._handed.sequence, self._handed.number, now_s=anyio.current_time()
-        )
-
-    async def _settle(self) -> bool:
-        self._bus.check_open()
-        await checkpoint()
-        first = not self._settled
-        self._settled = True
-        return first
-
-    def _postpone(self, delay_s: float) -> None:
-        due_s = anyio.current_time() + delay_s
-        self._held.log.postpone(self._consumer, self._handed.sequence, self._handed.number, due_s=due_s)
-        self._held.signal.send()
-
-
-class _Reader:
-    """`Consumer`: takes an item from the log when its caller asks for one, so nothing waits in between."""
-
-    def __init__(self, bus: MemoryBus, held: _Stream, consumer: str, prefetch: int) -> None:
-        self._bus = bus
-        self._held = held
-        self._consumer = consumer
-        self._prefetch = prefetch
-        self._open: list[_Delivery] = []
-        self._ended = False
-
-    def __aiter__(self) -> AsyncIterator[Delivery]:
-        return self
-
-    async def __anext__(self) -> Delivery:
-        await checkpoint()
-        while True:
-            if self._ended:
-                raise StopAsyncIteration
-            self._bus.check_open()
-            self._open = [delivery for delivery in self._open if delivery.is_open()]
-            if len(self._open) < self._prefetch:
-                handed = self._held.log.take(self._consumer, now_s=anyio.current_time())
-                if handed is not None:
-                    delivery = _Delivery(self._bus, self._held, self._consumer, handed)
-                    self._open.append(delivery)
-                    return delivery
-            with anyio.CancelScope(deadline=self._held.log.next_due_s(self._consumer)):
-                await self._held.signal.wait()
-
-    def end(self) -> None:
-        self._ended = True
-        self._held.signal.send()

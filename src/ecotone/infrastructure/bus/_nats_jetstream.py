@@ -6,6 +6,7 @@ nats-server.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,17 +19,23 @@ if TYPE_CHECKING:
 
 __all__ = [
     "API_LIMIT_S",
+    "BUCKET_PREFIX",
     "ApiAnswer",
     "ConsumerInfo",
     "NanoSeconds",
     "PubAnswer",
     "StreamInfo",
+    "StreamNames",
     "ask",
     "nanoseconds",
     "publish_acknowledged",
+    "remove",
+    "stream_names",
 ]
 
 API_LIMIT_S = 10.0
+BUCKET_PREFIX = "KV_"
+"""What the JetStream stream of a bucket is called, before the bucket's name."""
 NO_RESPONDERS = "503"
 _RETRY_S = 0.05
 
@@ -81,6 +88,13 @@ class StreamInfo(ApiAnswer, frozen=True, kw_only=True):
     state: _StreamNumbers | None = None
 
 
+class StreamNames(ApiAnswer, frozen=True, kw_only=True):
+    """One page of the names of all streams; `total` counts those on all pages."""
+
+    total: int = 0
+    streams: tuple[str, ...] | None = None
+
+
 class _Place(msgspec.Struct, frozen=True):
     consumer_seq: int = 0
     stream_seq: int = 0
@@ -101,7 +115,7 @@ class ConsumerInfo(ApiAnswer, frozen=True, kw_only=True):
 
 Answer = TypeVar("Answer", bound=ApiAnswer)
 _DECODERS: dict[type[ApiAnswer], msgspec.json.Decoder[Any]] = {
-    kind: msgspec.json.Decoder(kind) for kind in (ApiAnswer, PubAnswer, StreamInfo, ConsumerInfo)
+    kind: msgspec.json.Decoder(kind) for kind in (ApiAnswer, PubAnswer, StreamInfo, StreamNames, ConsumerInfo)
 }
 
 
@@ -130,6 +144,22 @@ async def publish_acknowledged(
     if packet.status == NO_RESPONDERS:
         return None
     return _read(packet, what, PubAnswer)
+
+
+async def stream_names(link: Link) -> list[str]:
+    """All JetStream streams that the server holds, those of buckets too."""
+    names: list[str] = []
+    while True:
+        page = await ask(link, "STREAM.NAMES", "list of streams", StreamNames, {"offset": len(names)})
+        names += page.streams or ()
+        if not page.streams or len(names) >= page.total:
+            return names
+
+
+async def remove(link: Link, stream: str, what: str) -> None:
+    """Delete a JetStream stream, if it is there."""
+    with contextlib.suppress(NotFoundError):
+        await ask(link, f"STREAM.DELETE.{stream}", what, ApiAnswer)
 
 
 def _read(packet: Packet, what: str, kind: type[Answer]) -> Answer:

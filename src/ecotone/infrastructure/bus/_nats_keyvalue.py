@@ -18,12 +18,15 @@ from ecotone.core.errors import ConflictError, EcotoneError, NotFoundError, Unav
 from ecotone.infrastructure.bus._nats_feed import Feed
 from ecotone.infrastructure.bus._nats_jetstream import (
     API_LIMIT_S,
+    BUCKET_PREFIX,
     NO_RESPONDERS,
     ApiAnswer,
     ConsumerInfo,
     ask,
     nanoseconds,
     publish_acknowledged,
+    remove,
+    stream_names,
 )
 from ecotone.infrastructure.bus._nats_reader import place_of
 from ecotone.infrastructure.bus._rules import check_key, check_name, check_pattern, check_payload
@@ -78,12 +81,13 @@ class NatsKeyValue:
                 return
 
     async def keys(self, bucket: str) -> tuple[str, ...]:
-        await self._ensure(bucket)
         watch = _Watch(self._link, bucket, ">", headers_only=True)
         try:
             await watch.start()
             newest = {entry.key: entry.value for entry in await watch.present()}
             return tuple(sorted(key for key, value in newest.items() if value is not None))
+        except NotFoundError:
+            return ()
         finally:
             with anyio.CancelScope(shield=True):
                 await watch.stop()
@@ -91,14 +95,27 @@ class NatsKeyValue:
     @asynccontextmanager
     async def watch(self, bucket: str, key: str = ">") -> AsyncGenerator[AsyncIterator[Entry], None]:
         check_pattern(key)
-        await self._ensure(bucket)
         watch = _Watch(self._link, bucket, key, headers_only=False)
         try:
-            await watch.start()
+            await self._ensure(bucket)
+            try:
+                await watch.start()
+            except NotFoundError:  # someone has removed it since we made sure
+                self._buckets.discard(bucket)
+                await self._ensure(bucket)
+                await watch.start()
             yield watch
         finally:
             with anyio.CancelScope(shield=True):
                 await watch.stop()
+
+    async def buckets(self) -> tuple[str, ...]:
+        names = [name for name in await stream_names(self._link) if name.startswith(BUCKET_PREFIX)]
+        return tuple(sorted(name[len(BUCKET_PREFIX) :].replace("=", ".") for name in names))
+
+    async def remove_bucket(self, bucket: str) -> None:
+        self._buckets.discard(bucket)
+        await remove(self._link, _stream(bucket), f"bucket '{bucket}'")
 
     async def _newest(self, bucket: str, key: str) -> Entry | None:
         packet = await self._newest_packet(bucket, key)
@@ -115,9 +132,10 @@ class NatsKeyValue:
             if packet.status == "404":
                 return None
             if packet.status == NO_RESPONDERS:
-                # No such bucket, or the server has not read its files yet: creating it tells which.
+                # No such bucket, or the server has not read its files yet.
                 self._buckets.discard(bucket)
-                await self._ensure(bucket)
+                if not await self._exists(bucket):
+                    return None
                 await anyio.sleep(_PAUSE_S)
                 continue
             if packet.status:
@@ -149,6 +167,13 @@ class NatsKeyValue:
             self._buckets.discard(bucket)
             await anyio.sleep(_PAUSE_S)
         raise _silent(bucket)
+
+    async def _exists(self, bucket: str) -> bool:
+        try:
+            await ask(self._link, f"STREAM.INFO.{_stream(bucket)}", f"bucket '{bucket}'", ApiAnswer)
+        except NotFoundError:
+            return False
+        return True
 
     async def _ensure(self, bucket: str) -> None:
         if bucket in self._buckets:
@@ -302,4 +327,4 @@ def _word(bucket: str) -> str:
 
 
 def _stream(bucket: str) -> str:
-    return f"KV_{_word(bucket)}"
+    return f"{BUCKET_PREFIX}{_word(bucket)}"

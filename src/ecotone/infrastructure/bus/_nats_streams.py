@@ -14,12 +14,15 @@ import anyio
 
 from ecotone.core.errors import NotFoundError, UnavailableError
 from ecotone.infrastructure.bus._nats_jetstream import (
+    BUCKET_PREFIX,
     ApiAnswer,
     ConsumerInfo,
     StreamInfo,
     ask,
     nanoseconds,
     publish_acknowledged,
+    remove,
+    stream_names,
 )
 from ecotone.infrastructure.bus._nats_reader import Reader
 from ecotone.infrastructure.bus._rules import check_name, check_payload
@@ -135,6 +138,13 @@ class NatsStreams:
             acknowledged_floor=info.ack_floor.stream_seq,
             redelivered=info.num_redelivered,
         )
+
+    async def streams(self) -> tuple[str, ...]:
+        names = [name for name in await stream_names(self._link) if not name.startswith(BUCKET_PREFIX)]
+        return tuple(sorted(name.replace("=", ".") for name in names))
+
+    async def remove_stream(self, stream: str) -> None:
+        await remove(self._link, _word(stream), f"stream '{stream}'")
 
     async def _stream_info(self, stream: str) -> StreamInfo:
         return await ask(self._link, f"STREAM.INFO.{_word(stream)}", f"stream '{stream}'", StreamInfo)

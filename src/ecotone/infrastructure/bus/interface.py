@@ -1,4 +1,4 @@
-"""What a bus can do, as three small Protocols; `connect` in this package returns an object with all three.
+"""What a bus can do, as four small Protocols; `connect` in this package returns an object with all of them.
 
 Called by agents, hosts, the controller and the session. Subjects are dot-separated words; `*` matches one word and a
 final `>` matches the rest, as in NATS. Names of streams, consumers and buckets are up to 96 letters, digits, `-`, `_`
@@ -29,6 +29,7 @@ __all__ = [
     "Message",
     "Messaging",
     "PublishAck",
+    "Storage",
     "StreamConfig",
     "StreamState",
     "Streams",
@@ -88,7 +89,10 @@ class KeyValue(Protocol):
     """Small durable values (wanted and seen state), compare-and-set, and watches. Keys: letters, digits, `-_.`."""
 
     async def get(self, bucket: str, key: str) -> Entry | None:
-        """The newest entry, or None when the key is absent or deleted. A bucket appears with its first use."""
+        """The newest entry, or None when the key is absent or deleted.
+
+        An absent bucket has no keys. Asking does not make it; the first value or watch does.
+        """
         ...
 
     async def put(self, bucket: str, key: str, value: bytes) -> int:
@@ -264,8 +268,34 @@ class Streams(Protocol):
         ...
 
 
-class Bus(Messaging, KeyValue, Streams, Protocol):
-    """All three over one connection."""
+class Storage(Protocol):
+    """What the server holds, and its removal: for who tidies up after a run. Agents and hosts do not need it."""
+
+    async def streams(self) -> tuple[str, ...]:
+        """The names of all streams, sorted."""
+        ...
+
+    async def buckets(self) -> tuple[str, ...]:
+        """The names of all buckets, sorted."""
+        ...
+
+    async def remove_stream(self, stream: str) -> None:
+        """Remove the stream with its items and consumers; removing an absent one does nothing.
+
+        Who waits for its items gets a NotFoundError, as does every later use.
+        """
+        ...
+
+    async def remove_bucket(self, bucket: str) -> None:
+        """Remove the bucket with all its keys; removing an absent one does nothing.
+
+        A value or a watch makes it anew, and empty. A watch that is open raises NotFoundError, within 15 seconds.
+        """
+        ...
+
+
+class Bus(Messaging, KeyValue, Streams, Storage, Protocol):
+    """All four over one connection."""
 
     async def close(self) -> None:
         """Flush what was published and disconnect; what comes after raises `UnavailableError`. Idempotent."""
