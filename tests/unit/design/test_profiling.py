@@ -107,6 +107,36 @@ def test_each_component_is_measured_on_what_the_one_before_emitted(tmp_path: Pat
     assert all(len(each.cpu_s) == len(each.wall_s) for each in samples.variants)
 
 
+PAUSES = """
+import time
+
+@component(every="50 ms")
+def tick() -> int:
+    return 1
+
+@component(on=tick)
+class Gap:
+    def __init__(self) -> None:
+        self.last_s = time.monotonic()
+    def __call__(self, item: int) -> bytes:
+        before_s, self.last_s = self.last_s, time.monotonic()
+        return bytes(round(1e4 * (self.last_s - before_s)))
+
+@component(on=Gap)
+def end(data: bytes) -> None:
+    pass
+"""
+
+
+def test_timed_calls_are_as_far_apart_as_in_a_run(tmp_path: Path) -> None:
+    gap = measured(written(tmp_path / "pauses", PAUSES), budget_s=6.0).of("gap", "default")
+    assert gap is not None
+    # 2 s for gap: half of it for 50 rests of 20 ms; a length of 10 is 1 ms.
+    rested = [size for size in gap.output_bytes if size >= 195]
+    assert len(rested) >= len(gap.cpu_s) >= 20
+    assert len(rested) < len(gap.output_bytes)
+
+
 def test_the_file_is_read_again_and_nothing_more_is_needed(tmp_path: Path) -> None:
     folder = written(tmp_path / "pipe", PIPELINE)
     calls: list[tuple[str, str, float, str]] = []

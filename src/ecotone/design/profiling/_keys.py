@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["local_files", "variant_keys"]
 
+_METHOD = "calls as far apart as in a run"
+"""How is measured; another method makes other figures, so that what was measured before is measured again."""
 _READ_MAX_BYTES = 32_000_000
 """Larger files are known by size and time of change, since reading them would delay every start."""
 _PACKAGES = {
@@ -44,7 +46,7 @@ def variant_keys(
     versions of Python and of the packages imported. Promises, and parameters that only they use, change nothing.
     """
     code = _read_code(root, module)
-    common = hashlib.sha256(f"{sys.version_info[:3]}".encode())
+    common = hashlib.sha256(f"{_METHOD} {sys.version_info[:3]}".encode())
     for source in sorted(code.sources):
         common.update(source.relative_to(root).as_posix().encode() + b"\0" + code.sources[source] + b"\0")
     for package in sorted(code.packages):

@@ -32,6 +32,7 @@ SOURCE_ITEMS = 250
 DEFAULT_RATE_PER_S = 10.0
 """Assumed of a source that does not say its throughput; it only sizes the lists of periodic components."""
 _BUDGET_MIN_S = 0.5
+_RATE_MIN_PER_S = 1e-6
 
 
 def needed(
@@ -53,7 +54,7 @@ def profile(
     parameters: Mapping[str, Value],
     *,
     samples_path: Path,
-    budget_s: float = 40.0,
+    budget_s: float = 30.0,
     progress: Progress | None = None,
     only: Collection[str] | None = None,
     again: bool = False,
@@ -156,9 +157,11 @@ class _Profile:
         steps = self._steps(todo)
         left_s = budget_s
         for number, (component, variant, is_measured) in enumerate(steps):
+            share_s = max(_BUDGET_MIN_S, budget_s / len(steps))
             limits = msgspec.structs.replace(
                 self._limits,
-                budget_s=max(_BUDGET_MIN_S, left_s / (len(steps) - number)),
+                budget_s=share_s,
+                spare_s=max(0.0, left_s / (len(steps) - number) - share_s),
                 call_max_s=component.item_timeout_s or self._limits.call_max_s,
                 memory_max_bytes=component.requirements.memory_bytes or self._limits.memory_max_bytes,
             )
@@ -171,7 +174,7 @@ class _Profile:
                     progress(job.component.name, job.variant, (place + state.fraction) / len(steps), message)
 
             measured = measure(job, scratch, scratch / "log", going)
-            left_s -= sum(measured.wall_s)
+            left_s -= measured.took_s
             if job.output_path is not None:
                 self._emitted[component.name] = Path(job.output_path)
             self._note(component, variant, measured)
@@ -215,6 +218,7 @@ class _Profile:
             inputs=self._inputs(component, scratch),
             items_per_call=self._items_per_call(component),
             source_items=SOURCE_ITEMS,
+            period_s=self._period_s(component),
             output_path=str(output) if is_first and is_input else None,
             reference_path=None if is_first or reference is None else str(reference),
             measure=is_measured,
@@ -266,6 +270,17 @@ class _Profile:
         if component.trigger.kind == "every" and component.trigger.inputs and period_s:
             return max(1, round(period_s * sum(self._rates[name] for name in component.trigger.inputs)))
         return 1
+
+    def _period_s(self, component: Component) -> float:
+        """Between two calls of one replica that gets all there is."""
+        if component.trigger.period_s:
+            return component.trigger.period_s
+        if not component.trigger.inputs:
+            return 1.0 / (component.requirements.throughput_min_per_s or DEFAULT_RATE_PER_S)
+        if component.trigger.join_key is not None:
+            return 1.0 / max(_RATE_MIN_PER_S, min(self._rates[name] for name in component.trigger.inputs))
+        arriving_per_s = sum(self._rates[name] for name in component.trigger.inputs)
+        return self._items_per_call(component) / max(_RATE_MIN_PER_S, arriving_per_s)
 
     def _note(self, component: Component, variant: str, measured: Measured) -> None:
         """Remember what the first variant emitted, and at what rate it would."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import importlib
+import math
 import os
 import signal
 import sys
@@ -41,6 +42,11 @@ _SAY_EVERY_S = 0.05
 _KEPT_SAMPLES = 500
 _WARM_UP_CALLS = 3
 _CALLS_MAX = 20_000
+_TIMED_CALLS = 50
+"""How many calls of the first pass over the inputs are timed, evenly spread over them."""
+_REST_MAX_S = 0.04
+_REST_SHARE = 0.5
+"""Of the budget that may go into rests."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -65,10 +71,10 @@ class _Voice:
 
 
 class _Call(msgspec.Struct, frozen=True):
-    """One call: what it took, and what came out of it. `items` were in it."""
+    """One call: what it took, None for a call that is made for its outputs only, and what came out of it. `items` were
+    in it."""
 
-    cpu_s: float
-    wall_s: float
+    times_s: tuple[float, float] | None
     items: int
     outputs: tuple[Any, ...]
 
@@ -158,12 +164,14 @@ class _Session:
         self._cpu = RunningMean()
         self._times: list[tuple[float, float]] = []
         self._sizes: list[int] = []
-        self._items = self._outputs = 0
-        self._checked_s = 0.0
+        self._calls = self._items = self._outputs = 0
+        self._pace = _Pace(job, self._inputs.count)
+        self._checked_s = self._took_s = 0.0
         self._complete = False
 
     def run(self) -> None:
-        budget_s = self._job.limits.budget_s
+        limits = self._job.limits
+        budget_s = limits.budget_s + limits.spare_s
         start_s = time.monotonic()
         for number in range(_CALLS_MAX):
             spent = (time.monotonic() - start_s) / max(budget_s, 1e-9)
@@ -174,8 +182,11 @@ class _Session:
                 self._complete = True
                 break
             self._note(number, call)
-            self._complete = self._enough(number + 1)
-            if self._complete or time.monotonic() - start_s >= budget_s:
+            self._complete = self._enough()
+            self._took_s = time.monotonic() - start_s
+            if len(self._times) >= limits.calls_min + _WARM_UP_CALLS:
+                budget_s = limits.budget_s
+            if self._complete or self._took_s >= budget_s:
                 break
 
     def result(self, start_s: float, memory_peak_bytes: float) -> Measured:
@@ -188,7 +199,8 @@ class _Session:
             output_bytes=thinned(self._sizes, _KEPT_SAMPLES),
             outputs=self._outputs,
             items=self._items,
-            calls=len(self._times),
+            calls=self._calls,
+            took_s=self._took_s,
             memory_peak_bytes=memory_peak_bytes,
             start_s=start_s,
             accuracy=accuracy,
@@ -204,13 +216,15 @@ class _Session:
             self._writer.close()
 
     def _call(self, number: int) -> _Call:
+        arguments, items = self._inputs.of_call(number) if self._source is None else ((), 0)
+        work = self._next_of_source if self._source is not None else lambda: tuple(self._handler.handle(*arguments))
+        if not self._pace.is_timed(number):
+            return _Call(None, items, work())
+        self._pace.rest(self._times[-1][1] if self._times else 0.0)
+        cpu_s, wall_s, outputs = self._stopwatch.timed(work)
         if self._source is not None:
-            cpu_s, wall_s, outputs = self._stopwatch.timed(self._next_of_source)
-            # Its own pace is not work: what it waits between two items does not count.
-            return _Call(cpu_s, min(cpu_s, wall_s), 0, outputs)
-        arguments, items = self._inputs.of_call(number)
-        cpu_s, wall_s, outputs = self._stopwatch.timed(lambda: tuple(self._handler.handle(*arguments)))
-        return _Call(cpu_s, wall_s, items, outputs)
+            wall_s = min(cpu_s, wall_s)  # its own pace is not work: what it waits between two items does not count
+        return _Call((round(cpu_s, 7), round(wall_s, 7)), items, outputs)
 
     def _next_of_source(self) -> tuple[object, ...]:
         assert self._source is not None
@@ -219,9 +233,11 @@ class _Session:
         raise _ExhaustedError
 
     def _note(self, number: int, call: _Call) -> None:
-        self._times.append((round(call.cpu_s, 7), round(call.wall_s, 7)))
-        if number >= _WARM_UP_CALLS:
-            self._cpu.add(call.cpu_s)
+        if call.times_s is not None:
+            self._times.append(call.times_s)
+            if len(self._times) > _WARM_UP_CALLS:
+                self._cpu.add(call.times_s[0])
+        self._calls += 1
         self._items += call.items
         self._outputs += len(call.outputs)
         first_time = number < self._inputs.count or not self._inputs.count
@@ -237,16 +253,16 @@ class _Session:
             self._checked_s = now_s
             self._check_memory(number + 1)
 
-    def _enough(self, calls: int) -> bool:
+    def _enough(self) -> bool:
         limits = self._job.limits
         if self._inputs.count:
-            passed = calls >= self._inputs.count
+            passed = self._calls >= self._inputs.count
         else:
             wanted = self._job.source_items if self._writer is not None else 0
             passed = self._outputs >= wanted or (self._writer is not None and self._writer.full)
         if not self._job.measure:
             return passed
-        known = calls >= limits.calls_min + _WARM_UP_CALLS and self._cpu.half_width() <= limits.precision
+        known = len(self._times) >= limits.calls_min + _WARM_UP_CALLS and self._cpu.half_width() <= limits.precision
         return passed and known
 
     def _check_memory(self, calls: int) -> None:
@@ -257,6 +273,31 @@ class _Session:
                 f"it uses {format_quantity(used_bytes, Dimension.SIZE)} of memory after {calls} calls, over the bound "
                 f"of {format_quantity(bound_bytes, Dimension.SIZE)}; does it keep what it is given?"
             )
+
+
+class _Pace:
+    """Which calls are timed, and the rest before each of them.
+
+    In a run a component waits for its next item, and its core goes idle or works for others meanwhile; the same call
+    then takes up to twice as long as right after the one before. So a timed call comes as late as it would in a run, as
+    far as the budget lets it.
+    """
+
+    def __init__(self, job: Job, inputs: int) -> None:
+        calls = inputs or (job.source_items if job.output_path is not None else 0)
+        self._first_pass = calls
+        self._stride = max(1, math.ceil(calls / _TIMED_CALLS))
+        rests = max(calls // self._stride, job.limits.calls_min + _WARM_UP_CALLS)
+        self._rest_max_s = min(_REST_MAX_S, _REST_SHARE * job.limits.budget_s / rests)
+        self._period_s = job.period_s
+        self._measure = job.measure
+
+    def is_timed(self, number: int) -> bool:
+        return self._measure and (number % self._stride == 0 or number >= self._first_pass)
+
+    def rest(self, call_s: float) -> None:
+        """`call_s`: how long a call takes, which is not rest."""
+        time.sleep(max(0.0, min(self._period_s - call_s, self._rest_max_s)))
 
 
 class _Stopwatch:

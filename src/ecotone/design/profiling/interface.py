@@ -28,6 +28,7 @@ class Limits(_Frozen, frozen=True, kw_only=True):
 
     Attributes:
         budget_s: time for measuring, after the start.
+        spare_s: time on top of it, until `calls_min` calls are made.
         calls_min: calls to make even if the interval is narrow before, as far as the budget goes.
         precision: half-width of the 95 % confidence interval of the mean, as a share of the mean.
         call_max_s: one call may take this long; then the component hangs.
@@ -37,6 +38,7 @@ class Limits(_Frozen, frozen=True, kw_only=True):
     """
 
     budget_s: float
+    spare_s: float = 0.0
     calls_min: int = 20
     precision: float = 0.05
     call_max_s: float = 20.0
@@ -58,6 +60,7 @@ class Job(_Frozen, frozen=True, kw_only=True):
     Attributes:
         items_per_call: size of the list that each call gets, where calls get lists.
         source_items: outputs that are wanted of a source.
+        period_s: expected time from the start of a call to that of the next; 0: they follow each other at once.
         output_path: where to leave the outputs, None: nowhere.
         reference_path: outputs of the first variant for the same inputs, to compare with; None: there is none.
         measure: False when only the outputs are wanted: then each input is handled once.
@@ -71,6 +74,7 @@ class Job(_Frozen, frozen=True, kw_only=True):
     inputs: tuple[InputFile, ...]
     items_per_call: int
     source_items: int
+    period_s: float
     output_path: str | None
     reference_path: str | None
     measure: bool
@@ -87,7 +91,7 @@ class Going(_Frozen, frozen=True, kw_only=True, tag="going"):
 
 class Measured(_Frozen, frozen=True, kw_only=True, tag="measured"):
     """What a worker found; the fields are those of `VariantSamples`. `accuracy` is the mean agreement with the
-    reference over `compared` calls."""
+    reference over `compared` calls; `cpu_s` and `wall_s` are of those of the `calls` that were timed."""
 
     cpu_s: tuple[float, ...]
     wall_s: tuple[float, ...]
@@ -95,6 +99,7 @@ class Measured(_Frozen, frozen=True, kw_only=True, tag="measured"):
     outputs: int
     items: int
     calls: int
+    took_s: float
     memory_peak_bytes: float
     start_s: float
     accuracy: float | None
