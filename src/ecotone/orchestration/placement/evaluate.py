@@ -15,7 +15,7 @@ import msgspec
 
 from ecotone.core.plan import Assignment, ComponentPrediction, PathPrediction
 from ecotone.core.units import Dimension, format_quantity
-from ecotone.orchestration.performance import Flow, Timing
+from ecotone.orchestration.performance import Estimate, Flow, Timing
 from ecotone.orchestration.placement.problem import (
     UTILISATION_MAX,
     Problem,
@@ -23,6 +23,7 @@ from ecotone.orchestration.placement.problem import (
     groups_of,
     most_replicas,
     node_refusals,
+    pressed_s,
     work_of,
 )
 
@@ -121,7 +122,7 @@ class Evaluator:
         if broken:
             return Evaluation(assignments=rows, violations=tuple(broken))
         apart = _Judgement(self._problem, rows, ())
-        groups = groups_of(self._problem, rows, apart.busy)
+        groups = groups_of(self._problem, rows, apart.pressed)
         if groups:
             fused = _Judgement(self._problem, rows, groups).evaluation(intervals)
             if fused.feasible:
@@ -185,24 +186,27 @@ class _Judgement:
         self.flows: dict[str, Flow] = problem.timing.flows(self.variants)
         self.core_load: dict[tuple[str, str], float] = {}
         self.busy: dict[str, float] = {}
+        self.pressed: dict[str, float] = {}
         self._load()
 
     def _load(self) -> None:
-        """Cores that each component keeps busy on each node, and the busy share of its busiest replica."""
+        """Cores that each component keeps busy on each node, and the busy share of its busiest replica: as predicted,
+        and as capacity reckons."""
         for component in self.problem.components:
             name, variant = component.name, self.variants[component.name]
             work = work_of(self.problem, component, variant, self.flows)
             calls_per_s = work.calls_per_s * work.factor / self.replicas[name]
-            shares: list[float] = []
+            services: list[Estimate] = []
             for row in self.placed[name]:
                 kind = self.problem.nodes[row.node].type
                 cpu_s = self.problem.model.cpu_s(name, variant, kind)
                 self.core_load[name, row.node] = calls_per_s * row.replicas * cpu_s
-                shares.append(calls_per_s * self.problem.model.service(name, variant, kind).value)
-            self.busy[name] = max(shares)
+                services.append(self.problem.model.service(name, variant, kind))
+            self.busy[name] = calls_per_s * max(service.value for service in services)
+            self.pressed[name] = calls_per_s * max(pressed_s(service) for service in services)
         for group in self.groups:
-            total = sum(self.busy[name] for name in group)
-            self.busy |= dict.fromkeys(group, total)
+            self.busy |= dict.fromkeys(group, sum(self.busy[name] for name in group))
+            self.pressed |= dict.fromkeys(group, sum(self.pressed[name] for name in group))
 
     def statics(self) -> Evaluation:
         """Everything but times."""
@@ -346,10 +350,15 @@ class _Judgement:
         if not self.problem.carries:
             return
         for component in self.problem.components:
-            busy = self.busy[component.name]
-            if busy > UTILISATION_MAX * (1 + _SLACK):
+            busy, pressed = self.busy[component.name], self.pressed[component.name]
+            if pressed > UTILISATION_MAX * (1 + _SLACK):
                 text = f"each replica would be busy {busy:.0%} of the time, at most {UTILISATION_MAX:.0%} lasts"
-                yield _violation(component, "throughput", text, UTILISATION_MAX, busy)
+                if busy <= UTILISATION_MAX:
+                    most = pressed / UTILISATION_MAX
+                    text = (
+                        f"each replica would be busy {busy:.0%} of the time, perhaps {most:.0%}: it might not keep up"
+                    )
+                yield _violation(component, "throughput", text, UTILISATION_MAX, pressed)
 
     def _node_limits(self) -> Iterator[Violation]:
         for use in self._nodes():

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ecotone.core.application import Accelerator, Application, Component
     from ecotone.core.continuum import Continuum, Node, NodeType
     from ecotone.core.plan import Assignment
+    from ecotone.orchestration.performance import Estimate
     from ecotone.orchestration.performance.samples import Samples
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "groups_of",
     "most_replicas",
     "node_refusals",
+    "pressed_s",
     "work_of",
 ]
 
@@ -164,21 +166,21 @@ class Problem:
             self._refuse(name, "energy", reason, variant=variant, node=node.name)
             return None
         work = work_of(self, component, variant, self.flows_least)
-        service = self.model.service(name, variant, node.type).value
+        service = self.model.service(name, variant, node.type)
         cpu = self.model.cpu_s(name, variant, node.type)
         needed = 1
         if self.carries:
-            needed = max(1, math.ceil(work.calls_per_s * service * work.factor / UTILISATION_MAX - 1e-9))
+            needed = max(1, math.ceil(work.calls_per_s * pressed_s(service) * work.factor / UTILISATION_MAX - 1e-9))
         limit = most_replicas(component)
         if limit is not None and needed > limit:
             reason = (
-                f"{variant} takes {_time(service)} a call on {node.name}: {needed} replicas would be needed for "
+                f"{variant} takes {_time(service.value)} a call on {node.name}: {needed} replicas would be needed for "
                 f"{work.calls_per_s:.3g} calls/s, {limit} {'is' if limit == 1 else 'are'} allowed"
             )
             self._refuse(name, "throughput", reason, variant=variant, node=node.name)
             return None
         return Option(
-            component=name, variant=variant, node=node.name, service_s=service, cpu_s=cpu, energy_j=energy,
+            component=name, variant=variant, node=node.name, service_s=service.value, cpu_s=cpu, energy_j=energy,
             memory_bytes=memory, replicas_min=needed,
         )  # fmt: skip
 
@@ -261,6 +263,12 @@ def _equal_nodes(continuum: Continuum) -> list[tuple[str, ...]]:
     for node in continuum.nodes:
         groups.setdefault((node.site, node.type.name), []).append(node.name)
     return [tuple(names) for names in groups.values()]
+
+
+def pressed_s(service: Estimate) -> float:
+    """Seconds of a call that capacity reckons with: such that a replica that is busy for `UTILISATION_MAX` of the time
+    still keeps up if the call takes as long as the upper end of the estimate."""
+    return max(service.value, UTILISATION_MAX * service.high)
 
 
 def most_replicas(component: Component) -> int | None:
