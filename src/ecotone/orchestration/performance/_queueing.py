@@ -46,8 +46,10 @@ _SERVICES = 2600
 _SERVICES_MAX = 12000
 _PATH_ITEMS_MIN = 150
 _WARM_SHARE = 0.1
-_INTERVAL_DRAWS = 80
+_SAMPLING_DRAWS = 80
 _HOP_ERROR = 0.3
+_Z90 = 1.645
+"""Standard errors to either end of a 90 % interval."""
 
 
 def predict_paths(
@@ -93,7 +95,7 @@ class TimingModel:
         self._seed = seed
         self._order = {component.name: at for at, component in enumerate(application.components)}
         self._tables: dict[tuple[str, str], tuple[Floats, Floats, Floats]] = {}
-        self._steps: dict[tuple[str, str, float], tuple[list[float], list[float]]] = {}
+        self._steps: dict[tuple[str, str, float, float], tuple[list[float], list[float]]] = {}
         self._site_routes: dict[tuple[str, str], tuple[tuple[int, float, float], ...]] = {}
 
     def flows(self, variants: Mapping[str, str]) -> dict[str, Flow]:
@@ -167,12 +169,15 @@ class TimingModel:
         ranks = numpy.random.default_rng(seed).permutation(TABLE_ITEMS)
         return ((ranks + 0.5) / TABLE_ITEMS * count).astype(numpy.int64)
 
-    def step(self, component: str, variant: str, node: Node) -> tuple[list[float], list[float]]:
-        key = component, variant, node.type.speed
+    def step(self, component: str, variant: str, node: Node, z: float) -> tuple[list[float], list[float]]:
+        """Computing and waiting seconds on a core of `node`, by item number, `z` standard errors above the estimate."""
+        key = component, variant, node.type.speed, z
         found = self._steps.get(key)
         if found is None:
             cpu, wait, _ = self.table(component, variant)
-            computing = cpu / node.type.speed
+            error = math.hypot(*service_errors(self.model.samples(component, variant), node.type))
+            factor = math.exp(z * error)
+            computing, wait = cpu / node.type.speed * factor, wait * factor
             if self._continuum.emulated:  # a host holds its emulated core from the beginning to the end
                 computing, wait = computing + wait, wait * 0.0
             found = self._steps[key] = (computing.tolist(), wait.tolist())
@@ -209,9 +214,13 @@ class TimingModel:
         placed: dict[str, list[Assignment]] = defaultdict(list)
         for row in rows:
             placed[row.component].append(row)
-        simulation = _Compiler(self, placed, groups).simulation(contended=contended)
-        result = simulation.run(self._sources(), self.horizon_s)
-        reading = _Reading(self, placed, result, intervals=intervals)
+        sources = self._sources()
+
+        def simulated(z: float) -> Result:
+            return _Compiler(self, placed, groups, z).simulation(contended=contended).run(sources, self.horizon_s)
+
+        bounds = (simulated(-_Z90), simulated(_Z90)) if intervals else None
+        reading = _Reading(self, placed, simulated(0.0), bounds)
         return Timing(
             components=tuple(reading.component(component) for component in self.application.components),
             paths=tuple(reading.path(at, path) for at, path in enumerate(self.application.paths)),
@@ -243,9 +252,10 @@ class _Compiler:
     """Turns an assignment into stages and servers with numbers instead of names."""
 
     def __init__(
-        self, timing: TimingModel, placed: Mapping[str, list[Assignment]], groups: Sequence[tuple[str, ...]]
+        self, timing: TimingModel, placed: Mapping[str, list[Assignment]], groups: Sequence[tuple[str, ...]], z: float
     ) -> None:
         self._timing = timing
+        self._z = z
         self._placed = placed
         self._components = timing.application.components
         self._index = {component.name: at for at, component in enumerate(self._components)}
@@ -318,7 +328,7 @@ class _Compiler:
             node = self._timing.nodes[row.node]
             steps: list[Step] = []
             for name in self._group_of.get(component.name, (component.name,)):
-                cpu, wait = self._timing.step(name, self._placed[name][0].variant, node)
+                cpu, wait = self._timing.step(name, self._placed[name][0].variant, node, self._z)
                 steps.append(Step(stage=self._index[name], cpu_s=cpu, wait_s=wait))
             deal += [len(servers)] * row.replicas
             servers.append(Server(node=self._nodes.index(row.node), steps=tuple(steps), idle=row.replicas))
@@ -326,15 +336,20 @@ class _Compiler:
 
 
 class _Reading:
-    """Turns what a simulation recorded into predictions."""
+    """Turns what simulations recorded into predictions; `bounds` were run with all services as short, and as long, as
+    they may be."""
 
     def __init__(
-        self, timing: TimingModel, placed: Mapping[str, list[Assignment]], result: Result, *, intervals: bool
+        self,
+        timing: TimingModel,
+        placed: Mapping[str, list[Assignment]],
+        result: Result,
+        bounds: tuple[Result, Result] | None,
     ) -> None:
         self._timing = timing
         self._placed = placed
         self._result = result
-        self._intervals = intervals
+        self._bounds = bounds
         self._index = {component.name: at for at, component in enumerate(timing.application.components)}
 
     def component(self, component: Component) -> ComponentTiming:
@@ -343,8 +358,9 @@ class _Reading:
         responses = numpy.asarray(self._result.responses[at] or [self._service_mean(name)])
         percentile = component.requirements.latency.percentile if component.requirements.latency else 95.0
         p50, p95, promised = (float(x) for x in numpy.quantile(responses, [0.5, 0.95, percentile / 100]))
-        error = max(math.hypot(*self._errors(name, row)) for row in self._placed[name]) * 1.645
-        error = error if self._intervals else 0.0
+        low, high = promised, promised
+        if self._bounds is not None:
+            low, high = (_quantile(each.responses[at], percentile, promised) for each in self._bounds)
         return ComponentTiming(
             component=name,
             service_mean_s=self._service_mean(name),
@@ -352,25 +368,29 @@ class _Reading:
             p50_s=p50,
             p95_s=p95,
             at_promise_s=promised,
-            low_s=promised / (1 + error),
-            high_s=promised * (1 + error),
+            low_s=min(low, promised),
+            high_s=max(high, promised),
         )
 
     def path(self, at: int, path: PathPromise) -> PathTiming:
-        values = numpy.asarray(self._result.path_s[at])
         percentile = path.latency.percentile
         route = self._timing.routes[at]
-        if not len(values):  # nothing came through within the horizon: the idle time is all that can be said
-            values = numpy.asarray([sum(self._service_mean(name) for name in route)])
+        # Nothing came through within the horizon: the idle time is all that can be said.
+        values = numpy.asarray(self._result.path_s[at] or [sum(self._service_mean(name) for name in route)])
         p50, predicted = (float(x) for x in numpy.quantile(values, [0.5, percentile / 100]))
-        low, high = self._path_interval(at, route, values, percentile) if self._intervals else (predicted, predicted)
+        low = high = predicted
+        if self._bounds is not None:
+            low, high = (_quantile(each.path_s[at], percentile, predicted) for each in self._bounds)
+            other = _Z90 * math.hypot(self._hop_error_s(route), _sampling_error(at, values, percentile))
+            low = max(0.0, predicted - math.hypot(predicted - low, other))
+            high = predicted + math.hypot(high - predicted, other)
         return PathTiming(
             components=path.components,
             route=route,
             percentile=percentile,
             predicted_s=predicted,
-            low_s=min(low, predicted),
-            high_s=max(high, predicted),
+            low_s=low,
+            high_s=high,
             mean_s=float(values.mean()),
             p50_s=p50,
             stages=tuple(self._stage(name, is_first=name == route[0]) for name in route),
@@ -397,39 +417,19 @@ class _Reading:
             replicas += row.replicas
         return total / replicas
 
-    def _errors(self, name: str, row: Assignment) -> tuple[float, float]:
-        return service_errors(self._timing.model.samples(name, row.variant), self._timing.nodes[row.node].type)
+    def _hop_error_s(self, route: tuple[str, ...]) -> float:
+        return _HOP_ERROR * self._timing.overheads.hop_p50_s * (len(route) - 1)
 
-    def _path_interval(self, at: int, route: tuple[str, ...], values: Floats, percentile: float) -> tuple[float, float]:
-        """Draw the model's own errors: one of each component's samples, one of each node type's speed, one of the
-        platform's hops, and which items were met."""
-        numbers = numpy.asarray(self._result.path_numbers[at] or [0]) % TABLE_ITEMS
-        random = numpy.random.default_rng(zlib.crc32(f"interval/{at}".encode()))
-        speed_draws: dict[str, Floats] = {}
-        changes = numpy.zeros((_INTERVAL_DRAWS, len(values)))
-        services = numpy.zeros(len(values))
-        factors = numpy.zeros(_INTERVAL_DRAWS)
-        for name in route:
-            row = self._placed[name][0]
-            node = self._timing.nodes[row.node].type
-            of_mean, of_speed = self._errors(name, row)
-            if node.name not in speed_draws:
-                speed_draws[node.name] = random.standard_normal(_INTERVAL_DRAWS)
-            factor = numpy.exp(random.standard_normal(_INTERVAL_DRAWS) * of_mean + speed_draws[node.name] * of_speed)
-            cpu, wait, _ = self._timing.table(name, row.variant)
-            service = (cpu / node.speed + wait)[numbers]
-            changes += (factor - 1.0)[:, None] * service
-            services += service
-            factors += (factor - 1.0) / len(route)
-        excess = numpy.maximum(0.0, values - services)
-        changes += factors[:, None] * (excess - excess.min())
-        hops = self._timing.overheads.hop_p50_s * (len(route) - 1)
-        changes += (random.standard_normal(_INTERVAL_DRAWS) * _HOP_ERROR * hops)[:, None]
-        met = random.integers(0, len(values), (_INTERVAL_DRAWS, len(values)))
-        drawn = numpy.take_along_axis(values + changes, met, axis=1)
-        quantiles = numpy.quantile(drawn, percentile / 100, axis=1)
-        low, high = numpy.quantile(quantiles, [0.05, 0.95])
-        return max(0.0, float(low)), float(high)
+
+def _quantile(values: list[float], percentile: float, otherwise: float) -> float:
+    return float(numpy.quantile(values, percentile / 100)) if values else otherwise
+
+
+def _sampling_error(at: int, values: Floats, percentile: float) -> float:
+    """Standard error of the percentile of a path's times, since other items are met next time."""
+    random = numpy.random.default_rng(zlib.crc32(f"interval/{at}".encode()))
+    met = random.integers(0, len(values), (_SAMPLING_DRAWS, len(values)))
+    return float(numpy.quantile(values[met], percentile / 100, axis=1).std())
 
 
 def _normal_quantiles(shares: Floats) -> Floats:
