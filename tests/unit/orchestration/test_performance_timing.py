@@ -194,6 +194,14 @@ def test_the_interval_grows_with_the_distance_in_speed() -> None:
     assert width(1.0) < width(2.0)
 
 
+def test_the_interval_near_saturation_holds_the_queue_that_might_grow() -> None:
+    samples = samples_of(measured("a", 0.0001, spread=0), measured("b", 0.0097, spread=0))
+    found = predicted(chain("a", "b", period_s=0.01), samples, on(a="edge", b="edge")).paths[0]
+    assert found.predicted_s == pytest.approx(0.0108, abs=1e-4)
+    assert 0.009 < found.low_s < found.predicted_s
+    assert found.high_s > 5 * found.predicted_s  # 5 % longer services would not be done in time
+
+
 def test_the_same_seed_gives_the_same_times() -> None:
     application, samples = mobility(), mobility_samples()
     rows = [Assignment(component=c.name, variant=c.variants[0].name, node="edge") for c in application.components]

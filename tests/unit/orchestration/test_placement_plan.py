@@ -94,6 +94,14 @@ def test_replicas_are_added_where_throughput_asks_for_them() -> None:
         plan(limited, continuum(edge_cores=8), samples)
 
 
+@pytest.mark.parametrize(("speed", "replicas"), [(1.0, 1), (0.4, 2)])
+def test_replicas_keep_up_where_the_prediction_errs(speed: float, replicas: int) -> None:
+    application = Application(name="slow", components=(camera(period_s=0.1), after("work", "camera")))
+    samples = samples_of(measured("camera", 0.0005), measured("work", 0.088 * speed))  # busy for 88 % of the time
+    found = plan(application, continuum(edge_speed=speed, edge_cores=4, cloud_price=9.0, device_price=9.0), samples)
+    assert [row.replicas for row in found.assignments_of("work")] == [replicas]
+
+
 def test_replicas_may_be_spread_over_equal_nodes() -> None:
     application = Application(
         name="fast", components=(camera(period_s=0.01, layers=("device",)), after("work", "camera"))
