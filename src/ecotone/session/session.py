@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Session"]
 
-DEFAULT_PROFILE_BUDGET_S = 30.0
+DEFAULT_PROFILE_BUDGET_S = 40.0
 
 
 class Session:
@@ -79,7 +79,7 @@ class Session:
         """Measure what has not been measured yet.
 
         Args:
-            budget_s: time for all measuring together, in seconds; None: 30.
+            budget_s: time for all measuring together, in seconds; None: 40.
             force: measure everything again.
             progress: told how far it is.
 

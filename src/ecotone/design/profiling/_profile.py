@@ -54,7 +54,7 @@ def profile(
     parameters: Mapping[str, Value],
     *,
     samples_path: Path,
-    budget_s: float = 30.0,
+    budget_s: float = 40.0,
     progress: Progress | None = None,
     only: Collection[str] | None = None,
     again: bool = False,
@@ -161,7 +161,7 @@ class _Profile:
             limits = msgspec.structs.replace(
                 self._limits,
                 budget_s=share_s,
-                spare_s=max(0.0, left_s / (len(steps) - number) - share_s),
+                spare_s=max(0.0, left_s - share_s * (len(steps) - number)),
                 call_max_s=component.item_timeout_s or self._limits.call_max_s,
                 memory_max_bytes=component.requirements.memory_bytes or self._limits.memory_max_bytes,
             )

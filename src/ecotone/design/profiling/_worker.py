@@ -184,9 +184,7 @@ class _Session:
             self._note(number, call)
             self._complete = self._enough()
             self._took_s = time.monotonic() - start_s
-            if len(self._times) >= limits.calls_min + _WARM_UP_CALLS:
-                budget_s = limits.budget_s
-            if self._complete or self._took_s >= budget_s:
+            if self._complete or self._took_s >= (limits.budget_s if self._has_passed() else budget_s):
                 break
 
     def result(self, start_s: float, memory_peak_bytes: float) -> Measured:
@@ -254,16 +252,17 @@ class _Session:
             self._check_memory(number + 1)
 
     def _enough(self) -> bool:
-        limits = self._job.limits
+        return self._has_passed() and (not self._job.measure or self._cpu.half_width() <= self._job.limits.precision)
+
+    def _has_passed(self) -> bool:
+        """Whether each input was handled, a source emitted what is wanted, and as much was timed as must be."""
         if self._inputs.count:
             passed = self._calls >= self._inputs.count
         else:
             wanted = self._job.source_items if self._writer is not None else 0
             passed = self._outputs >= wanted or (self._writer is not None and self._writer.full)
-        if not self._job.measure:
-            return passed
-        known = len(self._times) >= limits.calls_min + _WARM_UP_CALLS and self._cpu.half_width() <= limits.precision
-        return passed and known
+        timed = not self._job.measure or len(self._times) >= self._job.limits.calls_min + _WARM_UP_CALLS
+        return passed and timed
 
     def _check_memory(self, calls: int) -> None:
         bound_bytes = self._job.limits.memory_max_bytes

@@ -28,7 +28,7 @@ class Limits(_Frozen, frozen=True, kw_only=True):
 
     Attributes:
         budget_s: time for measuring, after the start.
-        spare_s: time on top of it, until `calls_min` calls are made.
+        spare_s: time on top of it, until `calls_min` calls are made and each input was handled.
         calls_min: calls to make even if the interval is narrow before, as far as the budget goes.
         precision: half-width of the 95 % confidence interval of the mean, as a share of the mean.
         call_max_s: one call may take this long; then the component hangs.
