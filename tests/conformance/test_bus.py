@@ -1,4 +1,5 @@
-"""The bus's promises, kept by both back-ends: in memory on asyncio and trio in virtual time, and NATS for real."""
+"""The bus's promises, kept by both back-ends: in memory on asyncio and trio in virtual time, and NATS for real; and
+by a namespace of each."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import pytest
 import trio.testing
 
 from ecotone.core.errors import NotFoundError
-from ecotone.infrastructure.bus import MemoryServer, connect, open_server
+from ecotone.infrastructure.bus import MemoryServer, NamespacedBus, connect, open_server, with_namespace
 
 pytest.register_assert_rewrite("ecotone.testing")
 
@@ -40,8 +41,23 @@ class TestMemoryBus(BusConformance):
         bus, other = await connect(), await connect()
         async with bus.watch("bucket") as watch, anyio.create_task_group() as group:
             group.start_soon(other.remove_bucket, "bucket")
-            with pytest.raises(NotFoundError, match="bucket 'bucket'"):
+            with pytest.raises(NotFoundError, match="bucket' was removed"):
                 await anext(watch)
+
+
+class TestMemoryNamespace(TestMemoryBus):
+    @pytest.fixture
+    async def connect(self):
+        server = MemoryServer()
+        buses = []
+
+        async def connect_one():
+            buses.append(NamespacedBus(server.connect(), "space"))
+            return buses[-1]
+
+        yield connect_one
+        for bus in buses:
+            await bus.close()
 
 
 @pytest.fixture(scope="module")
@@ -53,22 +69,32 @@ def server(tmp_path_factory):
 
 @pytest.mark.e2e
 @pytest.mark.anyio
-class TestNatsBus(DurableBusConformance):
+class TestNatsNamespace(BusConformance):
     @pytest.fixture
     def anyio_backend(self):
         return "asyncio"
 
     @pytest.fixture
-    async def connect(self, server):
+    def url(self, server):
+        return with_namespace(server.url, "space")
+
+    @pytest.fixture
+    async def connect(self, url):
         buses = []
 
         async def connect_one():
-            buses.append(await connect(server.url, name="conformance"))
+            buses.append(await connect(url, name="conformance"))
             return buses[-1]
 
         yield connect_one
         for bus in buses:
             await bus.close()
+
+
+class TestNatsBus(TestNatsNamespace, DurableBusConformance):
+    @pytest.fixture
+    def url(self, server):
+        return server.url
 
     @pytest.fixture
     def crash(self, server):

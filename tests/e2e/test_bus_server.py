@@ -90,8 +90,16 @@ async def test_a_wrong_token_is_refused_without_being_shown(server):
     with pytest.raises(UnavailableError, match="refuses the token") as caught:
         await connect(f"nats://wrong-token@127.0.0.1:{server.port}")
     assert "wrong-token" not in str(caught.value)
-    with pytest.raises(UnavailableError, match="refuses the token"):
+    with pytest.raises(UnavailableError, match="wants a token"):
         await connect(f"nats://127.0.0.1:{server.port}")
+    with pytest.raises(UnavailableError, match="refuses the user or the password"):
+        await connect(f"nats://me:{server.token}@127.0.0.1:{server.port}")
+
+
+@pytest.mark.anyio
+async def test_a_token_is_not_sent_unencrypted_when_tls_was_asked_for(server):
+    with pytest.raises(UnavailableError, match="does not speak TLS"):
+        await connect(server.url.replace("nats://", "tls://"))
 
 
 @pytest.mark.anyio

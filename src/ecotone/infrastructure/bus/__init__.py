@@ -10,7 +10,9 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ecotone.infrastructure.bus._address import Address, read_address, with_namespace
     from ecotone.infrastructure.bus._memory import MemoryBus, MemoryServer
+    from ecotone.infrastructure.bus._namespace import NamespacedBus
     from ecotone.infrastructure.bus._server import Server, open_server, spawn_server
     from ecotone.infrastructure.bus.interface import (
         BACKLOG,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BACKLOG",
     "MAX_PAYLOAD_BYTES",
+    "Address",
     "Bus",
     "Consumer",
     "ConsumerState",
@@ -43,6 +46,7 @@ __all__ = [
     "MemoryServer",
     "Message",
     "Messaging",
+    "NamespacedBus",
     "PublishAck",
     "Server",
     "Storage",
@@ -51,33 +55,51 @@ __all__ = [
     "Streams",
     "connect",
     "open_server",
+    "read_address",
     "spawn_server",
+    "with_namespace",
 ]
 
+_ADDRESS_NAMES = {"Address", "read_address", "with_namespace"}
+_NAMESPACE_NAMES = {"NamespacedBus"}
 _SERVER_NAMES = {"Server", "open_server", "spawn_server"}
 _MEMORY_NAMES = {"MemoryBus", "MemoryServer"}
 
 
-async def connect(url: str, *, token: str | None = None, name: str = "") -> Bus:
+async def connect(url: str, *, token: str | None = None, name: str = "", patient: bool = True) -> Bus:
     """Connect to a NATS server with JetStream; runs on asyncio.
 
     Args:
-        url: `nats://host:port`, `nats://token@host:port` or `tls://...`.
+        url: `nats://host:port`, `nats://token@host:port`, `nats://user:password@host:port` or `tls://...`. A path is a
+            namespace (`with_namespace`): everything is then kept apart from other namespaces of the same server.
         token: instead of one in `url`; never shown in messages.
         name: how the server's own tools show this connection.
+        patient: whether to go on for 5 seconds while nobody listens there; else that is said at once.
 
     Raises:
-        UnavailableError: nobody answers within 5 seconds, or the token is refused.
+        InputError: `url` is not a bus URL.
+        UnavailableError: nobody answers within 5 seconds, the token is refused, or the server does not do what we need.
     """
+    from ecotone.infrastructure.bus._address import read_address  # noqa: PLC0415
     from ecotone.infrastructure.bus._nats import connect_nats  # noqa: PLC0415  (nats costs 40 ms of CPU)
 
-    return await connect_nats(url, token=token, name=name)
+    address = read_address(url)
+    bus = await connect_nats(address, token=token, name=name, patient=patient)
+    if not address.namespace:
+        return bus
+    from ecotone.infrastructure.bus._namespace import NamespacedBus  # noqa: PLC0415
+
+    return NamespacedBus(bus, address.namespace)
 
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-    if name in _SERVER_NAMES:
+    if name in _ADDRESS_NAMES:
+        from ecotone.infrastructure.bus import _address as module  # noqa: PLC0415
+    elif name in _NAMESPACE_NAMES:
+        from ecotone.infrastructure.bus import _namespace as module  # noqa: PLC0415
+    elif name in _SERVER_NAMES:
         from ecotone.infrastructure.bus import _server as module  # noqa: PLC0415
     elif name in _MEMORY_NAMES:
         from ecotone.infrastructure.bus import _memory as module  # noqa: PLC0415

@@ -22,6 +22,7 @@ from ecotone.infrastructure.bus.interface import BACKLOG, Message
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
+    from ecotone.infrastructure.bus._address import Address
     from ecotone.infrastructure.bus._nats_link import Link, Packet
 
 __all__ = ["NatsBus", "connect_nats"]
@@ -69,6 +70,6 @@ class _Inbox(Feed[Message]):
         self._put(Message(packet.subject, packet.data, packet.reply))
 
 
-async def connect_nats(url: str, *, token: str | None = None, name: str = "") -> NatsBus:
-    """See `ecotone.infrastructure.bus.connect`."""
-    return NatsBus(await open_link(url, token=token, name=name))
+async def connect_nats(address: Address, *, token: str | None, name: str, patient: bool) -> NatsBus:
+    """See `ecotone.infrastructure.bus.connect`; the namespace is not looked at."""
+    return NatsBus(await open_link(address, token=token, name=name, patient=patient))

@@ -49,6 +49,10 @@ _CONFLICTS = {
     10164,  # wrong last sequence
 }
 _MAXIMUM_MESSAGES = 10077
+_NO_JETSTREAM = {
+    10039,  # not for this account
+    10076,  # not at all
+}
 _NO_ROOM = {
     10023,  # insufficient resources
     10047,  # insufficient storage resources
@@ -131,7 +135,11 @@ async def ask(link: Link, operation: str, what: str, kind: type[Answer], request
     data = b"" if request is None else msgspec.json.encode(request)
     packet = await link.call(f"$JS.API.{operation}", data, timeout_s=API_LIMIT_S, repeat=True)
     if packet.status == NO_RESPONDERS:
-        raise UnavailableError(f"the bus has no JetStream, so there can be no {what}", retry_after_s=1.0)
+        raise UnavailableError(
+            f"the bus at {link.place} has no JetStream, so there can be no {what}; start it with JetStream "
+            "(`nats-server -js`, or `jetstream {}` in its configuration)",
+            retry_after_s=1.0,
+        )
     return _read(packet, what, kind)
 
 
@@ -179,6 +187,8 @@ def _translated(error: ApiError, what: str) -> EcotoneError:
         return ConflictError(f"{what}: {error.description}")
     if error.err_code in {_STREAM_NOT_FOUND, _CONSUMER_NOT_FOUND}:
         return NotFoundError(f"there is no {what}")
+    if error.err_code in _NO_JETSTREAM:
+        return UnavailableError(f"{what}: JetStream is off for our account; turn it on in the bus's configuration")
     if error.err_code in _NO_ROOM:
         return UnavailableError(f"{what}: the bus has no room left on its disk; free some space", retry_after_s=5.0)
     return UnavailableError(f"{what}: the bus says '{error.description}'", retry_after_s=1.0)

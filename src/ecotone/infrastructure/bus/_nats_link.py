@@ -11,20 +11,24 @@ import asyncio
 import contextlib
 import itertools
 import logging
+import os
+import ssl
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import msgspec
 from nats import errors as nats_errors
 from nats.aio.client import Client
 
 from ecotone.core.errors import InputError, UnavailableError
+from ecotone.infrastructure.bus.interface import MAX_PAYLOAD_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from nats.aio.msg import Msg
     from nats.aio.subscription import Subscription
+
+    from ecotone.infrastructure.bus._address import Address
 
 __all__ = ["RECONNECT_LIMIT_S", "Link", "Listener", "Packet", "open_link"]
 
@@ -35,12 +39,19 @@ _RECONNECT_WAIT_S = 0.05
 _HANDSHAKES = 5
 _PING_INTERVAL_S = 10
 _CLOSE_LIMIT_S = 2.0
+_GIVE_UP_LIMIT_S = 0.5
 
 _log = logging.getLogger("ecotone.bus")
 # nats logs some failures with a traceback beside calling our error callback; people shall not see those.
 logging.getLogger("nats").addHandler(logging.NullHandler())
+# asyncio warns whenever nats closes a TLS connection; nothing is wrong then.
+logging.getLogger("asyncio").addFilter(lambda record: "eof_received" not in str(record.msg))
 
 _EXPECTED = (OSError, asyncio.TimeoutError, nats_errors.Error)
+
+
+class _NotEncryptedError(nats_errors.Error):
+    """One of nats' own, so that it goes on trying when this happens at a reconnect."""
 
 
 class Packet(msgspec.Struct, frozen=True, gc=False):
@@ -89,9 +100,9 @@ class Listener:
 class Link:
     """The connection. Make it with `open_link`."""
 
-    def __init__(self, client: Client, address: str) -> None:
+    def __init__(self, client: Client, place: str) -> None:
         self._client = client
-        self._address = address
+        self._place = place
         self._inbox = client.new_inbox()
         self._numbers = itertools.count()
         self._calls: dict[str, _Call] = {}
@@ -99,6 +110,11 @@ class Link:
         self._on_reconnect: dict[object, Callable[[], Awaitable[None]]] = {}
         self._on_close: dict[object, Callable[[], None]] = {}
         self.closed = False
+
+    @property
+    def place(self) -> str:
+        """`host:port` of the server."""
+        return self._place
 
     @property
     def connected(self) -> bool:
@@ -159,7 +175,7 @@ class Link:
         reply = f"{self._inbox}.{number}"
         subject = subject or reply
         call = _Call(subject=subject, data=data, headers=headers, reply=reply, repeat=repeat, future=future)
-        timer = loop.call_later(timeout_s, _expire, future, f"no answer from the bus at {self._address} in time")
+        timer = loop.call_later(timeout_s, _expire, future, f"no answer from the bus at {self._place} in time")
         self._calls[number] = call
         try:
             if self._client.is_connected:
@@ -243,7 +259,7 @@ class Link:
         self._check_open()
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[None] = loop.create_future()
-        timer = loop.call_later(limit_s, _expire, waiter, f"the bus at {self._address} is not there")
+        timer = loop.call_later(limit_s, _expire, waiter, f"the bus at {self._place} is not there")
         self._waiters.add(waiter)
         try:
             await waiter
@@ -256,7 +272,7 @@ class Link:
             raise self._closed_error()
 
     def _closed_error(self) -> UnavailableError:
-        return UnavailableError(f"the connection to the bus at {self._address} is closed")
+        return UnavailableError(f"the connection to the bus at {self._place} is closed")
 
     def _end(self) -> None:
         error = self._closed_error()
@@ -269,47 +285,52 @@ class Link:
 
     def _translated(self, error: Exception) -> Exception:
         if isinstance(error, nats_errors.MaxPayloadError):
-            return InputError(f"the bus at {self._address} refuses so large a message; let it travel by reference")
+            return InputError(f"the bus at {self._place} refuses so large a message; let it travel by reference")
         if isinstance(error, nats_errors.ConnectionClosedError | nats_errors.ConnectionDrainingError):
             return self._closed_error()
-        return UnavailableError(f"the bus at {self._address} cannot be reached: {error}", retry_after_s=1.0)
+        return UnavailableError(f"the bus at {self._place} cannot be reached: {error}", retry_after_s=1.0)
 
 
-async def open_link(url: str, *, token: str | None, name: str) -> Link:
-    """Connect. `url` may hold a token or a user and password; they never appear in messages.
+async def open_link(address: Address, *, token: str | None, name: str, patient: bool) -> Link:
+    """Connect. Secrets never appear in messages.
+
+    Args:
+        token: instead of the address's.
+        patient: whether to go on for 5 s while nobody listens.
 
     Raises:
-        UnavailableError: nobody answers within 5 s, or the server refuses the token.
+        UnavailableError: nobody answers, or the server refuses us or does not do what we need.
     """
-    parts = urlsplit(url if "://" in url else f"nats://{url}")
-    address = f"{parts.hostname}:{parts.port or 4222}"
+    if token is not None:
+        address = msgspec.structs.replace(address, token=token)
     for attempt in range(_HANDSHAKES):
         try:
-            return await _open_once(url, address, token=token, name=name)
+            return await _open_once(address, name=name, patient=patient)
         except ConnectionError:
             # The server hung up on us. What it said about why may have been lost with the connection.
             if attempt + 1 < _HANDSHAKES:
                 await asyncio.sleep(_RECONNECT_WAIT_S)
     raise UnavailableError(
-        f"the bus at {address} closes the connection at once; it may be stopping, or the token may be wrong",
+        f"the bus at {address.place} closes the connection at once; it may be stopping, or the token may be wrong",
         retry_after_s=1.0,
     )
 
 
-async def _open_once(url: str, address: str, *, token: str | None, name: str) -> Link:
+async def _open_once(address: Address, *, name: str, patient: bool) -> Link:
     client = Client()
     link: Link | None = None
     failures: list[Exception] = []
+    place = address.place
 
     async def on_error(error: Exception) -> None:
         failures[:] = [error]
         if isinstance(error, _EXPECTED):
-            _log.debug("bus at %s: %s", address, error)
+            _log.debug("bus at %s: %s", place, error)
         else:
-            _log.error("bus at %s: a handler failed: %r", address, error)
+            _log.error("bus at %s: a handler failed: %r", place, error)
 
     async def on_disconnect() -> None:
-        _log.debug("lost the bus at %s", address)
+        _log.debug("lost the bus at %s", place)
 
     async def on_reconnect() -> None:
         if link is not None:
@@ -322,8 +343,8 @@ async def _open_once(url: str, address: str, *, token: str | None, name: str) ->
     try:
         async with asyncio.timeout(_CONNECT_LIMIT_S):
             await client.connect(
-                url,
-                token=token,
+                address.server,
+                **_credentials(client, address),
                 name=name or None,
                 error_cb=on_error,
                 disconnected_cb=on_disconnect,
@@ -332,31 +353,90 @@ async def _open_once(url: str, address: str, *, token: str | None, name: str) ->
                 allow_reconnect=False,
                 # nats takes whole seconds by its hints, but only ever adds this to a time and sleeps for it.
                 reconnect_time_wait=_RECONNECT_WAIT_S,  # pyright: ignore[reportArgumentType]
-                max_reconnect_attempts=-1,
+                max_reconnect_attempts=-1 if patient else 1,
                 ping_interval=_PING_INTERVAL_S,
             )
-    except _EXPECTED as error:
+        _check_server(client, address)
+    except (*_EXPECTED, UnavailableError) as error:
         # A timeout says nothing; what failed last does. (Closing can fail as well, so look first.)
-        cause = failures[-1] if failures and isinstance(error, TimeoutError) else error
+        silent = isinstance(error, TimeoutError | nats_errors.NoServersError)
+        cause = failures[-1] if failures and silent else error
         with contextlib.suppress(*_EXPECTED):
-            await client.close()
-        if isinstance(error, ConnectionError):
+            async with asyncio.timeout(_GIVE_UP_LIMIT_S):  # after a TLS handshake that failed, nats waits for ever
+                await client.close()
+        if isinstance(error, ConnectionError | UnavailableError):
             raise
         raise _connect_error(address, cause) from None
     # A first connection that the server refuses must not be tried for ever; a lost one must.
     client.options["allow_reconnect"] = True
-    link = Link(client, address)
+    client.options["max_reconnect_attempts"] = -1
+    link = Link(client, place)
     await link.start()
     return link
 
 
-def _connect_error(address: str, error: Exception) -> UnavailableError:
+def _credentials(client: Client, address: Address) -> dict[str, Any]:
+    """What nats asks for when it is about to log in: by then it has heard whether the server speaks TLS."""
+
+    def checked(secret: str) -> Callable[[], str]:
+        def give() -> str:
+            _check_encryption(client, address)
+            return secret
+
+        return give
+
+    if address.user or address.password:
+        return {"user": checked(address.user), "password": checked(address.password)}
+    return {"token": checked(address.token)} if address.token else {}
+
+
+def _check_encryption(client: Client, address: Address) -> None:
+    # nats goes over to TLS when the server offers it, and says nothing when the server does not.
+    encrypted = bool(client._server_info.get("tls_required"))  # pyright: ignore[reportPrivateUsage]
+    if address.scheme == "tls" and not encrypted:
+        raise _NotEncryptedError
+
+
+def _check_server(client: Client, address: Address) -> None:
+    """Raises UnavailableError when the server cannot do what we need, _NotEncryptedError when it is not safe."""
+    _check_encryption(client, address)
+    if client.max_payload < MAX_PAYLOAD_BYTES:
+        raise UnavailableError(
+            f"the bus at {address.place} takes messages of up to {client.max_payload} bytes; "
+            f"set its max_payload to {MAX_PAYLOAD_BYTES} or more"
+        )
+
+
+def _connect_error(address: Address, error: Exception) -> UnavailableError:
     text = str(error).lower()
     if "authorization" in text or "authentication" in text:
-        return UnavailableError(f"the bus at {address} refuses the token; pass the one that it was started with")
+        if not (address.token or address.user or address.password):
+            return UnavailableError(
+                f"the bus at {address.place} wants a token, or a user and a password: put it before the host, as in "
+                f"{address.scheme}://TOKEN@{address.place}"
+            )
+        what = "token" if address.token else "user or the password"
+        return UnavailableError(f"the bus at {address.place} refuses the {what}; pass the one that it was started with")
+    if isinstance(error, _NotEncryptedError):
+        return UnavailableError(
+            f"the bus at {address.place} does not speak TLS; turn it on there, or use nats:// if that is meant"
+        )
+    if isinstance(error, ssl.SSLError):
+        return UnavailableError(
+            f"no safe connection to the bus at {address.place} ({error.reason or error}); this machine has to trust "
+            "its certificate: SSL_CERT_FILE names the file of an authority of your own"
+        )
     return UnavailableError(
-        f"no bus answers at {address} ({error or 'timeout'}); check the address and that it runs", retry_after_s=1.0
+        f"no bus answers at {address.place} ({_reason(error)}); check the address and that it runs", retry_after_s=1.0
     )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "what is there does not speak as NATS does, or is too slow"
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno).lower()  # asyncio's own text names the address once more
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
 
 
 def _expire(future: asyncio.Future[Any], message: str) -> None:

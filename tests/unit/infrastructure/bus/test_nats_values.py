@@ -26,6 +26,8 @@ def test_the_place_of_a_delivery_in_old_and_new_form(token: str) -> None:
 class Answering:
     """A link whose server gives one answer to everything."""
 
+    place = "here:4222"
+
     def __init__(self, answer: object, status: str = "") -> None:
         self.packet = Packet("inbox", msgspec.json.encode(answer), "", status, {})
 
@@ -48,6 +50,7 @@ def error(number: int) -> object:
         (error(10148), "", ConflictError),
         (error(10077), "", StreamFullError),
         (error(10047), "", UnavailableError),
+        (error(10039), "", UnavailableError),
         ({}, "503", UnavailableError),
         (["not", "an", "answer"], "", UnavailableError),
     ],
