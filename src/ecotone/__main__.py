@@ -7,17 +7,19 @@ then imports the command line; that is why nothing is imported at the top.
 
 from __future__ import annotations
 
+import os
 import sys
 
 __all__ = ["main"]
 
 _INTERRUPTED = 130
+_BUS_VARIABLE = "ECOTONE_BUS_URL"
 _NO_PRESTART = frozenset({"--inline", "--dry-run", "--bus-url", "--help", "-h"})
 
 
 def wants_prestart(argv: list[str]) -> bool:
     """Whether `argv` (without the program's name) will run an application on this machine's own bus and agent."""
-    if len(argv) < 2 or argv[0] != "run":
+    if len(argv) < 2 or argv[0] != "run" or os.environ.get(_BUS_VARIABLE):
         return False
     return not any(each.partition("=")[0] in _NO_PRESTART for each in argv)
 

@@ -197,6 +197,9 @@ class PlayedSession:
     def differences(self, plan: Plan) -> list[str]:
         return ["detect: large on roadside instead of cloud"]
 
+    def check_bus(self, bus_url: str) -> None:
+        self._fail()
+
     def run(self, plan: Plan | None = None, **options: Any) -> RunReport:
         self._fail()
         self.runs.append({"plan": plan, **options})

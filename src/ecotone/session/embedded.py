@@ -1,6 +1,6 @@
 """A run on this machine: bus server, agent and controller, from their start to the report. Called by `Session.run`.
 
-The sites are emulated; with an operator's NATS server only the agent and the controller are ours.
+The sites are emulated; with an operator's NATS server (`outside_bus`) only the agent and the controller are ours.
 """
 
 from __future__ import annotations
@@ -9,12 +9,11 @@ import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import anyio
+import msgspec
 
-from ecotone.core.errors import UnavailableError
-from ecotone.infrastructure.bus import connect
+from ecotone.infrastructure.bus import Server, connect
 from ecotone.orchestration.control import AgentProcess, Child, Controller, ServerProcess
 from ecotone.session.prestart import start
 
@@ -24,8 +23,9 @@ if TYPE_CHECKING:
 
     from ecotone.core.messages import Deployment
     from ecotone.core.report import RunReport
-    from ecotone.infrastructure.bus import Server
+    from ecotone.infrastructure.bus import Bus
     from ecotone.session.folders import RunFolders
+    from ecotone.session.outside_bus import OutsideBus
     from ecotone.session.prestart import Started
 
 __all__ = ["run_embedded"]
@@ -42,6 +42,7 @@ def run_embedded(
     *,
     for_s: float | None,
     bus_url: str | None,
+    resume: bool,
     stop: threading.Event,
     on_snapshot: Callable[[RunReport], None] | None,
     snapshot_every_s: float,
@@ -49,23 +50,25 @@ def run_embedded(
     """See `Session.run`. `started`: what the command line has started already; None: nothing.
 
     Raises:
+        InputError: `bus_url` is not a bus URL, or has nothing to resume.
         UnavailableError: the bus cannot be started or reached.
         ComponentError: a component does not start.
     """
-    server, agent = _processes(deployment, folders, started, own_bus=bus_url is None)
+    run = _Run(deployment, folders, for_s, stop, on_snapshot, snapshot_every_s)
+    outside = _outside(bus_url, folders, resume=resume) if bus_url is not None else None
+    server, agent = _processes(deployment, folders, started, own_bus=outside is None)
     try:
-        return anyio.run(
-            _run,
-            _Run(deployment, folders, for_s, stop, on_snapshot, snapshot_every_s),
-            server,
-            agent,
-            bus_url,
-            backend_options={"use_uvloop": _has_uvloop()},
-        )
+        return anyio.run(_run, run, outside or server, agent, backend_options={"use_uvloop": _has_uvloop()})
     finally:  # the controller has stopped them, unless it was never reached
         agent.kill()
         if server is not None:
             server.stop()
+
+
+def _outside(bus_url: str, folders: RunFolders, *, resume: bool) -> OutsideBus:
+    from ecotone.session.outside_bus import OutsideBus  # noqa: PLC0415 - not for a run on the bundled server
+
+    return OutsideBus(bus_url, folders.run, resume=resume)
 
 
 def _processes(
@@ -89,31 +92,50 @@ class _Run:
     snapshot_every_s: float
 
 
-async def _run(run: _Run, server: Server | None, agent: AgentProcess, bus_url: str | None) -> RunReport:
-    children: tuple[Child, ...] = (agent,)
-    if server is not None:
-        await anyio.to_thread.run_sync(server.wait_ready)
-        children = (agent, ServerProcess(server))
-        url = server.url
-    else:
-        assert bus_url is not None, "without a server of our own there is an operator's"
-        url = _checked_url(bus_url)
-    bus = await connect(url, name="controller")
+async def _run(run: _Run, bus: OutsideBus | Server | None, agent: AgentProcess) -> RunReport:
+    assert bus is not None, "there is an operator's server, or ours"
+    return await (_run_on_ours(run, bus, agent) if isinstance(bus, Server) else _run_outside(run, bus, agent))
+
+
+async def _run_on_ours(run: _Run, server: Server, agent: AgentProcess) -> RunReport:
+    await anyio.to_thread.run_sync(server.wait_ready)
+    bus = await connect(server.url, name="controller")
     try:
-        agent.give_access(url)
-        async with Controller(
-            bus, run.deployment, run.folders.folder, children=children, started_s=_process_start_s()
-        ) as controller:
-            await controller.deploy()
-            await _until_over(run, controller)
-            return await controller.drain_and_stop(_DRAIN_LIMIT_S)
+        agent.give_access(server.url)
+        return await _controlled(run, bus, (agent, ServerProcess(server)))
     finally:
         with anyio.CancelScope(shield=True):
             await bus.close()
 
 
+async def _run_outside(run: _Run, outside: OutsideBus, agent: AgentProcess) -> RunReport:
+    async with outside:
+        try:
+            agent.give_access(outside.url)
+            report = await _controlled(run, outside.bus, (agent,))
+        finally:
+            agent.kill()  # from now on nobody writes there
+    return msgspec.structs.replace(report, notes=(*report.notes, outside.left)) if outside.left else report
+
+
+async def _controlled(run: _Run, bus: Bus, children: tuple[Child, ...]) -> RunReport:
+    async with Controller(
+        bus, run.deployment, run.folders.folder, children=children, started_s=_process_start_s()
+    ) as controller:
+        await controller.deploy()
+        await _until_over(run, controller)
+        return await controller.drain_and_stop(_DRAIN_LIMIT_S)
+
+
 async def _until_over(run: _Run, controller: Controller) -> None:
     """Show what happens until the time is up, `stop` is set, or every source has ended."""
+    try:
+        await _watch(run, controller)
+    except BaseExceptionGroup as failures:  # of a start that failed, or of `on_snapshot`
+        raise failures.exceptions[0] from None
+
+
+async def _watch(run: _Run, controller: Controller) -> None:
     running = anyio.Event()
     async with anyio.create_task_group() as group:
 
@@ -133,14 +155,6 @@ async def _until_over(run: _Run, controller: Controller) -> None:
                 break
             await anyio.sleep(_LOOK_EVERY_S)
         group.cancel_scope.cancel()
-
-
-def _checked_url(bus_url: str) -> str:
-    """The operator's server. Streams and keys there have no names of their own run: one run at a time."""
-    parts = urlsplit(bus_url)
-    if parts.scheme not in {"nats", "tls"} or not parts.hostname:
-        raise UnavailableError(f"{parts.scheme}://{parts.hostname or ''}: a bus URL is nats://[token@]host[:port]")
-    return bus_url
 
 
 def _process_start_s() -> float:

@@ -166,6 +166,17 @@ class Session:
         before = _read_plan(self.state_folder / "runs" / last / "plan.json") if last is not None else None
         return plan_differences(before, plan)
 
+    def check_bus(self, bus_url: str) -> None:
+        """Whether a run can use this operator's server, before anything is measured for it.
+
+        Raises:
+            InputError: it is not a bus URL.
+            UnavailableError: the server is not there, refuses us, or has no JetStream.
+        """
+        from ecotone.session.outside_bus import check_bus  # noqa: PLC0415 - not for a run on the bundled server
+
+        check_bus(bus_url)
+
     def run(
         self,
         plan: Plan | None = None,
@@ -184,13 +195,16 @@ class Session:
 
         Args:
             plan: what to run; None: plan first.
-            bus_url: an operator's NATS server; None: the bundled one.
-            resume: go on with the streams and the state of the last run.
+            bus_url: an operator's NATS server with JetStream, `nats://[TOKEN@]HOST[:PORT]`; None: the bundled one. Runs
+                on one server do not see each other, and leave nothing there.
+            resume: go on with the streams and the state of the last run; on an operator's server, of one that was
+                killed.
             inline: everything in this process, for a debugger.
             on_snapshot: told the state about every `snapshot_every_s` seconds.
 
         Raises:
-            UnavailableError: the bus or the agent could not be started.
+            InputError: `bus_url` is not a bus URL, or there is nothing to resume.
+            UnavailableError: the bus or the agent could not be started, or the operator's bus cannot be used.
         """
         from ecotone.session.prestart import take  # noqa: PLC0415
 
@@ -199,6 +213,8 @@ class Session:
         started = take(str(read.root))
         stop = stop or threading.Event()
         try:
+            if plan is None and bus_url is not None and not inline:
+                self.check_bus(bus_url)
             chosen = self.plan() if plan is None else self._fitting(plan)
             self._make_state_folder()
             remove_stale_shared()
@@ -229,6 +245,7 @@ class Session:
                 started,
                 for_s=for_s,
                 bus_url=bus_url,
+                resume=resume,
                 stop=stop,
                 on_snapshot=on_snapshot,
                 snapshot_every_s=snapshot_every_s,

@@ -165,8 +165,8 @@ class Channels:
                 task.cancel()
         await bus.close()
 
-    async def start(self, stateful: str | None) -> tuple[Deployment, bytes | None]:
-        """The deployment, and the stored state of the component `stateful`, if any.
+    async def start(self, component: str) -> tuple[Deployment, bytes | None]:
+        """The deployment, and the stored state of the component, if it stores any.
 
         Raises:
             NotFoundError: nothing is deployed.
@@ -175,8 +175,11 @@ class Channels:
         entry = await bus.get(BUCKET_DEPLOYMENT, KEY_CURRENT)
         if entry is None or entry.value is None:
             raise NotFoundError("nothing is deployed on this bus: the controller has to write the deployment first")
-        state = await bus.get(BUCKET_STATE, stateful) if stateful else None
-        return decode(entry.value, Deployment), state.value if state is not None else None
+        deployment = decode(entry.value, Deployment)
+        state = deployment.application.component(component).state
+        stores = state is not None and state.snapshot_every_s is not None
+        stored = await bus.get(BUCKET_STATE, component) if stores else None
+        return deployment, stored.value if stored is not None else None
 
     async def open(self, inputs: Sequence[Input], requests: str | None) -> None:
         """Begin to receive: from `inputs`, and requests for the component of that name."""

@@ -42,7 +42,14 @@ __all__ = ["run", "status_of"]
 ForOption = Annotated[
     Duration | None, Parameter(name="--for", help='How long, for example "30s" or "5 min"; without it, to its end.')
 ]
-BusOption = Annotated[str | None, Parameter(metavar="URL", help="Use this NATS server, one run at a time.")]
+BusOption = Annotated[
+    str | None,
+    Parameter(
+        metavar="URL",
+        env_var="ECOTONE_BUS_URL",
+        help="Use this NATS server, nats://[TOKEN@]HOST[:PORT], which needs JetStream; the run leaves nothing there.",
+    ),
+]
 LiveOption = Annotated[
     bool, Parameter(name="--live", negative="--no-live", help="Show a live picture (on a terminal, by default).")
 ]
@@ -82,6 +89,9 @@ def run(
 
     output = Output(json=json)
     session = Session(app, continuum=continuum, parameters=settings(set_))
+    bus_url = bus_url or None  # an empty variable is none
+    if bus_url is not None and not (inline or dry_run):
+        session.check_bus(bus_url)
     if plan is not None:
         chosen = read_plan(plan)
     else:
