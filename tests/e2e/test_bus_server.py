@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import anyio
@@ -176,6 +177,23 @@ async def test_who_watches_a_removed_bucket_learns_it(server, monkeypatch):
                 await anext(watch)
     await bus.close()
     await other.close()
+
+
+@pytest.mark.anyio
+@pytest.mark.skipif(find_spec("uvloop") is None, reason="uvloop is an extra")
+@pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"])
+async def test_what_was_not_sent_to_a_dead_server_does_not_disturb_the_closing(server):
+    bus = await connect(server.url)
+    await bus.create_stream(StreamConfig(name="frames", consumers=("reader",)))
+    await bus.append("frames", b"", item_id="1")
+    with anyio.fail_after(LIMIT_S):
+        async with bus.consume("frames", "reader") as reader:
+            delivery = await anext(aiter(reader))
+            server.kill()
+            with pytest.raises(UnavailableError):
+                await bus.request("anyone", b"", timeout_s=0.2)  # by then the connection is known to be lost
+            await delivery.ack()
+        await bus.close()
 
 
 def test_stopping_twice_is_fine_and_the_directory_stays(directory):

@@ -88,10 +88,10 @@ class OutsideBus:
                 with anyio.fail_after(_TIDY_LIMIT_S):
                     await self.bus.remove_everything()
             except (EcotoneError, TimeoutError) as trouble:
-                reason = str(trouble) or "it is too slow"
+                reason = str(trouble) or "it does not answer"
                 self.left = (
-                    f"what the run made on the bus at {self.place} is still there ({reason}); "
-                    f"its streams begin with {self._namespace}_ and KV_{self._namespace}_"
+                    f"what the run made on the bus at {self.place} is still there ({reason}): --resume goes on with "
+                    f"it, or remove the streams that begin with {self._namespace}_ and KV_{self._namespace}_"
                 )
                 if error is not None:  # then there is no report to say it in
                     _log.warning("%s", self.left)

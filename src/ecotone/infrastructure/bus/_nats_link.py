@@ -48,6 +48,7 @@ logging.getLogger("nats").addHandler(logging.NullHandler())
 logging.getLogger("asyncio").addFilter(lambda record: "eof_received" not in str(record.msg))
 
 _EXPECTED = (OSError, asyncio.TimeoutError, nats_errors.Error)
+_EXPECTED_CLOSING = (*_EXPECTED, RuntimeError)  # uvloop's word for writing to what is closed
 
 
 class _NotEncryptedError(nats_errors.Error):
@@ -221,7 +222,11 @@ class Link:
             except (UnavailableError, TimeoutError) as error:
                 _log.debug("the last messages may not have arrived: %s", error)
         self.closed = True
-        await self._client.close()
+        try:
+            async with asyncio.timeout(_CLOSE_LIMIT_S):
+                await self._client.close()
+        except _EXPECTED_CLOSING as error:
+            _log.debug("the connection was lost before it was closed: %s", error)
         self._end()
 
     async def start(self) -> None:
@@ -361,7 +366,7 @@ async def _open_once(address: Address, *, name: str, patient: bool) -> Link:
         # A timeout says nothing; what failed last does. (Closing can fail as well, so look first.)
         silent = isinstance(error, TimeoutError | nats_errors.NoServersError)
         cause = failures[-1] if failures and silent else error
-        with contextlib.suppress(*_EXPECTED):
+        with contextlib.suppress(*_EXPECTED_CLOSING):
             async with asyncio.timeout(_GIVE_UP_LIMIT_S):  # after a TLS handshake that failed, nats waits for ever
                 await client.close()
         if isinstance(error, ConnectionError | UnavailableError):
