@@ -89,6 +89,25 @@ def test_two_runs_on_one_server_do_not_see_each_other(
         assert not (next(app.glob(".ecotone/runs/*")) / "bus").exists()
 
 
+def test_a_server_that_is_restarted_is_found_again(
+    ecotone: Start, prepared: Prepare, server: Server, traces: Callable[[], set[str]]
+) -> None:
+    app = prepared("numbers")
+    command = ecotone("run", app, "--json", "--bus-url", server.url)
+    wait_until(lambda: len(_arrived(app)) > 20, "numbers arrive")
+    server.kill()
+    server.restart()
+    server.wait_ready()
+    before = len(_arrived(app))
+    wait_until(lambda: len(_arrived(app)) > before + 50, "numbers arrive again")
+    command.process.send_signal(signal.SIGINT)
+    assert command.finish() == 0, command.stderr.decode()
+    assert command.document["lost"] == 0
+    numbers = set(_arrived(app))
+    assert numbers == set(range(2, max(numbers) + 2, 2))
+    assert not traces()
+
+
 def test_ctrl_c_leaves_nothing(
     ecotone: Start, prepared: Prepare, server: Server, traces: Callable[[], set[str]]
 ) -> None:
