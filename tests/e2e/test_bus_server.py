@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import select
@@ -194,6 +195,30 @@ async def test_what_was_not_sent_to_a_dead_server_does_not_disturb_the_closing(s
                 await bus.request("anyone", b"", timeout_s=0.2)  # by then the connection is known to be lost
             await delivery.ack()
         await bus.close()
+
+
+@pytest.mark.anyio
+async def test_reconnecting_ends_when_the_bus_is_closed_just_as_a_connection_is_refused(server, monkeypatch):
+    bus = await connect(server.url)
+    closing = []
+    happened = anyio.Event()
+    open_connection = asyncio.open_connection
+
+    async def refused(*arguments, **options):
+        try:
+            return await open_connection(*arguments, **options)
+        except OSError:
+            closing.append(asyncio.create_task(bus.close()))  # its cancellation comes in the same turn of the loop
+            happened.set()
+            raise
+
+    monkeypatch.setattr(asyncio, "open_connection", refused)
+    server.kill()
+    with anyio.fail_after(LIMIT_S):
+        await happened.wait()
+        await closing[0]
+        while any("reconnect" in repr(task.get_coro()) for task in asyncio.all_tasks()):  # noqa: ASYNC110 - nats' task
+            await anyio.sleep(0.01)
 
 
 def test_stopping_twice_is_fine_and_the_directory_stays(directory):

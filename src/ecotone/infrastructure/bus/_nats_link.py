@@ -222,6 +222,9 @@ class Link:
             except (UnavailableError, TimeoutError) as error:
                 _log.debug("the last messages may not have arrived: %s", error)
         self.closed = True
+        # nats cancels its reconnecting, but `asyncio.wait_for` loses a cancellation that comes together with a refused
+        # connection; it would then go on for ever, and the event loop would wait for it. So it may not try much longer.
+        self._client.options["max_reconnect_attempts"] = 1
         try:
             async with asyncio.timeout(_CLOSE_LIMIT_S):
                 await self._client.close()
