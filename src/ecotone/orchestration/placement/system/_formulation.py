@@ -1,0 +1,435 @@
+"""A system as a CP-SAT model that never excludes a placement which the evaluator would pass, nor prices one higher.
+
+The only module here that knows OR-Tools; called by the search. What is not linear is replaced by what is below it:
+queueing by tangents, networks by nothing until `add_networks` asks for them, percentiles by means. Every rounding goes
+the same way. So the optimum of the model bounds the optimum of the system, and where the evaluator passes it, is it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from ortools.sat.python import cp_model
+
+from ecotone.orchestration.placement.system.flows import Flows, Terms
+from ecotone.orchestration.placement.system.laws import pressure
+from ecotone.orchestration.placement.system.model import Component, Copies, Deployment, Placement, Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ecotone.orchestration.placement.system.model import Bound
+
+__all__ = ["EUR", "Formulation"]
+
+EUR = 10**8
+"""Parts of a EUR/h in the objective."""
+_LOAD = 10**6
+_TIME = 10**4
+_FINE = 10**3
+_STRETCH_MAX = 500.0
+_TANGENTS = (0.0, 0.2, 0.35, 0.5, 0.6, 0.7, 0.77, 0.83, 0.88, 0.92, 0.95, 0.97, 0.985)
+"""Shares of busy time at which the stretching of services is approximated from below."""
+
+Step = tuple[str, str, int]
+"""A partition: component, deployment and its number."""
+
+
+class Formulation:
+    """See the module. `model` is handed to a solver; `placement` reads an answer back."""
+
+    def __init__(self, flows: Flows) -> None:
+        self.model = cp_model.CpModel()
+        self._flows = flows
+        self._system = flows.system
+        self._taken: dict[tuple[str, int], cp_model.IntVar] = {}
+        self._deployed: dict[tuple[str, str], cp_model.IntVar] = {}
+        self._on: dict[tuple[str, str, int, str], cp_model.IntVar] = {}
+        self._load: dict[str, list[cp_model.LinearExprT]] = defaultdict(list)
+        self._memory: dict[str, list[cp_model.LinearExprT]] = defaultdict(list)
+        self._price: list[cp_model.LinearExprT] = []
+        self._stretch: dict[str, cp_model.IntVar] = {}
+        self._touched: set[tuple[str, float, int]] = set()
+        self._time: dict[str, cp_model.IntVar] = {}
+        self._moved: dict[str, cp_model.IntVar] = {}
+        self._in_layer: dict[tuple[Step, str], cp_model.IntVar] = {}
+        self._cut_loads: dict[tuple[str, int], cp_model.IntVar] = {}
+        self._take()
+        for component in self._system.components:
+            self._deploy(component)
+        self._limit_resources()
+        if not self._system.semantics.returns:
+            self._forbid_returns()
+        self._promise()
+        self.price = sum(self._price)
+        self.model.minimize(self.price)
+
+    # What is decided
+
+    def _take(self) -> None:
+        by_layer: dict[str, list[cp_model.IntVar]] = defaultdict(list)
+        for resource in self._lasting():
+            ways = [self.model.new_bool_var(f"{n} of {resource.name}") for n in range(1, resource.copies_max + 1)]
+            for number, way in enumerate(ways, start=1):
+                self._taken[resource.name, number] = way
+                self._price.append(math.floor(EUR * resource.price_eur_per_h * number) * way)
+            self.model.add_at_most_one(ways)
+            by_layer[resource.layer] += ways
+        for layer in sorted(self._system.one_type_layers):
+            self.model.add_at_most_one(by_layer[layer])
+
+    def _deploy(self, component: Component) -> None:
+        model = self.model
+        ways: list[cp_model.IntVar] = []
+        for deployment in component.deployments:
+            way = self._deployed[component.name, deployment.name] = model.new_bool_var(
+                f"{component.name} as {deployment.name}"
+            )
+            ways.append(way)
+            for at, partition in enumerate(deployment.partitions):
+                places = [
+                    self._place(component, deployment, at, option.resource)
+                    for option in self._flows.allowed(component, partition)
+                ]
+                model.add(sum(places) == way)
+            least, found = component.accuracy_min, deployment.accuracy
+            if least is not None and (found is None or found < least):
+                model.add(way == 0)
+        model.add_exactly_one(ways)
+
+    def _place(self, component: Component, deployment: Deployment, at: int, resource: str) -> cp_model.IntVar:
+        option = next(each for each in deployment.partitions[at].options if each.resource == resource)
+        terms = self._flows.terms(component, deployment, at, option)
+        on = self._on[component.name, deployment.name, at, resource] = self.model.new_bool_var(
+            f"{component.name} {deployment.name}.{at} on {resource}"
+        )
+        if terms.resource.kind == "serverless":
+            if not self._system.semantics.shared_serverless_once:
+                self._price.append(math.floor(EUR * terms.price_eur_per_h) * on)
+        else:
+            self._load[resource].append(math.floor(_LOAD * terms.load) * on)
+            self.model.add_bool_or(self._copies(terms.resource)).only_enforce_if(on)
+        self._memory[resource].append(math.floor(option.memory_bytes) * on)
+        return on
+
+    def _copies(self, resource: Resource) -> list[cp_model.IntVar]:
+        return [self._taken[resource.name, number] for number in range(1, resource.copies_max + 1)]
+
+    def _lasting(self) -> Iterator[Resource]:
+        return (each for each in self._system.resources if each.kind != "serverless")
+
+    # What resources carry
+
+    def _limit_resources(self) -> None:
+        model, semantics = self.model, self._system.semantics
+        full = _LOAD if semantics.saturation else _LOAD - 1
+        for resource in self._system.resources:
+            if resource.name not in self._memory:
+                continue
+            memory = math.ceil(resource.memory_bytes)
+            if resource.kind == "serverless":
+                model.add(sum(self._memory[resource.name]) <= memory)
+                continue
+            copies = sum(n * taken for n, taken in enumerate(self._copies(resource), start=1))
+            model.add(sum(self._load[resource.name]) <= full * copies)
+            model.add(sum(self._memory[resource.name]) <= memory * (copies if semantics.memory_of_copies else 1))
+        if semantics.shared_serverless_once:
+            self._price_shared()
+
+    def _price_shared(self) -> None:
+        """A function is paid for the dearest partition that runs on it."""
+        on: dict[str, list[tuple[int, cp_model.IntVar]]] = defaultdict(list)
+        for component in self._system.components:
+            for deployment in component.deployments:
+                for at, partition in enumerate(deployment.partitions):
+                    for option in self._flows.allowed(component, partition):
+                        terms = self._flows.terms(component, deployment, at, option)
+                        if terms.resource.kind == "serverless":
+                            var = self._on[component.name, deployment.name, at, option.resource]
+                            on[option.resource].append((math.floor(EUR * terms.price_eur_per_h), var))
+        for name, parts in on.items():
+            price = self.model.new_int_var(0, max(each for each, _ in parts), f"price of {name}")
+            for each, var in parts:
+                self.model.add(price >= each).only_enforce_if(var)
+            self._price.append(price)
+
+    def _forbid_returns(self) -> None:
+        """From a cloud or a function nothing goes back to an edge, neither to a later partition nor component."""
+        model, kinds = self.model, {resource.name: resource.kind for resource in self._system.resources}
+        away: dict[str, cp_model.IntVar] = {}
+        for component in self._system.components:
+            gone = away[component.name] = model.new_bool_var(f"{component.name} has left the edge")
+            before = [away[name] for name in self._flows.predecessors[component.name]]
+            for each in before:
+                model.add_implication(each, gone)
+            for deployment in component.deployments:
+                steps = [self._vars(component.name, deployment.name, at) for at in range(len(deployment.partitions))]
+                at_edge = [[var for name, var in step if kinds[name] == "edge"] for step in steps]
+                elsewhere = [[var for name, var in step if kinds[name] != "edge"] for step in steps]
+                for var in (var for step in at_edge for var in step):
+                    for each in before:
+                        model.add_implication(each, var.negated())
+                for var in (var for step in elsewhere for var in step):
+                    model.add_implication(var, gone)
+                for earlier, later in zip(elsewhere, at_edge[1:], strict=False):
+                    if earlier and later:
+                        model.add(sum(earlier) + sum(later) <= 1)
+
+    def _vars(self, component: str, deployment: str, at: int) -> list[tuple[str, cp_model.IntVar]]:
+        partition = next(
+            each for each in self._flows.components[component].deployments if each.name == deployment
+        ).partitions[at]
+        names = [option.resource for option in partition.options]
+        found = ((name, self._on.get((component, deployment, at, name))) for name in names)
+        return [(name, var) for name, var in found if var is not None]
+
+    # What is promised
+
+    def _promise(self) -> None:
+        bounds = [bound for bound in self._system.bounds if _bounds_mean(bound)]
+        for name in sorted({name for bound in bounds for name in bound.components}):
+            limit_s = min(bound.limit_s for bound in bounds if name in bound.components)
+            self._time[name] = self.model.new_int_var(0, math.ceil(_TIME * limit_s), f"time of {name}")
+            self._time_component(self._flows.components[name], limit_s)
+        for bound in bounds:
+            self.model.add(sum(self._time[name] for name in bound.components) <= math.ceil(_TIME * bound.limit_s))
+
+    def _time_component(self, component: Component, limit_s: float) -> None:
+        """The least that its mean response may be, networks aside."""
+        parts: list[cp_model.LinearExprT] = []
+        for deployment in component.deployments:
+            for at, share in enumerate(self._flows.reaching(deployment)):
+                if share * _FINE < 1:
+                    continue
+                longest = math.ceil(_TIME * limit_s / share)
+                step = self.model.new_int_var(0, longest, f"time of {component.name} {deployment.name}.{at}")
+                for resource, on in self._vars(component.name, deployment.name, at):
+                    option = next(each for each in deployment.partitions[at].options if each.resource == resource)
+                    self._time_step(self._flows.terms(component, deployment, at, option), on, step)
+                parts.append(math.floor(_FINE * share) * step)
+        self.model.add(_FINE * self._time[component.name] + _FINE >= sum(parts))
+
+    def _time_step(self, terms: Terms, on: cp_model.IntVar, step: cp_model.IntVar) -> None:
+        if terms.response is not None:
+            self.model.add(step >= math.floor(_TIME * terms.response.mean_s)).only_enforce_if(on)
+            return
+        stretch = self._stretched(terms.resource)
+        service_s = terms.option.service_s
+        if terms.resource.law == "ps":
+            self.model.add(_LOAD * step >= math.floor(_LOAD * service_s) * stretch).only_enforce_if(on)
+            return
+        # In queues everyone waits as long, at least as if all services were as short as the shortest there.
+        shortest = math.floor(_LOAD * self._shortest_s(terms.resource.name) * self._variation(terms.resource))
+        own = math.floor(_TIME * service_s)
+        self.model.add(_LOAD * (step - own) >= shortest * (stretch - _TIME)).only_enforce_if(on)
+
+    def _variation(self, resource: Resource) -> float:
+        return (1.0 + (resource.service_cv2 if resource.law == "mg1" else 1.0)) / 2.0
+
+    def _shortest_s(self, resource: str) -> float:
+        return min(
+            option.service_s
+            for component in self._system.components
+            for deployment in component.deployments
+            for partition in deployment.partitions
+            for option in partition.options
+            if option.resource == resource
+        )
+
+    def _stretched(self, resource: Resource) -> cp_model.IntVar:
+        """How often a service longer it takes until it is done, at least."""
+        found = self._stretch.get(resource.name)
+        if found is not None:
+            return found
+        most = math.floor(_STRETCH_MAX * _TIME)
+        stretch = self._stretch[resource.name] = self.model.new_int_var(_TIME, most, f"stretch of {resource.name}")
+        for copies in range(1, resource.copies_max + 1):
+            for busy in _TANGENTS:
+                self._touch(resource, busy, copies)
+        return stretch
+
+    def _touch(self, resource: Resource, busy: float, copies: int) -> None:
+        """Where `copies` are taken, stretch >= value + slope * (load / copies - busy), in common parts."""
+        value, slope = _tangent(resource, busy, copies)
+        parts = _LOAD * copies * _FINE
+        constant = math.floor((value - slope * busy) * parts)
+        load = sum(self._load[resource.name])
+        least = constant + math.floor(slope * _FINE) * load
+        taken = self._taken[resource.name, copies]
+        self.model.add((parts // _TIME) * self._stretch[resource.name] >= least).only_enforce_if(taken)
+
+    # What is added when the evaluator finds it missing
+
+    def add_networks(self, bound: Bound) -> bool:
+        """Count the networks of a bound from now on; False when nothing changes by that."""
+        if not _bounds_mean(bound):
+            return False
+        new = False
+        for name in bound.components:
+            if name not in self._moved:
+                new = True
+                self._moved[name] = self._inside(self._flows.components[name])
+        legs: list[cp_model.LinearExprT] = []
+        for one, other in pairwise(bound.components):
+            leg = f"{one}>{other}"
+            if leg not in self._moved:
+                new = True
+                self._moved[leg] = self._leaving(self._flows.components[one], self._flows.components[other])
+            legs.append(self._moved[leg])
+        if new:
+            spent = [self._time[name] + self._moved[name] for name in bound.components]
+            slack = len(spent) + len(legs)
+            self.model.add(sum([*spent, *legs]) <= math.ceil(_TIME * bound.limit_s) + slack)
+        return new
+
+    def _inside(self, component: Component) -> cp_model.IntVar:
+        """Mean time on networks between the partitions of a component."""
+        total = self.model.new_int_var(0, 10**7, f"networks in {component.name}")
+        parts: list[cp_model.LinearExprT] = []
+        for deployment in component.deployments:
+            shares = self._flows.reaching(deployment)
+            for at, partition in enumerate(deployment.partitions[:-1]):
+                one, other = (component.name, deployment.name, at), (component.name, deployment.name, at + 1)
+                parts.append(math.floor(_FINE * shares[at + 1]) * self._hop(one, other, partition.output_bytes))
+        self.model.add(_FINE * total + _FINE >= sum(parts))
+        return total
+
+    def _leaving(self, component: Component, following: Component) -> cp_model.IntVar:
+        """Mean time on networks from wherever requests leave a component to the next."""
+        total = self.model.new_int_var(0, 10**7, f"networks from {component.name} to {following.name}")
+        parts: list[cp_model.LinearExprT] = []
+        for deployment in component.deployments:
+            size = deployment.output_bytes.get(following.name, 0.0)
+            last = len(deployment.partitions) - 1
+            for at, share in enumerate(self._flows.reaching(deployment)):
+                leaves = share * (1.0 if at == last else deployment.partitions[at].exit_probability)
+                weight = math.floor(_FINE * leaves)
+                if weight == 0:
+                    continue
+                for way in following.deployments:
+                    one, other = (component.name, deployment.name, at), (following.name, way.name, 0)
+                    parts.append(weight * self._hop(one, other, size))
+        self.model.add(_FINE * total + _FINE >= sum(parts))
+        return total
+
+    def _hop(self, one: Step, other: Step, size_bytes: float) -> cp_model.IntVar:
+        """Time of `size_bytes` from one step to another, 0 unless both are taken."""
+        hop = self.model.new_int_var(0, 10**7, f"hop {one}>{other}")
+        layers = {resource.name: resource.layer for resource in self._system.resources}
+        here, there = self._vars(*one), self._vars(*other)
+        beside = dict(there)
+        firsts = {layers[name]: name for name, _ in there}
+        for layer in sorted({layers[name] for name, _ in here}):
+            for target, sample in sorted(firsts.items()):
+                names = [name for name, _ in here if layers[name] == layer]
+                others = [name for name, _ in there if layers[name] == target]
+                pair = next(((a, b) for a in names for b in (sample, *others) if a != b), None)
+                if pair is None:
+                    continue
+                time = math.floor(_TIME * min(self._flows.delay_s(*pair, size_bytes), 1e3))
+                if time == 0:
+                    continue
+                in_target = self._located(other, target)
+                if layer != target:
+                    self.model.add(hop >= time).only_enforce_if(self._located(one, layer), in_target)
+                    continue
+                for name, var in here:
+                    if layers[name] == layer:
+                        same = beside.get(name)
+                        conditions = [var, in_target, *([] if same is None else [same.negated()])]
+                        self.model.add(hop >= time).only_enforce_if(conditions)
+        return hop
+
+    def _located(self, step: Step, layer: str) -> cp_model.IntVar:
+        """Whether a step is in a layer."""
+        found = self._in_layer.get((step, layer))
+        if found is None:
+            layers = {resource.name: resource.layer for resource in self._system.resources}
+            found = self._in_layer[step, layer] = self.model.new_bool_var(f"{step} in {layer}")
+            self.model.add(sum(var for name, var in self._vars(*step) if layers[name] == layer) == found)
+        return found
+
+    def sharpen(self, resource: str, busy: float, copies: int) -> bool:
+        """Know exactly how services are stretched at this share of busy time; False when it was known."""
+        key = resource, round(busy, 7), copies
+        if resource not in self._stretch or key in self._touched or busy >= 1.0:
+            return False
+        self._touched.add(key)
+        self._touch(self._flows.resources[resource], busy, copies)
+        return True
+
+    def exclude(self, bound: Bound, placement: Placement, loads: dict[str, float]) -> None:
+        """Exclude every placement that is for `bound` at least as bad as this one, which breaks it: the same resources
+        for its components, no more copies of them and no less load on them (busy copies)."""
+        clause: list[cp_model.LiteralT] = []
+        used: set[str] = set()
+        for name in bound.components:
+            chosen = placement.deployments[name]
+            clause.append(self._deployed[name, chosen].negated())
+            for at, resource in enumerate(placement.resources[name]):
+                clause.append(self._on[name, chosen, at, resource].negated())
+                used.add(resource)
+        for name in sorted(used):
+            resource = self._flows.resources[name]
+            if resource.kind == "serverless":
+                continue
+            copies = placement.copies.get(name, 0)
+            clause += [self._taken[name, n] for n in range(copies + 1, resource.copies_max + 1)]
+            clause.append(self._below(name, math.floor(_LOAD * loads.get(name, 0.0) * (1 - 1e-9))))
+        self.model.add_bool_or(clause)
+
+    def _below(self, resource: str, load: int) -> cp_model.IntVar:
+        """Whether a resource has less than this load."""
+        key = resource, load
+        found = self._cut_loads.get(key)
+        if found is None:
+            found = self._cut_loads[key] = self.model.new_bool_var(f"{resource} has less than {load}")
+            self.model.add(sum(self._load[resource]) < load).only_enforce_if(found)
+        return found
+
+    # Answers
+
+    def at_most(self, price_eur_per_h: float) -> None:
+        """Look only for what is cheaper than something already known."""
+        self.model.add(self.price <= math.ceil(EUR * price_eur_per_h))
+
+    def hint(self, placement: Placement) -> None:
+        """Start from here."""
+        self.model.clear_hints()
+        for (name, number), taken in self._taken.items():
+            self.model.add_hint(taken, placement.copies.get(name, 0) == number)
+        for (component, deployment), way in self._deployed.items():
+            self.model.add_hint(way, placement.deployments[component] == deployment)
+        for (component, deployment, at, resource), on in self._on.items():
+            here = placement.deployments[component] == deployment
+            self.model.add_hint(on, here and placement.resources[component][at] == resource)
+
+    def placement(self, value: Callable[[cp_model.IntVar], int]) -> Placement:
+        """Read an answer."""
+        deployments = {component: name for (component, name), way in self._deployed.items() if value(way)}
+        resources: dict[str, list[str]] = {name: [] for name in deployments}
+        for (component, deployment, _, resource), on in self._on.items():
+            if deployments[component] == deployment and value(on):
+                resources[component].append(resource)
+        copies: Copies = {name: number for (name, number), taken in self._taken.items() if value(taken)}
+        return Placement(
+            deployments=deployments,
+            resources={name: tuple(each) for name, each in resources.items()},
+            copies=copies,
+        )
+
+
+def _tangent(resource: Resource, busy: float, copies: int) -> tuple[float, float]:
+    """Value and slope of what services are stretched to at a share of busy time."""
+    step = 1e-6
+    value = 1.0 + pressure(resource.law, busy, copies)
+    slope = (pressure(resource.law, busy + step, copies) - pressure(resource.law, busy, copies)) / step
+    return value, slope
+
+
+def _bounds_mean(bound: Bound) -> bool:
+    """Whether the mean may be bounded instead: it is below every high percentile."""
+    return not 0.0 < bound.percentile < 70.0

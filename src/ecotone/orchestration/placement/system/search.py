@@ -1,0 +1,209 @@
+"""The search for the cheapest placement of a system: a quick answer, better ones while it works, then the proof.
+
+CP-SAT proposes what is cheapest as far as the formulation knows; the evaluator judges; what it finds missing is added,
+and so on. The bound of the formulation is a bound on every placement all the time.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ecotone.core.clock import SYSTEM_CLOCK, Clock
+from ecotone.orchestration.placement.system.evaluate import Judgement, judge
+from ecotone.orchestration.placement.system.flows import Flows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ecotone.orchestration.placement.system._formulation import Formulation
+    from ecotone.orchestration.placement.system.model import Placement, System
+
+__all__ = ["Found", "Progress", "search"]
+
+_SAME_EUR_PER_H = 1e-6
+_WORKERS = ("core", "max_lp")
+"""What closes these problems: unsatisfiable cores raise the bound, linear relaxations and their search the rest."""
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known while the search goes on; `price_eur_per_h` None: nothing that keeps every bound yet."""
+
+    wall_s: float
+    price_eur_per_h: float | None
+    lower_bound_eur_per_h: float
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """How a search ended. `best` None with `infeasible`: proven that there is none; without: the time was up.
+
+    `gap` is (price - lower bound) / price, infinite without a placement; `rounds`: how often the solver was asked.
+    """
+
+    best: Judgement | None
+    lower_bound_eur_per_h: float
+    optimal: bool
+    infeasible: bool
+    gap: float
+    wall_s: float
+    rounds: int
+
+
+def search(
+    system: System,
+    *,
+    time_limit_s: float = 60.0,
+    gap: float = 0.0,
+    seed: int = 0,
+    start: Placement | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+) -> Found:
+    """The cheapest placement that keeps every bound and rule.
+
+    Args:
+        time_limit_s: when it is up, the best placement so far is returned with its gap.
+        gap: stop when (price - lower bound) / price is at most this; 0 asks for the proof.
+        seed: of the solver.
+        start: a placement to begin with, for instance the one that runs.
+        progress: called, from the solver's threads too, whenever price or bound get better.
+    """
+    started = _Search(system, time_limit_s=time_limit_s, gap=gap, seed=seed, progress=progress, clock=clock)
+    return started.run(start)
+
+
+class _Search:
+    def __init__(
+        self,
+        system: System,
+        *,
+        time_limit_s: float,
+        gap: float,
+        seed: int,
+        progress: Callable[[Progress], None] | None,
+        clock: Clock,
+    ) -> None:
+        self._system = system
+        self._flows = Flows(system)
+        self._clock = clock
+        self._started_s = clock.monotonic_s()
+        self._deadline_s = self._started_s + time_limit_s
+        self._gap = gap
+        self._seed = seed
+        self._progress = progress
+        self._lock = threading.Lock()
+        self._best: Judgement | None = None
+        self._broken: Judgement | None = None
+        self._bound = 0.0
+        self._rounds = 0
+
+    def run(self, start: Placement | None) -> Found:
+        from ecotone.orchestration.placement.system._formulation import Formulation  # noqa: PLC0415  (heavy)
+
+        if start is not None:
+            self._judge(start)
+        formulation = Formulation(self._flows)
+        infeasible = False
+        while self._left_s() > 0 and not self._is_done():
+            status = self._ask(formulation)
+            if status == "infeasible":
+                infeasible = self._best is None
+                self._bound = math.inf if self._best is None else self._best.price_eur_per_h
+                break
+            if self._broken is not None:
+                self._mend(formulation, self._broken)
+            elif status == "unknown":
+                break
+        return self._found(infeasible=infeasible)
+
+    def _ask(self, formulation: Formulation) -> str:
+        from ecotone.orchestration.placement.system._solver import solve  # noqa: PLC0415
+
+        self._rounds += 1
+        self._broken = None
+        if self._best is not None:
+            formulation.at_most(self._best.price_eur_per_h)
+            formulation.hint(self._best.placement)
+        return solve(
+            formulation,
+            workers=_WORKERS,
+            seed=self._seed,
+            time_limit_s=self._left_s(),
+            gap=self._gap,
+            on_placement=self._on_placement,
+            on_bound=self._on_bound,
+        )
+
+    def _on_placement(self, placement: Placement) -> bool:
+        """Whether the solver should go on: not when it believes in a placement that is none."""
+        with self._lock:
+            return self._judge(placement) and not self._is_done()
+
+    def _on_bound(self, bound_eur_per_h: float) -> None:
+        with self._lock:
+            if bound_eur_per_h > self._bound:
+                self._bound = bound_eur_per_h
+                self._tell()
+
+    def _judge(self, placement: Placement) -> bool:
+        judged = judge(self._system, placement, self._flows)
+        if not judged.feasible:
+            self._broken = judged
+            return False
+        if self._best is None or judged.price_eur_per_h < self._best.price_eur_per_h - _SAME_EUR_PER_H:
+            self._best = judged
+            self._tell()
+        return True
+
+    def _mend(self, formulation: Formulation, judged: Judgement) -> None:
+        """Add what the formulation did not know when it proposed this."""
+        late = {violation.subject for violation in judged.violations if violation.what == "bound"}
+        assert late, f"the formulation let through: {judged.violations[0].message}"
+        broken = [bound for bound in self._system.bounds if bound.name in late]
+        concerned = {name for bound in broken for each in bound.components for name in judged.placement.resources[each]}
+        uses = [use for use in judged.uses if use.resource in concerned and use.copies]
+        known = [not formulation.add_networks(bound) for bound in self._system.bounds]
+        known += [not formulation.sharpen(use.resource, use.busy, use.copies) for use in uses]
+        if all(known):
+            loads = {use.resource: use.busy * use.copies for use in uses}
+            for bound in broken:
+                formulation.exclude(bound, judged.placement, loads)
+
+    def _tell(self) -> None:
+        if self._progress is None:
+            return
+        self._progress(
+            Progress(
+                wall_s=self._clock.monotonic_s() - self._started_s,
+                price_eur_per_h=None if self._best is None else self._best.price_eur_per_h,
+                lower_bound_eur_per_h=self._bound,
+            )
+        )
+
+    def _is_done(self) -> bool:
+        return self._best is not None and _gap(self._best.price_eur_per_h, self._bound) <= self._gap
+
+    def _left_s(self) -> float:
+        return self._deadline_s - self._clock.monotonic_s()
+
+    def _found(self, *, infeasible: bool) -> Found:
+        price = math.inf if self._best is None else self._best.price_eur_per_h
+        gap = _gap(price, self._bound)
+        return Found(
+            best=self._best,
+            lower_bound_eur_per_h=min(self._bound, price),
+            optimal=self._best is not None and gap == 0.0,
+            infeasible=infeasible,
+            gap=gap,
+            wall_s=self._clock.monotonic_s() - self._started_s,
+            rounds=self._rounds,
+        )
+
+
+def _gap(price: float, bound: float) -> float:
+    if math.isinf(price):
+        return math.inf
+    return (price - bound) / price if price - bound > _SAME_EUR_PER_H else 0.0
