@@ -305,8 +305,24 @@ def test_report_passes_over_a_run_that_did_not_end(session, past_run, capsys):
         ("", False),
     ],
 )
-def test_only_an_ordinary_run_is_started_ahead(arguments, wanted):
+def test_only_an_ordinary_run_is_started_ahead(arguments, wanted, monkeypatch):
+    monkeypatch.delenv("ECOTONE_BUS_URL", raising=False)
     assert wants_prestart(arguments.split()) is wanted
+    monkeypatch.setenv("ECOTONE_BUS_URL", "nats://here:4222")
+    assert wants_prestart(arguments.split()) is False
+
+
+def test_the_bus_may_come_from_the_environment_and_is_looked_at_before_planning(session, monkeypatch):
+    asked = []
+    monkeypatch.setattr(session, "check_bus", lambda _self, url: asked.append(url))
+    monkeypatch.setattr(session, "plan", lambda _self, **_: asked.append("plan") or mobility_plan())
+    monkeypatch.setenv("ECOTONE_BUS_URL", "nats://here:4222")
+    assert run_command(["run", "app", "--no-live"]) == 0
+    assert asked == ["nats://here:4222", "plan"]
+    assert session.runs[-1]["bus_url"] == "nats://here:4222"
+    monkeypatch.setenv("ECOTONE_BUS_URL", "")
+    assert run_command(["run", "app", "--no-live"]) == 0
+    assert session.runs[-1]["bus_url"] is None
 
 
 def test_first_signal_stops_and_the_handlers_come_back():

@@ -267,7 +267,8 @@ class _Watch(Feed[Entry]):
     async def _follow(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._lost.wait(), _HEARTBEAT_S)
+                async with asyncio.timeout(_HEARTBEAT_S):  # `wait_for` may lose a cancellation
+                    await self._lost.wait()
             if self._link.closed:
                 return
             if not self._lost.is_set() and self._now() - self._heard_s < _SILENCE_LIMIT_S:

@@ -188,7 +188,8 @@ class Reader(Feed[NatsDelivery]):
             pause_s = self._paused_until_s - self._now()
             self._paused.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._paused.wait(), pause_s if pause_s > 0 else tick_s)
+                async with asyncio.timeout(pause_s if pause_s > 0 else tick_s):  # `wait_for` may lose a cancellation
+                    await self._paused.wait()
             if self._link.closed:
                 return
             with contextlib.suppress(UnavailableError):
