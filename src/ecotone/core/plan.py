@@ -164,7 +164,10 @@ def decode_plan(data: bytes, source: str = "plan") -> Plan:
         document = msgspec.json.decode(data, type=dict[str, Any])
         version = document.pop("schema_version", None)
         if version != SCHEMA_VERSION:
-            raise InputError(f"{source}: schema_version is {version!r}, this Ecotone reads {SCHEMA_VERSION}")
+            raise InputError(
+                f"{source}: schema_version is {version!r}, this Ecotone reads {SCHEMA_VERSION}; "
+                "make a plan with: ecotone plan APP --json"
+            )
         return msgspec.convert(_rename(document, "_ms", "_s", 1e-3), Plan)
     except msgspec.MsgspecError as error:
         raise InputError(f"{source}: not a plan: {error}; make one with: ecotone plan APP --json") from None

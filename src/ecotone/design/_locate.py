@@ -68,7 +68,7 @@ def files_to_check(names: Iterable[str | Path]) -> list[str | Path]:
     found: list[str | Path] = []
     for name in names:
         folder = Path(name)
-        if not folder.is_dir() or (folder / "app.py").exists():
+        if not str(name) or not folder.is_dir() or (folder / "app.py").exists():
             found.append(name)
             continue
         inside = [
@@ -89,7 +89,7 @@ def _in_folder(folder: Path) -> Located:
     file = folder / "app.py"
     if file.is_file():
         return Located(file, folder.resolve(), "app")
-    others = sorted(each.name for each in folder.glob("*.py"))[:5]
+    others = sorted(each.name for each in folder.glob("*.py") if each.is_file())[:5]
     hint = f"it has {', '.join(others)}: name one of them" if others else "ecotone new makes one"
     raise _wrong(str(folder), "no-app-file", "the folder has no app.py", hint)
 

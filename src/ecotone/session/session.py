@@ -264,8 +264,10 @@ class Session:
         """The plan, if it speaks of this application and this continuum."""
         application, continuum = self.check().require()
         problems = _misfits(plan, application, continuum)
+        if plan.application != application.name:
+            problems = problems[:1]  # all the others follow from this one
         if problems:
-            raise InputError("the plan does not fit: " + "; ".join(problems))
+            raise InputError(f"the plan does not fit: {'; '.join(problems)}; make one with: ecotone plan APP --json")
         return plan
 
     def _deployment(self, application: Application, continuum: Continuum, plan: Plan, run: str) -> Deployment:

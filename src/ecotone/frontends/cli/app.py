@@ -17,7 +17,7 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
     ("plan", f"{_HERE}.planning:plan", _DESIGN, "Find the cheapest placement that keeps every promise."),
     ("explain", f"{_HERE}.planning:explain", _DESIGN, "Say why each component is where it is, and what else it costs."),
     ("run", f"{_HERE}.running:run", _RUN, "Profile and plan if needed, then run it and report."),
-    ("report", f"{_HERE}.looking:report", _RUN, "Say where the report of a run is; write it again."),
+    ("report", f"{_HERE}.looking:report", _RUN, "Say where the report of a run is, or write it again."),
     ("logs", f"{_HERE}.looking:logs", _RUN, "Show what components printed and raised."),
     ("version", f"{_HERE}.looking:version", _OTHER, "Print the version."),
 )

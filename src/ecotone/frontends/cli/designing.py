@@ -45,7 +45,9 @@ def new(
 ) -> int:
     """Write a new application that runs.
 
-    Two small components, or with --from a copy of a use case.
+    Three small components, or with --from a copy of a use case.
+
+    Examples: `ecotone new hello`, `ecotone new street --from mobility`
     """
     from ecotone.design.usecases import new_application
 
@@ -73,6 +75,8 @@ def check(
 
     In one pass, without running any of its code. Several can be named; of a folder without app.py, every application
     and every continuum file in it is checked. Exit status: 0 there is no mistake, 2 there are some.
+
+    Example: `ecotone check hello`
     """
     from ecotone.design import files_to_check, read_continuum
     from ecotone.session import Session
@@ -147,6 +151,8 @@ def profile(
     """Measure each component on real inputs.
 
     Every variant, until the figures are certain or the budget is spent; what has not changed is not measured again.
+
+    Example: `ecotone profile hello`
 
     Args:
         force: Measure again what has not changed.

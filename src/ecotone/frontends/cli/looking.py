@@ -40,10 +40,14 @@ def report(
     render: bool = False,
     json: JsonOption = False,
 ) -> int:
-    """Say where the report of a run is; write it again.
+    """Say where the report of a run is, or write it again.
+
+    The report is a page, report.html, with report.json beside it; open it in a browser.
+
+    Example: `ecotone report hello`
 
     Args:
-        render: Write the page again from the record of the run (after installing ecotone[report], for instance).
+        render: Write the page again from the run's record, for example after installing ecotone[report].
     """
     folder = last_run(app, run, having="record.json")
     page = folder / "report.html"
@@ -68,6 +72,8 @@ def logs(
     json: JsonOption = False,
 ) -> int:
     """Show what components printed and raised.
+
+    Example: `ecotone logs hello alarm --follow`
 
     Args:
         follow: Go on with what is written, until Ctrl-C.

@@ -7,6 +7,7 @@ did not ask for one with ECOTONE_DEBUG=1.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import tempfile
@@ -27,6 +28,7 @@ __all__ = ["DONE", "FAILED", "INTERRUPTED", "WRONG_INPUT", "run_command"]
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 _PIPE_CLOSED = 141
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _KINDS: tuple[tuple[type[EcotoneError], str], ...] = (
     (InputError, "input"),
     (InfeasibleError, "infeasible"),
@@ -37,6 +39,8 @@ _KINDS: tuple[tuple[type[EcotoneError], str], ...] = (
 
 def run_command(argv: Sequence[str]) -> int:
     """Run one command line (without the program's name) and return its exit status."""
+    if argv[:1] == ["help"]:
+        argv = [*argv[1:2], "--help"]
     output = Output(json="--json" in argv)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -47,15 +51,37 @@ def run_command(argv: Sequence[str]) -> int:
     except EcotoneError as error:
         return _tell(error, output)
     except KeyboardInterrupt:
+        if output.json:
+            write_document(error_document("interrupted", "interrupted"))
         output.say("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
-        # Who read us has gone; what is left in the buffer must not raise again when the interpreter exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go_of_stdout()  # who read us has gone
         return _PIPE_CLOSED
     except Exception as error:  # noqa: BLE001 - the outermost edge: a bug becomes one line and a file
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return _no_space(error, output)
         return _crash(error, argv, output)
     return status
+
+
+def _no_space(error: OSError, output: Output) -> int:
+    """A full disk is no bug. stdout may be what is full: then its document cannot be had."""
+    where = error.filename or "the output, or a file of the application"
+    message = f"{where} cannot be written: {error.strerror}; free some space and try again"
+    output.say(f"error: {message}")
+    try:
+        if output.json:
+            write_document(error_document("failed", message))
+        sys.stdout.flush()
+    except OSError:
+        _let_go_of_stdout()
+    return FAILED
+
+
+def _let_go_of_stdout() -> None:
+    """What is left in its buffer must not raise again when the interpreter exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _call(argv: list[str], output: Output) -> int:
@@ -78,7 +104,7 @@ def _usage(error: CycloptsError, argv: list[str], output: Output) -> int:
 
     known = {name for name, *_ in COMMANDS}
     command = f"ecotone {argv[0]}" if argv and argv[0] in known else "ecotone"
-    message = str(error)
+    message = _usage_message(error, command)
     if output.json:
         write_document(error_document("usage", message, hint=f"{command} --help"))
     else:
@@ -86,6 +112,17 @@ def _usage(error: CycloptsError, argv: list[str], output: Output) -> int:
 
         output.complain(lambda width: error_view(message, hint=f"see: {command} --help"))
     return WRONG_INPUT
+
+
+def _usage_message(error: CycloptsError, command: str) -> str:
+    from cyclopts.exceptions import MissingArgumentError, UnusedCliTokensError
+
+    if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
+        return f"{command} has no use for: {' '.join(error.unused_tokens)}"
+    if isinstance(error, MissingArgumentError) and error.argument is not None:
+        name = error.keyword or error.argument.name
+        return f"{name} has no value" if name.startswith("-") else f"{command} needs {name}"
+    return str(error)
 
 
 def _tell(error: EcotoneError, output: Output) -> int:

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from ecotone.core.errors import InputError
 from ecotone.core.ids import is_name
-from ecotone.core.units import Dimension, parse_quantity
+from ecotone.core.units import Dimension, QuantityError, parse_quantity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,14 +21,29 @@ __all__ = [
     "JsonOption",
     "RunOption",
     "SetOption",
+    "Share",
     "duration",
     "settings",
+    "share",
 ]
 
 
 def duration(type_: Any, tokens: Sequence[Any]) -> float:
-    """A duration on the command line in seconds, with its unit. Raises QuantityError, which cyclopts shows."""
-    return parse_quantity(tokens[0].value, Dimension.DURATION)
+    """A duration above 0 on the command line, in seconds. Raises QuantityError, which cyclopts shows."""
+    value = tokens[0].value
+    seconds = parse_quantity(value, Dimension.DURATION)
+    if seconds == 0:
+        raise QuantityError(f"{value!r} is too short: write a duration above 0, such as {Dimension.DURATION.examples}")
+    return seconds
+
+
+def share(type_: Any, tokens: Sequence[Any]) -> float:
+    """A share from 0 up to 1, also in percent. Raises QuantityError."""
+    value = tokens[0].value
+    found = parse_quantity(value, Dimension.FRACTION)
+    if found >= 1:
+        raise QuantityError(f"{value!r} is not a share: write a number from 0 up to 1, or percent, such as 0.05 or 5%")
+    return found
 
 
 def settings(pairs: Sequence[str]) -> dict[str, str]:
@@ -46,19 +61,28 @@ def settings(pairs: Sequence[str]) -> dict[str, str]:
     return values
 
 
-AppArgument = Annotated[str, Parameter(help="The application: a folder with app.py, a file, or a module.")]
+AppArgument = Annotated[str, Parameter(help="The application: a folder with app.py, a Python file, or a module.")]
 ContinuumOption = Annotated[
     Path | None,
     Parameter(
         name="--continuum",
         metavar="FILE",
-        help="Continuum file; without it, continuum.yaml beside the application, or the default one.",
+        help="Where it can run; without it, continuum.yaml beside the application, or a default one.",
     ),
 ]
 SetOption = Annotated[
     tuple[str, ...],
-    Parameter(name="--set", metavar="NAME=VALUE", consume_multiple=False, help="A parameter's value; may be repeated."),
+    Parameter(
+        name="--set",
+        metavar="NAME=VALUE",
+        consume_multiple=False,
+        help="Set a parameter of the application; may be repeated.",
+    ),
 ]
 JsonOption = Annotated[bool, Parameter(name="--json", help="Print one JSON document on stdout, progress on stderr.")]
-RunOption = Annotated[str | None, Parameter(name="--run", metavar="ID", help="Which run; without it, the last one.")]
-Duration = Annotated[float, Parameter(converter=duration, metavar="DURATION")]
+RunOption = Annotated[
+    str | None, Parameter(name="--run", metavar="ID", help="Which run, by its id; without it, the last one.")
+]
+# A negative value shall be told as one, and not taken for an option.
+Duration = Annotated[float, Parameter(converter=duration, metavar="DURATION", allow_leading_hyphen=True)]
+Share = Annotated[float, Parameter(converter=share, metavar="SHARE", allow_leading_hyphen=True)]

@@ -17,6 +17,7 @@ from ecotone.frontends.cli.options import (
     Duration,
     JsonOption,
     SetOption,
+    Share,
     settings,
 )
 from ecotone.frontends.cli.output import Output
@@ -31,13 +32,14 @@ if TYPE_CHECKING:
 __all__ = ["explain", "plan", "plan_picture", "read_plan"]
 
 PlanOption = Annotated[
-    Path | None, Parameter(name="--plan", metavar="FILE", help="Use the plan in FILE (from: ecotone plan --json).")
+    Path | None,
+    Parameter(name="--plan", metavar="FILE", help="Use the plan in FILE, from: ecotone plan APP --json > FILE"),
 ]
 FuseOption = Annotated[
     bool, Parameter(help="Put stateless neighbours of one node into one host: cheaper, less isolated.")
 ]
 GapOption = Annotated[
-    float, Parameter(metavar="SHARE", help="Stop when the cost is proven to be within this share of the optimum.")
+    Share, Parameter(help="Stop once the cost is proven to be so near the optimum, for example 0.05; 0 by default.")
 ]
 TimeLimitOption = Annotated[
     Duration, Parameter(name="--time-limit", help='Longest search, for example "10s"; 30 s by default.')
@@ -58,8 +60,11 @@ def plan(
 ) -> int:
     """Find the cheapest placement that keeps every promise.
 
-    With a proof, or the distance from the optimum. Profiles first what has not been profiled. Exit status: 0 there is
-    a plan, 1 no plan keeps every promise, 2 the input is wrong.
+    With a proof, or the distance from the optimum. Profiles first what has not been profiled. Where no plan keeps every
+    promise, it names what contradicts what, and the smallest changes that help. Exit status: 0 there is a plan, 1 no
+    plan keeps every promise, 2 the input is wrong.
+
+    Example: `ecotone plan hello --set limit=25`
 
     Args:
         force: Plan again even if nothing has changed.
@@ -87,6 +92,8 @@ def explain(
 
     For each component: what it costs there, which promise binds, and the next best choice with its price; for each
     path, where its time goes.
+
+    Example: `ecotone explain hello`
     """
     from ecotone.session import Session
 

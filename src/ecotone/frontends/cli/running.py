@@ -79,6 +79,8 @@ def run(
     component failed for good, 2 the input is wrong. A broken promise is a result, shown in red; with --strict it is
     status 1.
 
+    Example: `ecotone run hello --for 20s --set limit=25`
+
     Args:
         dry_run: Only say what would be different from the last run.
         inline: Everything in this process, for a debugger; nothing is emulated.

@@ -71,6 +71,8 @@ def _excerpt(place: Place, width: int) -> list[Text]:
         line = Path(place.file).read_text(encoding="utf-8", errors="replace").split("\n")[place.line - 1]
     except (OSError, IndexError):
         return []
+    # What a file holds may not steer the terminal.
+    line = "".join(each if each.isprintable() or each == "\t" else "\ufffd" for each in line)
     caret = max(0, place.column - 1)
     before = line[:caret].expandtabs(len(TAB))
     line, caret = line.rstrip().expandtabs(len(TAB)), len(before)
