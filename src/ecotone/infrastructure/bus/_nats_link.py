@@ -8,7 +8,6 @@ turns what nats raises into `ecotone.core.errors`.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import logging
 import os
@@ -48,7 +47,6 @@ logging.getLogger("nats").addHandler(logging.NullHandler())
 logging.getLogger("asyncio").addFilter(lambda record: "eof_received" not in str(record.msg))
 
 _EXPECTED = (OSError, asyncio.TimeoutError, nats_errors.Error)
-_EXPECTED_CLOSING = (*_EXPECTED, RuntimeError)  # uvloop's word for writing to what is closed
 
 
 class _NotEncryptedError(nats_errors.Error):
@@ -222,14 +220,7 @@ class Link:
             except (UnavailableError, TimeoutError) as error:
                 _log.debug("the last messages may not have arrived: %s", error)
         self.closed = True
-        # nats cancels its reconnecting, but `asyncio.wait_for` loses a cancellation that comes together with a refused
-        # connection; it would then go on for ever, and the event loop would wait for it. So it may not try much longer.
-        self._client.options["max_reconnect_attempts"] = 1
-        try:
-            async with asyncio.timeout(_CLOSE_LIMIT_S):
-                await self._client.close()
-        except _EXPECTED_CLOSING as error:
-            _log.debug("the connection was lost before it was closed: %s", error)
+        await _close_client(self._client, _CLOSE_LIMIT_S)
         self._end()
 
     async def start(self) -> None:
@@ -369,9 +360,7 @@ async def _open_once(address: Address, *, name: str, patient: bool) -> Link:
         # A timeout says nothing; what failed last does. (Closing can fail as well, so look first.)
         silent = isinstance(error, TimeoutError | nats_errors.NoServersError)
         cause = failures[-1] if failures and silent else error
-        with contextlib.suppress(*_EXPECTED_CLOSING):
-            async with asyncio.timeout(_GIVE_UP_LIMIT_S):  # after a TLS handshake that failed, nats waits for ever
-                await client.close()
+        await _close_client(client, _GIVE_UP_LIMIT_S)
         if isinstance(error, ConnectionError | UnavailableError):
             raise
         raise _connect_error(address, cause) from None
@@ -381,6 +370,23 @@ async def _open_once(address: Address, *, name: str, patient: bool) -> Link:
     link = Link(client, place)
     await link.start()
     return link
+
+
+async def _close_client(client: Client, limit_s: float) -> None:
+    """Close what may be lost already; raises nothing but our own cancellation.
+
+    It happens in a task of its own: nats may wait for ever (after a TLS handshake that failed), raise RuntimeError
+    (uvloop's word for writing to what is closed), or raise CancelledError without anybody having cancelled us.
+    """
+    # nats cancels its reconnecting, but `asyncio.wait_for` loses a cancellation that comes together with a refused
+    # connection; it would then go on for ever, and the event loop would wait for it. So it may not try much longer.
+    client.options["max_reconnect_attempts"] = 1
+    closing = asyncio.create_task(client.close())
+    await asyncio.wait({closing}, timeout=limit_s)
+    if not closing.done():
+        closing.cancel()
+    elif not closing.cancelled() and (error := closing.exception()) is not None:
+        _log.debug("the connection was lost before it was closed: %s", error)
 
 
 def _credentials(client: Client, address: Address) -> dict[str, Any]:
