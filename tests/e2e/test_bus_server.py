@@ -343,9 +343,9 @@ def path() -> dict[str, str]:
 
 @pytest.mark.anyio
 async def test_nobody_there_is_said_with_the_address(monkeypatch):
-    from ecotone.infrastructure.bus import _nats_link
+    from ecotone.infrastructure.bus import _nats_connect
 
-    monkeypatch.setattr(_nats_link, "_CONNECT_LIMIT_S", 0.2)
+    monkeypatch.setattr(_nats_connect, "_CONNECT_LIMIT_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with pytest.raises(UnavailableError, match=f"no bus answers at 127.0.0.1:{port}"):

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import anyio
 
 from ecotone.core.errors import NotFoundError
+from ecotone.infrastructure.bus._nats_connect import open_link
 from ecotone.infrastructure.bus._nats_feed import Feed
 from ecotone.infrastructure.bus._nats_jetstream import NO_RESPONDERS
 from ecotone.infrastructure.bus._nats_keyvalue import NatsKeyValue
-from ecotone.infrastructure.bus._nats_link import open_link
 from ecotone.infrastructure.bus._nats_streams import NatsStreams
 from ecotone.infrastructure.bus._rules import check_pattern, check_payload, check_subject
 from ecotone.infrastructure.bus.interface import BACKLOG, Message
