@@ -16,17 +16,17 @@ from ortools.sat.python import cp_model
 
 from ecotone.orchestration.placement.system.flows import Flows, Terms
 from ecotone.orchestration.placement.system.laws import pressure
-from ecotone.orchestration.placement.system.model import Component, Copies, Deployment, Placement, Resource
+from ecotone.orchestration.placement.system.model import Component, Copies, Deployment, Goal, Placement, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from ecotone.orchestration.placement.system.model import Bound
 
-__all__ = ["EUR", "Formulation"]
+__all__ = ["PARTS", "Formulation"]
 
-EUR = 10**8
-"""Parts of a EUR/h in the objective."""
+PARTS = 10**8
+"""Parts of a EUR/h or a watt in the objective."""
 _LOAD = 10**6
 _TIME = 10**4
 _FINE = 10**3
@@ -41,7 +41,7 @@ Step = tuple[str, str, int]
 class Formulation:
     """See the module. `model` is handed to a solver; `placement` reads an answer back."""
 
-    def __init__(self, flows: Flows) -> None:
+    def __init__(self, flows: Flows, goal: Goal) -> None:
         self.model = cp_model.CpModel()
         self._flows = flows
         self._system = flows.system
@@ -51,6 +51,7 @@ class Formulation:
         self._load: dict[str, list[cp_model.LinearExprT]] = defaultdict(list)
         self._memory: dict[str, list[cp_model.LinearExprT]] = defaultdict(list)
         self._price: list[cp_model.LinearExprT] = []
+        self._power: list[cp_model.LinearExprT] = []
         self._stretch: dict[str, cp_model.IntVar] = {}
         self._touched: set[tuple[str, float, int]] = set()
         self._time: dict[str, cp_model.IntVar] = {}
@@ -64,8 +65,40 @@ class Formulation:
         if not self._system.semantics.returns:
             self._forbid_returns()
         self._promise()
-        self.price = sum(self._price)
-        self.model.minimize(self.price)
+        self._objective = self._aim(goal)
+        self.model.minimize(self._objective)
+
+    def _aim(self, goal: Goal) -> cp_model.LinearExprT:
+        """What is minimised, in parts; the goal's limits become constraints."""
+        price, power = sum(self._price), sum(self._power)
+        if goal.price_max_eur_per_h is not None:
+            self.model.add(price <= math.ceil(PARTS * goal.price_max_eur_per_h))
+        if goal.power_max_w is not None:
+            self.model.add(power <= math.ceil(PARTS * goal.power_max_w))
+        if goal.accuracy_min is not None:
+            for component in self._system.components:
+                for deployment in component.deployments:
+                    if deployment.accuracy is not None and deployment.accuracy < goal.accuracy_min:
+                        self.model.add(self._deployed[component.name, deployment.name] == 0)
+        if goal.minimise == "power":
+            return power
+        return price if goal.running is None else sum([*self._price, *self._moves(goal, goal.running)])
+
+    def _moves(self, goal: Goal, running: Placement) -> Iterator[cp_model.LinearExprT]:
+        for name, price in goal.moving_eur_per_h.items():
+            if name not in running.deployments or price <= 0.0:
+                continue
+            deployment = running.deployments[name]
+            here = [self._on.get((name, deployment, at, each)) for at, each in enumerate(running.resources[name])]
+            parts = math.floor(PARTS * price)
+            if any(var is None for var in here):
+                yield parts  # where it runs now, it cannot stay
+                continue
+            stays = self.model.new_bool_var(f"{name} stays")
+            for var in here:
+                assert var is not None
+                self.model.add_implication(stays, var)
+            yield parts - parts * stays
 
     # What is decided
 
@@ -75,7 +108,8 @@ class Formulation:
             ways = [self.model.new_bool_var(f"{n} of {resource.name}") for n in range(1, resource.copies_max + 1)]
             for number, way in enumerate(ways, start=1):
                 self._taken[resource.name, number] = way
-                self._price.append(math.floor(EUR * resource.price_eur_per_h * number) * way)
+                self._price.append(math.floor(PARTS * resource.price_eur_per_h * number) * way)
+                self._power.append(math.floor(PARTS * resource.idle_w * number) * way)
             self.model.add_at_most_one(ways)
             by_layer[resource.layer] += ways
         for layer in sorted(self._system.one_type_layers):
@@ -108,9 +142,10 @@ class Formulation:
         )
         if terms.resource.kind == "serverless":
             if not self._system.semantics.shared_serverless_once:
-                self._price.append(math.floor(EUR * terms.price_eur_per_h) * on)
+                self._price.append(math.floor(PARTS * terms.price_eur_per_h) * on)
         else:
             self._load[resource].append(math.floor(_LOAD * terms.load) * on)
+            self._power.append(math.floor(PARTS * terms.load * (terms.resource.busy_w - terms.resource.idle_w)) * on)
             self.model.add_bool_or(self._copies(terms.resource)).only_enforce_if(on)
         self._memory[resource].append(math.floor(option.memory_bytes) * on)
         return on
@@ -149,7 +184,7 @@ class Formulation:
                         terms = self._flows.terms(component, deployment, at, option)
                         if terms.resource.kind == "serverless":
                             var = self._on[component.name, deployment.name, at, option.resource]
-                            on[option.resource].append((math.floor(EUR * terms.price_eur_per_h), var))
+                            on[option.resource].append((math.floor(PARTS * terms.price_eur_per_h), var))
         for name, parts in on.items():
             price = self.model.new_int_var(0, max(each for each, _ in parts), f"price of {name}")
             for each, var in parts:
@@ -392,9 +427,9 @@ class Formulation:
 
     # Answers
 
-    def at_most(self, price_eur_per_h: float) -> None:
-        """Look only for what is cheaper than something already known."""
-        self.model.add(self.price <= math.ceil(EUR * price_eur_per_h))
+    def at_most(self, value: float) -> None:
+        """Look only for what is better than something already known."""
+        self.model.add(self._objective <= math.ceil(PARTS * value))
 
     def hint(self, placement: Placement) -> None:
         """Start from here."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ortools.sat.python import cp_model
 
-from ecotone.orchestration.placement.system._formulation import EUR
+from ecotone.orchestration.placement.system._formulation import PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,7 +42,7 @@ def solve(
 ) -> str:
     """Search the formulation: `infeasible`, `optimal` (the last placement is), `feasible` or `unknown` (nothing found).
 
-    `on_placement` gets each better placement and says whether to go on; `on_bound` each better lower bound, in EUR/h.
+    `on_placement` gets each better placement and says whether to go on; `on_bound` each better lower bound.
     """
     solver = cp_model.CpSolver()
     parameters = solver.parameters
@@ -51,10 +51,10 @@ def solve(
     parameters.random_seed = seed
     parameters.max_time_in_seconds = max(0.01, time_limit_s)
     parameters.relative_gap_limit = gap
-    solver.best_bound_callback = lambda bound: on_bound(bound / EUR)
+    solver.best_bound_callback = lambda bound: on_bound(bound / PARTS)
     status = solver.solve(formulation.model, _Listener(formulation, on_placement))
     if status in _NOTHING_FOUND:
         return _NOTHING_FOUND[status]
     assert status != cp_model.MODEL_INVALID, formulation.model.validate()
-    on_bound(solver.best_objective_bound / EUR)
+    on_bound(solver.best_objective_bound / PARTS)
     return "optimal" if status == cp_model.OPTIMAL else "feasible"

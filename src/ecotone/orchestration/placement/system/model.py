@@ -17,6 +17,7 @@ __all__ = [
     "Copies",
     "Deployment",
     "Domain",
+    "Goal",
     "Kind",
     "Law",
     "Option",
@@ -189,3 +190,37 @@ class Placement(_Frozen, frozen=True, kw_only=True):
     deployments: dict[str, str]
     resources: dict[str, tuple[str, ...]]
     copies: Copies
+
+
+class Goal(_Frozen, frozen=True, kw_only=True):
+    """What is to be made least, and what else must hold; the default is the cheapest placement.
+
+    Attributes:
+        minimise: the price in EUR/h or the power in W.
+        price_max_eur_per_h, power_max_w: of the whole placement, that of moving aside.
+        accuracy_min: of every component whose deployments state their accuracy.
+        running: the placement from which components are moved, at `moving_eur_per_h` for each one that changes its
+            deployment or any of its resources. What a move costs once is divided by the hours for which it pays; it is
+            added to the price.
+    """
+
+    minimise: Literal["price", "power"] = "price"
+    price_max_eur_per_h: float | None = None
+    power_max_w: float | None = None
+    accuracy_min: float | None = None
+    running: Placement | None = None
+    moving_eur_per_h: dict[str, float] = {}
+
+    def moved(self, placement: Placement) -> tuple[str, ...]:
+        """The components that are not where they run now, in their order."""
+        if self.running is None:
+            return ()
+        return tuple(
+            name
+            for name, deployment in placement.deployments.items()
+            if self.running.deployments.get(name) != deployment
+            or self.running.resources.get(name) != placement.resources[name]
+        )
+
+    def moving_price_eur_per_h(self, placement: Placement) -> float:
+        return sum(self.moving_eur_per_h.get(name, 0.0) for name in self.moved(placement))

@@ -15,6 +15,7 @@ import msgspec
 from ecotone.core.clock import SYSTEM_CLOCK, Clock
 from ecotone.orchestration.placement.system.evaluate import Judgement, judge
 from ecotone.orchestration.placement.system.flows import Flows
+from ecotone.orchestration.placement.system.model import Goal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,29 +23,34 @@ if TYPE_CHECKING:
     from ecotone.orchestration.placement.system._formulation import Formulation
     from ecotone.orchestration.placement.system.model import Placement, System
 
-__all__ = ["Found", "Progress", "search"]
+__all__ = ["CHEAPEST", "Found", "Progress", "search"]
 
-_SAME_EUR_PER_H = 1e-6
+CHEAPEST = Goal()
+_SAME = 1e-6
+"""Values closer than this are equal: less than a cent a year."""
 _WORKERS = ("core", "max_lp")
 """What closes these problems: unsatisfiable cores raise the bound, linear relaxations and their search the rest."""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known while the search goes on; `price_eur_per_h` None: nothing that keeps every bound yet."""
+    """What is known while the search goes on, in the unit of the goal; `value` None: nothing that keeps every bound
+    yet."""
 
     wall_s: float
-    price_eur_per_h: float | None
-    lower_bound_eur_per_h: float
+    value: float | None
+    lower_bound: float
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """How a search ended. `best` None with `infeasible`: proven that there is none; without: the time was up.
 
-    `gap` is (price - lower bound) / price, infinite without a placement; `rounds`: how often the solver was asked.
+    `value` is what the goal minimises (EUR/h, moving included, or W), infinite without a placement; `gap` is
+    (value - lower bound) / value; `rounds`: how often the solver was asked.
     """
 
     best: Judgement | None
-    lower_bound_eur_per_h: float
+    value: float
+    lower_bound: float
     optimal: bool
     infeasible: bool
     gap: float
@@ -54,24 +60,36 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
 def search(
     system: System,
+    goal: Goal = CHEAPEST,
     *,
     time_limit_s: float = 60.0,
     gap: float = 0.0,
     seed: int = 0,
+    any_will_do: bool = False,
     start: Placement | None = None,
     progress: Callable[[Progress], None] | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Found:
-    """The cheapest placement that keeps every bound and rule.
+    """The best placement, by the goal the cheapest, that keeps every bound and rule.
 
     Args:
+        goal: what is minimised, and limits on the rest.
         time_limit_s: when it is up, the best placement so far is returned with its gap.
-        gap: stop when (price - lower bound) / price is at most this; 0 asks for the proof.
+        gap: stop when (value - lower bound) / value is at most this; 0 asks for the proof.
         seed: of the solver.
+        any_will_do: stop at the first placement.
         start: a placement to begin with, for instance the one that runs.
-        progress: called, from the solver's threads too, whenever price or bound get better.
+        progress: called, from the solver's threads too, whenever value or bound get better.
     """
-    started = _Search(system, time_limit_s=time_limit_s, gap=gap, seed=seed, progress=progress, clock=clock)
+    started = _Search(
+        system,
+        goal,
+        time_limit_s=time_limit_s,
+        gap=math.inf if any_will_do else gap,
+        seed=seed,
+        progress=progress,
+        clock=clock,
+    )
     return started.run(start)
 
 
@@ -79,6 +97,7 @@ class _Search:
     def __init__(
         self,
         system: System,
+        goal: Goal,
         *,
         time_limit_s: float,
         gap: float,
@@ -87,6 +106,7 @@ class _Search:
         clock: Clock,
     ) -> None:
         self._system = system
+        self._goal = goal
         self._flows = Flows(system)
         self._clock = clock
         self._started_s = clock.monotonic_s()
@@ -96,6 +116,7 @@ class _Search:
         self._progress = progress
         self._lock = threading.Lock()
         self._best: Judgement | None = None
+        self._value = math.inf
         self._broken: Judgement | None = None
         self._bound = 0.0
         self._rounds = 0
@@ -105,13 +126,13 @@ class _Search:
 
         if start is not None:
             self._judge(start)
-        formulation = Formulation(self._flows)
+        formulation = Formulation(self._flows, self._goal)
         infeasible = False
         while self._left_s() > 0 and not self._is_done():
             status = self._ask(formulation)
             if status == "infeasible":
                 infeasible = self._best is None
-                self._bound = math.inf if self._best is None else self._best.price_eur_per_h
+                self._bound = self._value
                 break
             if self._broken is not None:
                 self._mend(formulation, self._broken)
@@ -125,7 +146,7 @@ class _Search:
         self._rounds += 1
         self._broken = None
         if self._best is not None:
-            formulation.at_most(self._best.price_eur_per_h)
+            formulation.at_most(self._value)
             formulation.hint(self._best.placement)
         return solve(
             formulation,
@@ -142,10 +163,10 @@ class _Search:
         with self._lock:
             return self._judge(placement) and not self._is_done()
 
-    def _on_bound(self, bound_eur_per_h: float) -> None:
+    def _on_bound(self, bound: float) -> None:
         with self._lock:
-            if bound_eur_per_h > self._bound:
-                self._bound = bound_eur_per_h
+            if bound > self._bound:
+                self._bound = bound
                 self._tell()
 
     def _judge(self, placement: Placement) -> bool:
@@ -153,10 +174,25 @@ class _Search:
         if not judged.feasible:
             self._broken = judged
             return False
-        if self._best is None or judged.price_eur_per_h < self._best.price_eur_per_h - _SAME_EUR_PER_H:
-            self._best = judged
+        value = self._value_of(judged)
+        if value < self._value - _SAME:
+            self._best, self._value = judged, value
             self._tell()
         return True
+
+    def _value_of(self, judged: Judgement) -> float:
+        """Infinite where the goal's limits are broken."""
+        goal = self._goal
+        limits = (
+            (judged.price_eur_per_h, goal.price_max_eur_per_h),
+            (judged.power_w, goal.power_max_w),
+            (goal.accuracy_min or 0.0, judged.accuracy),
+        )
+        if any(most is not None and value > most + _SAME for value, most in limits):
+            return math.inf
+        if goal.minimise == "power":
+            return judged.power_w
+        return judged.price_eur_per_h + goal.moving_price_eur_per_h(judged.placement)
 
     def _mend(self, formulation: Formulation, judged: Judgement) -> None:
         """Add what the formulation did not know when it proposed this."""
@@ -178,23 +214,23 @@ class _Search:
         self._progress(
             Progress(
                 wall_s=self._clock.monotonic_s() - self._started_s,
-                price_eur_per_h=None if self._best is None else self._best.price_eur_per_h,
-                lower_bound_eur_per_h=self._bound,
+                value=None if self._best is None else self._value,
+                lower_bound=self._bound,
             )
         )
 
     def _is_done(self) -> bool:
-        return self._best is not None and _gap(self._best.price_eur_per_h, self._bound) <= self._gap
+        return self._best is not None and _gap(self._value, self._bound) <= self._gap
 
     def _left_s(self) -> float:
         return self._deadline_s - self._clock.monotonic_s()
 
     def _found(self, *, infeasible: bool) -> Found:
-        price = math.inf if self._best is None else self._best.price_eur_per_h
-        gap = _gap(price, self._bound)
+        gap = _gap(self._value, self._bound)
         return Found(
             best=self._best,
-            lower_bound_eur_per_h=min(self._bound, price),
+            value=self._value,
+            lower_bound=min(self._bound, self._value),
             optimal=self._best is not None and gap == 0.0,
             infeasible=infeasible,
             gap=gap,
@@ -203,7 +239,7 @@ class _Search:
         )
 
 
-def _gap(price: float, bound: float) -> float:
-    if math.isinf(price):
+def _gap(value: float, bound: float) -> float:
+    if math.isinf(value):
         return math.inf
-    return (price - bound) / price if price - bound > _SAME_EUR_PER_H else 0.0
+    return (value - bound) / value if value - bound > _SAME else 0.0
