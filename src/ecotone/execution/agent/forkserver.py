@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import io
 import os
 import select
 import signal
@@ -19,7 +20,7 @@ import sys
 import time
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -277,23 +278,43 @@ def _header(spec: HostSpec, attempt: int) -> str:
 
 
 def _redirect(log_path: str, header: str = "") -> None:
-    """Send this process's output to the end of a file, line by line."""
+    """Send this process's output to the end of a file, line by line. A full disk costs its lines, nothing else."""
     Path(log_path).parent.mkdir(parents=True, exist_ok=True)
     log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-    os.write(log, header.encode())
+    with contextlib.suppress(OSError):  # a full disk
+        os.write(log, header.encode())
     os.dup2(nothing, 0)
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.close(log)
     os.close(nothing)
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True, errors="backslashreplace")  # pyright: ignore[reportAttributeAccessIssue]
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        if not isinstance(getattr(sys, name), _Printed):  # once: loggers of the preloaded module hold on to it
+            setattr(sys, name, _Printed(descriptor))
+
+
+class _Lines(io.FileIO):
+    """The log as a component sees it: printing to it never fails, whether the disk is full or someone has closed it."""
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            return memoryview(data).nbytes
+
+
+class _Printed(io.TextIOWrapper):
+    """`sys.stdout` and `sys.stderr` of a host."""
+
+    def __init__(self, descriptor: int) -> None:
+        lines = io.BufferedWriter(_Lines(descriptor, "w", closefd=False))
+        super().__init__(lines, encoding="utf-8", errors="backslashreplace", line_buffering=True)
 
 
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # a component may have put None there
             stream.flush()
 
 

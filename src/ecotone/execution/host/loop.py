@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from ecotone.core.errors import ComponentError, UnavailableError
 from ecotone.execution.host.channels import WAKE, Broken
 from ecotone.execution.host.codec import encode_answer
-from ecotone.execution.host.log import say
+from ecotone.execution.host.forked import leave_if_forked
+from ecotone.execution.host.log import say, words_of
 from ecotone.execution.host.outbox import Answer, Dropped, GivenUp, Settled, Snapshot
 from ecotone.execution.host.stages import Origin
 from ecotone.execution.host.triggers import Call, Lineage, joint_lineage
@@ -75,7 +76,9 @@ class Snapshots:
 
     def take(self) -> None:
         """Store the state now; then its items are settled. Raises what user code raises."""
-        state = self._stage.encoder.encode(self._stage.handler.snapshot())
+        taken = self._stage.handler.snapshot()
+        leave_if_forked()
+        state = self._stage.encoder.encode(taken)
         settled = Settled(tuple(self._held), self._stage.page)
         self._post(Snapshot(self._stage.name, self._store, state, self._inputs, settled))
         self._held.clear()
@@ -183,7 +186,9 @@ class Loop:
     def _snapshot(self, snapshots: Snapshots) -> None:
         try:
             snapshots.take()
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - user code raises what it likes
+        except Draining:
+            raise
+        except BaseException as error:  # noqa: BLE001 - user code raises what it likes
             traceback.print_exc()
             raise ComponentError(f"{self._head.name}: its snapshot failed: {_words(error)}") from None
 
@@ -201,7 +206,9 @@ class Loop:
         origins = [Origin(entry.item.producer, entry.item.starts_s) for entry in entries]
         try:
             done_s = head.perform(call.value, lineage, origins, began_s)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - user code raises what it likes
+        except Draining:
+            raise
+        except BaseException as error:  # noqa: BLE001 - user code raises what it likes, KeyboardInterrupt for instance
             self._raised(entries, error)
             return
         if not entries and call.due_s is not None:
@@ -273,4 +280,4 @@ _OURS = str(Path(__file__).parent)
 
 
 def _words(error: BaseException) -> str:
-    return str(error) if isinstance(error, ComponentError) else f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, ComponentError) else words_of(error)

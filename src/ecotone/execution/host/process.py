@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 from ecotone.core.errors import ComponentError, EcotoneError, InputError, NotFoundError, UnavailableError
 from ecotone.execution.host import REFUSED
 from ecotone.execution.host.channels import WAKE, Broken, Channels
-from ecotone.execution.host.log import say
+from ecotone.execution.host.forked import leave_if_forked, notice_forks
+from ecotone.execution.host.log import say, words_of
 from ecotone.execution.host.loop import Draining, Loop
 from ecotone.execution.host.objects import Objects
 from ecotone.execution.host.outbox import Notice
@@ -61,7 +62,7 @@ def run(spec: HostSpec) -> int:
         return _failed(page, str(error), 1)
     except BaseException as error:  # noqa: BLE001 - the outermost edge of the process; user code raises what it likes
         traceback.print_exc()
-        return _failed(page, f"{type(error).__name__}: {error}", 1)
+        return _failed(page, words_of(error), 1)
     page.phase = STOPPED
     return 0
 
@@ -97,6 +98,7 @@ class _Host:
             channels.close(_PATIENCE_S)
 
     def _prepare_process(self) -> None:
+        notice_forks()
         signal.signal(signal.SIGTERM, self._terminate)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who started everything
         sys.setswitchinterval(_SWITCH_S)
@@ -133,6 +135,7 @@ class _Host:
 
         sender = Sender(spec.node, objects, post, room)
         stages = build_stages(spec, deployment, self._pages, sender, channels.cpu_clock)
+        leave_if_forked()
         head = stages[0]
         if head.component.trigger.kind == "source":
             self._run_source(channels, head)
@@ -175,12 +178,12 @@ class _Host:
                     self._wait()
         except Draining:
             pass
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             stage.page.add_raised()
             if isinstance(error, (ComponentError, UnavailableError)):
                 raise
             traceback.print_exc()
-            raise ComponentError(f"the source {stage.name} raised {type(error).__name__}: {error}") from None
+            raise ComponentError(f"the source {stage.name} raised {words_of(error)}") from None
 
     def _raise_if_broken(self) -> None:
         try:

@@ -13,6 +13,7 @@ import msgspec
 from ecotone.core.errors import UnavailableError
 from ecotone.core.ids import output_id
 from ecotone.core.messages import Item, ObjectRef
+from ecotone.execution.host.forked import leave_if_forked
 from ecotone.execution.host.log import say
 from ecotone.execution.host.objects import OBJECT_MIN_BYTES
 from ecotone.execution.host.outbox import Output
@@ -143,6 +144,7 @@ class Stage:
             output = next(items, _END)
         finally:
             self.waiting = False
+            leave_if_forked()
             yielded_s = time.time()
             self._meter.pause()
         if output is not _END:
@@ -162,6 +164,7 @@ class Stage:
         self.page.item_started_s = self._meter.started_s
 
     def _pause(self) -> float:
+        leave_if_forked()
         self.page.item_started_s = 0.0
         return self._meter.pause()
 

@@ -115,6 +115,7 @@ class Controller:
         self._published: dict[str, WantedNode] = {}
         self._seen: dict[str, SeenNode] = {}
         self._restarts: dict[tuple[str, str], int] = {}
+        self._failed: set[str] = set()
         self._telemetry: dict[str, AgentTelemetry] = {}
         self._shares = (0.0, 0)
         self._samples: deque[Sample] = deque([Sample(time_s=0.0, instances={})], maxlen=2)
@@ -307,6 +308,10 @@ class Controller:
         for each in seen.instances:
             key = (each.id, seen.boot)
             self._restarts[key] = max(each.restarts, self._restarts.get(key, 0))
+            if each.phase == "failed":
+                self._failed.add(each.id)
+            elif each.phase == "running":
+                self._failed.discard(each.id)
         self._notify()
 
     def _on_telemetry(self, data: bytes) -> None:
@@ -393,6 +398,7 @@ class Controller:
             consumers=dict(self._consumers),
             seen=dict(self._seen),
             restarts=count_restarts(self._restarts),
+            failed=frozenset(self._failed),
             earlier=self._earlier,
             events=tuple(self._events),
             outputs=outputs_of(self._run_folder),

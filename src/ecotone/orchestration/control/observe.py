@@ -82,6 +82,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         streams, consumers: states by stream, and by stream and consumer; {} while the bus is away.
         seen: by node.
         restarts: by instance, over all lives of its agent.
+        failed: instances that died again and again, and did not run since.
         earlier: `unaccounted_items` at the start: of a run that goes on after a crash.
     """
 
@@ -97,6 +98,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     consumers: Mapping[tuple[str, str], ConsumerState] = {}
     seen: Mapping[str, SeenNode] = {}
     restarts: Mapping[str, int] = {}
+    failed: frozenset[str] = frozenset()
     earlier: Mapping[str, int] = {}
     events: tuple[Event, ...] = ()
     outputs: tuple[str, ...] = ()
@@ -245,6 +247,8 @@ def _component_report(deployment: Deployment, component: Component, facts: Facts
         for one in each.instances:
             if one.id in ids:
                 phases[one.phase] = phases.get(one.phase, 0) + 1
+    if facts.finished and ids & facts.failed:  # nothing runs any more, and that it had failed would be forgotten
+        phases["failed"] = len(ids & facts.failed)
     return ComponentReport(
         component=name,
         variant=", ".join(dict.fromkeys(each.variant for each in assignments)),
@@ -383,4 +387,10 @@ def _notes(facts: Facts, *, valid: bool) -> tuple[str, ...]:
         if each.kind in {"host_failed", "bus_died", "agent_died"}
     ]
     notes += list(dict.fromkeys(troubles))[:10]
+    if facts.finished:
+        failed = sorted({each.split(".")[0] for each in facts.failed})
+        notes += [f"{each} failed for good; what it printed and raised: ecotone logs APP {each}" for each in failed]
+        waiting = waiting_items(facts.consumers)
+        if waiting:
+            notes.append(f"{waiting} accepted items still wait; to go on with them: ecotone run APP --resume")
     return tuple(notes)
