@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import anyio
 import msgspec
 
+from ecotone.core.errors import UnavailableError
 from ecotone.infrastructure.bus import Server, connect
 from ecotone.orchestration.control import AgentProcess, Child, Controller, ServerProcess
 from ecotone.session.prestart import start
@@ -33,6 +34,7 @@ __all__ = ["run_embedded"]
 _START_LIMIT_S = 60.0
 _DRAIN_LIMIT_S = 10.0
 _LOOK_EVERY_S = 0.05
+_ROOM_MIN_BYTES = 64 * 1024
 
 
 def run_embedded(
@@ -58,7 +60,12 @@ def run_embedded(
     outside = _outside(bus_url, folders, resume=resume) if bus_url is not None else None
     server, agent = _processes(deployment, folders, started, own_bus=outside is None)
     try:
-        return anyio.run(_run, run, outside or server, agent, backend_options={"use_uvloop": _has_uvloop()})
+        report = anyio.run(_run, run, outside or server, agent, backend_options={"use_uvloop": _has_uvloop()})
+        full = _full_disk(folders)
+        return msgspec.structs.replace(report, notes=(*report.notes, full)) if full else report
+    except UnavailableError as error:
+        full = _full_disk(folders)
+        raise (UnavailableError(f"{full} ({error})") if full else error) from None
     finally:  # the controller has stopped them, unless it was never reached
         agent.kill()
         if server is not None:
@@ -155,6 +162,15 @@ async def _watch(run: _Run, controller: Controller) -> None:
                 break
             await anyio.sleep(_LOOK_EVERY_S)
         group.cancel_scope.cancel()
+
+
+def _full_disk(folders: RunFolders) -> str:
+    """Which of the places that a run writes to has no room, in words; "" when none is full."""
+    for folder in (folders.folder, folders.shared):
+        found = os.statvfs(folder)
+        if found.f_bavail * found.f_frsize < _ROOM_MIN_BYTES:
+            return f"no space is left for {folder}: free some, or copy the application to where there is space"
+    return ""
 
 
 def _process_start_s() -> float:

@@ -16,6 +16,7 @@ import time
 __all__ = ["RunFolders", "newest_run", "open_run", "remove_stale_shared", "state_folder_of"]
 
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108 - folders in it are made with mode 0700 and an unguessable part
+_SHARED_MIN_BYTES = 16 << 20
 
 
 class RunFolders:
@@ -25,8 +26,7 @@ class RunFolders:
         self.run = run
         self.folder = folder
         self._lock = -1
-        fast = os.access(_SHARED_MEMORY, os.W_OK | os.X_OK)
-        self.shared = f"{_SHARED_MEMORY}/ecotone-{os.getuid()}-{run}" if fast else f"{folder}/shared"
+        self.shared = f"{_SHARED_MEMORY}/ecotone-{os.getuid()}-{run}" if _has_fast_memory() else f"{folder}/shared"
 
     @property
     def bus(self) -> str:
@@ -56,6 +56,14 @@ class RunFolders:
             shutil.rmtree(self.shared, ignore_errors=True)
             os.close(self._lock)
             self._lock = -1
+
+
+def _has_fast_memory() -> bool:
+    """Whether this user may write to shared memory and it has room: a container may have little or none."""
+    if not os.access(_SHARED_MEMORY, os.W_OK | os.X_OK):
+        return False
+    found = os.statvfs(_SHARED_MEMORY)
+    return found.f_bavail * found.f_frsize >= _SHARED_MIN_BYTES
 
 
 def state_folder_of(application_folder: str, module: str) -> str:

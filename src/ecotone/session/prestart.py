@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Started", "prestart", "take"]
 
 _WITH_VALUE = frozenset({"--continuum", "--set", "--for", "--plan", "--time-limit", "--budget", "--gap"})
+_ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Started:
@@ -60,9 +61,10 @@ def prestart(argv: list[str]) -> None:
         return  # it will be profiled first, on a quiet machine
     from ecotone.core.errors import UnavailableError  # noqa: PLC0415
 
-    # A Ctrl-C in here would leave behind what nobody knows of yet: it waits until everything is noted.
+    # A Ctrl-C (or SIGTERM, SIGHUP) in here would leave behind what nobody knows of: it waits until everything is noted.
     interrupts: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _frame: interrupts.append(number))
+    asking = [each for each in _ASKING if signal.getsignal(each) not in {signal.SIG_IGN, signal.SIG_DFL}]
+    before = {each: signal.signal(each, lambda number, _frame: interrupts.append(number)) for each in asking}
     try:
         folders = open_run(state)
         # Parameters change what the module declares, so it can be imported before they are known only without any.
@@ -71,7 +73,8 @@ def prestart(argv: list[str]) -> None:
     except (OSError, UnavailableError):
         pass  # the session meets the same trouble, and can say so
     finally:
-        signal.signal(signal.SIGINT, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
     if interrupts:
         raise KeyboardInterrupt
 

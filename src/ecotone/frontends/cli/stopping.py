@@ -41,7 +41,8 @@ def stopping(on_first: Callable[[], None]) -> Generator[threading.Event]:
         # In its own thread: the handler may have interrupted this thread inside the event's own lock.
         threading.Thread(target=first, name="stop", daemon=True).start()
 
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    asking = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    numbers = [each for each in asking if signal.getsignal(each) != signal.SIG_IGN]  # nohup means it
     old = {number: signal.signal(number, on_signal) for number in numbers}
     try:
         yield stop
