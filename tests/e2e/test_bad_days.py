@@ -130,7 +130,9 @@ def _of(shared: Path, app: Path) -> bool:
     return any(shared.name.endswith(run) for run in runs)
 
 
-@pytest.mark.parametrize("trouble", ["raise", "exit", "hang", "spin", "leak", "garbage"])
+@pytest.mark.parametrize(
+    "trouble", ["raise", "exit", "hang", "spin", "leak", "garbage", "interrupt", "fork", "close", "words"]
+)
 def test_a_component_that_misbehaves_is_dealt_with_and_named(ecotone: Start, prepared: Prepare, trouble: str) -> None:
     app = prepared("trouble")
     command = ecotone("run", app, "--for", "5s", "--json", "--set", f"trouble={trouble}")
@@ -141,10 +143,26 @@ def test_a_component_that_misbehaves_is_dealt_with_and_named(ecotone: Start, pre
     misbehaved = command.document["components"]["misbehave"]
     if trouble == "raise":
         assert misbehaved["dead_letters"] > 0
-    elif trouble != "garbage":
+    elif trouble in {"exit", "hang", "spin", "leak"}:
         assert misbehaved["restarts"] == 1
+    else:
+        assert misbehaved["restarts"] == 0
     assert command.document["components"]["sink"]["count"] > 50
     logs = ecotone("logs", app, "misbehave")
     assert logs.finish() == 0
     if trouble == "raise":
         assert b"told to raise" in logs.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("after_s", [0.3, 1.2])
+def test_other_signals_tidy_up_as_ctrl_c_does(ecotone: Start, prepared: Prepare, number: int, after_s: float) -> None:
+    app = prepared("numbers")
+    command = ecotone("run", app)
+    wait_until(lambda: list(Path("/dev/shm").glob("ecotone-*")), "a run begins")
+    time.sleep(after_s)
+    command.process.send_signal(number)
+    status = command.finish(timeout_s=20)
+
+    assert status in {0, 130}, command.stderr.decode()
+    assert not [each for each in Path("/dev/shm").glob(f"ecotone-{os.getuid()}-*") if _of(each, app)]

@@ -64,7 +64,7 @@ class InstancePage:
         path.unlink(missing_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            os.ftruncate(descriptor, _SIZE)
+            os.posix_fallocate(descriptor, 0, _SIZE)  # no room is an error here, and not a SIGBUS later
             page = cls(mmap.mmap(descriptor, _SIZE))
         finally:
             os.close(descriptor)

@@ -8,7 +8,9 @@ import time
 
 from ecotone import component, output_dir, parameter
 
-trouble = parameter("trouble", "none", help="raise, exit, hang, spin, leak, garbage or none")
+trouble = parameter(
+    "trouble", "none", help="raise, exit, hang, spin, leak, garbage, interrupt, fork, close, words or none"
+)
 
 
 def _in_a_run() -> bool:
@@ -53,6 +55,16 @@ class Misbehave:
             for _ in range(100):
                 self.kept.append(bytes(bytearray(os.urandom(1)) * 10_000_000))
                 time.sleep(0.01)
+        if what == "interrupt":
+            raise KeyboardInterrupt
+        if what == "fork" and os.fork() == 0:
+            return  # and so back into the platform's code, in the child
+        if what == "close":
+            os.close(1)
+            os.close(2)
+            print("into nothing")
+        if what == "words":
+            raise RuntimeError("x" * 3_000_000)
         if what == "garbage":
             sys.stdout.buffer.write(bytes(range(256)) * 1000)
             sys.stdout.flush()

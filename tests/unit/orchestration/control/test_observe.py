@@ -200,3 +200,10 @@ def test_of_each_agent_the_newest_counts() -> None:
     both = sample_of([here, there], 1.0)
     assert set(both.instances) == {"camera", "detect"}
     assert both.saturated_share == 0.5
+
+
+def test_what_had_failed_is_still_said_when_nothing_runs_any_more() -> None:
+    report = observe(deployment(), facts(sample(), failed=frozenset({"detect.cloud.0"}), **channel(9, pending=9)))
+    assert {each.component: each.phases for each in report.components}["detect"] == {"failed": 1}
+    assert any("detect failed for good" in each for each in report.notes)
+    assert any("9 accepted items still wait" in each for each in report.notes)
