@@ -99,3 +99,17 @@ def test_a_full_disk_behind_stdout_is_said_and_is_no_bug(more):
 def test_closed_streams_are_no_bug(closed, shown):
     done = subprocess.run(["sh", "-c", f'"$@" {closed}', "sh", *_VERSION], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr, bool(done.stdout)) == (0, "", shown)
+
+
+def test_following_ends_with_its_reader(tmp_path):
+    folder = tmp_path / "app"
+    assert run_command(["new", str(folder)]) == 0
+    logs = folder / ".ecotone" / "runs" / "1" / "logs"
+    logs.mkdir(parents=True)
+    (logs / "alarm.cloud.0.log").write_text("hello\nagain\n")
+    follow = [sys.executable, "-m", "ecotone", "logs", str(folder), "--follow"]
+    with subprocess.Popen(follow, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert b"hello" in process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(timeout=30) == 141

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
+import select
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -92,8 +92,16 @@ def logs(
         sys.stdout.flush()
         if not follow:
             return 0
-        time.sleep(_FOLLOW_EVERY_S)
+        _wait_while_read()
         seen |= {file: 0 for file in _log_files(folder, component) if file not in seen}
+
+
+def _wait_while_read() -> None:
+    """A moment; ends at once with BrokenPipeError when who read stdout has gone, even if there is nothing to write."""
+    gone = select.poll()
+    gone.register(sys.stdout.fileno(), 0)
+    if any(events & select.POLLERR for _, events in gone.poll(_FOLLOW_EVERY_S * 1e3)):
+        raise BrokenPipeError
 
 
 def _print_new(file: Path, offset: int, width: int) -> int:
