@@ -71,14 +71,15 @@ def test_two_runs_on_one_server_do_not_see_each_other(
 ) -> None:
     apps = (prepared("numbers"), prepared("numbers"))
     commands = (
-        ecotone("run", apps[0], "--for", "3s", "--json", "--bus-url", server.url),
-        ecotone("run", apps[1], "--for", "3s", "--json", ECOTONE_BUS_URL=server.url),
+        ecotone("run", apps[0], "--json", "--bus-url", server.url),
+        ecotone("run", apps[1], "--json", ECOTONE_BUS_URL=server.url),
     )
-    for command, app in zip(commands, apps, strict=True):
-        has_ended = command.process.poll
-        wait_until(lambda app=app, ended=has_ended: len(_arrived(app)) > 20 or ended() is not None, "numbers arrive")
+    for app in apps:
+        wait_until(lambda app=app: len(_arrived(app)) >= 50, "numbers arrive")
     assert traces() == _runs(apps[0]) | _runs(apps[1])
 
+    for command in commands:
+        command.process.send_signal(signal.SIGINT)
     for command, app in zip(commands, apps, strict=True):
         assert command.finish() == 0, command.stderr.decode()
         document, numbers = command.document, _arrived(app)
