@@ -96,6 +96,8 @@ class LinearModel:
             model.add(self._cost <= at_most)
         model.minimize(self._cost if objective == "cost" else self._tie_break)
         solver = cp_model.CpSolver()
+        # OR-Tools 9.15 may certify a wrong optimum otherwise (google/or-tools#5293, docs/decisions/008).
+        solver.parameters.presolve_inclusion_work_limit = 0
         solver.parameters.num_workers = 1
         solver.parameters.random_seed = self._seed
         solver.parameters.max_time_in_seconds = max(0.01, time_limit_s)

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 from ortools.sat.python import cp_model
 
+from ecotone.orchestration.placement.system._cuts import LOAD, Cut
 from ecotone.orchestration.placement.system.flows import Flows, Terms
-from ecotone.orchestration.placement.system.laws import pressure
-from ecotone.orchestration.placement.system.model import Component, Copies, Deployment, Goal, Placement, Resource
+from ecotone.orchestration.placement.system.laws import Demand, Moments, gamma_quantile, pressure, variation_min
+from ecotone.orchestration.placement.system.model import MEAN, Component, Copies, Deployment, Goal, Placement, Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from ecotone.orchestration.placement.system.model import Bound
 
@@ -27,9 +28,9 @@ __all__ = ["PARTS", "Formulation"]
 
 PARTS = 10**8
 """Parts of a EUR/h or a watt in the objective."""
-_LOAD = 10**6
 _TIME = 10**4
 _FINE = 10**3
+_PRECISION = 10**4
 _STRETCH_MAX = 500.0
 _TANGENTS = (0.0, 0.2, 0.35, 0.5, 0.6, 0.7, 0.77, 0.83, 0.88, 0.92, 0.95, 0.97, 0.985)
 """Shares of busy time at which the stretching of services is approximated from below."""
@@ -48,7 +49,8 @@ class Formulation:
         self._taken: dict[tuple[str, int], cp_model.IntVar] = {}
         self._deployed: dict[tuple[str, str], cp_model.IntVar] = {}
         self._on: dict[tuple[str, str, int, str], cp_model.IntVar] = {}
-        self._load: dict[str, list[cp_model.LinearExprT]] = defaultdict(list)
+        self._loads: dict[tuple[str, int], list[tuple[int, cp_model.IntVar]]] = defaultdict(list)
+        self._load: dict[tuple[str, int], cp_model.IntVar] = {}
         self._memory: dict[str, list[cp_model.LinearExprT]] = defaultdict(list)
         self._price: list[cp_model.LinearExprT] = []
         self._power: list[cp_model.LinearExprT] = []
@@ -57,7 +59,7 @@ class Formulation:
         self._time: dict[str, cp_model.IntVar] = {}
         self._moved: dict[str, cp_model.IntVar] = {}
         self._in_layer: dict[tuple[Step, str], cp_model.IntVar] = {}
-        self._cut_loads: dict[tuple[str, int], cp_model.IntVar] = {}
+        self._cut_loads: dict[tuple[str, int, int], cp_model.IntVar] = {}
         self._take()
         for component in self._system.components:
             self._deploy(component)
@@ -144,11 +146,23 @@ class Formulation:
             if not self._system.semantics.shared_serverless_once:
                 self._price.append(math.floor(PARTS * terms.price_eur_per_h) * on)
         else:
-            self._load[resource].append(math.floor(_LOAD * terms.load) * on)
+            demand = Demand().with_service(terms.rate_per_s, option.service_s, terms.resource.cv2)
+            for moment, each in enumerate((terms.load, demand.load2, demand.load3), start=1):
+                self._loads[resource, moment].append((math.floor(LOAD * each), on))
             self._power.append(math.floor(PARTS * terms.load * (terms.resource.busy_w - terms.resource.idle_w)) * on)
             self.model.add_bool_or(self._copies(terms.resource)).only_enforce_if(on)
         self._memory[resource].append(math.floor(option.memory_bytes) * on)
         return on
+
+    def _loaded(self, resource: str, moment: int = 1) -> cp_model.IntVar:
+        """The load on a resource, or a higher moment of it."""
+        found = self._load.get((resource, moment))
+        if found is None:
+            parts = self._loads[resource, moment]
+            most = sum(weight for weight, _ in parts)
+            found = self._load[resource, moment] = self.model.new_int_var(0, most, f"load {moment} on {resource}")
+            self.model.add(_weighted(parts) == found)
+        return found
 
     def _copies(self, resource: Resource) -> list[cp_model.IntVar]:
         return [self._taken[resource.name, number] for number in range(1, resource.copies_max + 1)]
@@ -160,7 +174,7 @@ class Formulation:
 
     def _limit_resources(self) -> None:
         model, semantics = self.model, self._system.semantics
-        full = _LOAD if semantics.saturation else _LOAD - 1
+        full = LOAD if semantics.saturation else LOAD - 1
         for resource in self._system.resources:
             if resource.name not in self._memory:
                 continue
@@ -169,7 +183,7 @@ class Formulation:
                 model.add(sum(self._memory[resource.name]) <= memory)
                 continue
             copies = sum(n * taken for n, taken in enumerate(self._copies(resource), start=1))
-            model.add(sum(self._load[resource.name]) <= full * copies)
+            model.add(self._loaded(resource.name) <= full * copies)
             model.add(sum(self._memory[resource.name]) <= memory * (copies if semantics.memory_of_copies else 1))
         if semantics.shared_serverless_once:
             self._price_shared()
@@ -197,16 +211,16 @@ class Formulation:
         away: dict[str, cp_model.IntVar] = {}
         for component in self._system.components:
             gone = away[component.name] = model.new_bool_var(f"{component.name} has left the edge")
-            before = [away[name] for name in self._flows.predecessors[component.name]]
-            for each in before:
-                model.add_implication(each, gone)
+            arrives = model.new_bool_var(f"{component.name} begins away from the edge")
+            for name in self._flows.predecessors[component.name]:
+                model.add_implication(away[name], arrives)
+            model.add_implication(arrives, gone)
             for deployment in component.deployments:
                 steps = [self._vars(component.name, deployment.name, at) for at in range(len(deployment.partitions))]
                 at_edge = [[var for name, var in step if kinds[name] == "edge"] for step in steps]
                 elsewhere = [[var for name, var in step if kinds[name] != "edge"] for step in steps]
                 for var in (var for step in at_edge for var in step):
-                    for each in before:
-                        model.add_implication(each, var.negated())
+                    model.add_implication(arrives, var.negated())
                 for var in (var for step in elsewhere for var in step):
                     model.add_implication(var, gone)
                 for earlier, later in zip(elsewhere, at_edge[1:], strict=False):
@@ -224,13 +238,34 @@ class Formulation:
     # What is promised
 
     def _promise(self) -> None:
-        bounds = [bound for bound in self._system.bounds if _bounds_mean(bound)]
+        bounds = self._system.bounds
         for name in sorted({name for bound in bounds for name in bound.components}):
-            limit_s = min(bound.limit_s for bound in bounds if name in bound.components)
+            limit_s = min(self._mean_max(bound) for bound in bounds if name in bound.components)
             self._time[name] = self.model.new_int_var(0, math.ceil(_TIME * limit_s), f"time of {name}")
             self._time_component(self._flows.components[name], limit_s)
         for bound in bounds:
-            self.model.add(sum(self._time[name] for name in bound.components) <= math.ceil(_TIME * bound.limit_s))
+            self.model.add(
+                sum(self._time[name] for name in bound.components) <= math.ceil(_TIME * self._mean_max(bound))
+            )
+
+    def _mean_max(self, bound: Bound) -> float:
+        """What a bound allows the mean to be, networks aside, at most.
+
+        A percentile is the more above the mean the more the time varies; a sum of `count` times varies at least as one
+        of them does, divided by their number.
+        """
+        if bound.percentile == MEAN:
+            return bound.limit_s
+        count, least = 0, 1.0
+        for name in bound.components:
+            deployments = self._flows.components[name].deployments
+            count += max(len(deployment.partitions) for deployment in deployments)
+            for deployment in deployments:
+                for partition in deployment.partitions:
+                    resources = [self._flows.resources[option.resource] for option in partition.options]
+                    lasting = [resource for resource in resources if resource.kind != "serverless"]
+                    least = min([least, *(variation_min(resource.law) for resource in lasting)])
+        return bound.limit_s / max(1.0, gamma_quantile(Moments(1.0, least / count), bound.percentile))
 
     def _time_component(self, component: Component, limit_s: float) -> None:
         """The least that its mean response may be, networks aside."""
@@ -254,15 +289,14 @@ class Formulation:
         stretch = self._stretched(terms.resource)
         service_s = terms.option.service_s
         if terms.resource.law == "ps":
-            self.model.add(_LOAD * step >= math.floor(_LOAD * service_s) * stretch).only_enforce_if(on)
+            parts = _parts(service_s)
+            self.model.add(parts * step >= math.floor(parts * service_s) * stretch).only_enforce_if(on)
             return
         # In queues everyone waits as long, at least as if all services were as short as the shortest there.
-        shortest = math.floor(_LOAD * self._shortest_s(terms.resource.name) * self._variation(terms.resource))
+        shortest_s = self._shortest_s(terms.resource.name) * (1.0 + terms.resource.cv2) / 2.0
+        parts = _parts(shortest_s)
         own = math.floor(_TIME * service_s)
-        self.model.add(_LOAD * (step - own) >= shortest * (stretch - _TIME)).only_enforce_if(on)
-
-    def _variation(self, resource: Resource) -> float:
-        return (1.0 + (resource.service_cv2 if resource.law == "mg1" else 1.0)) / 2.0
+        self.model.add(parts * (step - own) >= math.floor(parts * shortest_s) * (stretch - _TIME)).only_enforce_if(on)
 
     def _shortest_s(self, resource: str) -> float:
         return min(
@@ -287,21 +321,19 @@ class Formulation:
         return stretch
 
     def _touch(self, resource: Resource, busy: float, copies: int) -> None:
-        """Where `copies` are taken, stretch >= value + slope * (load / copies - busy), in common parts."""
+        """Where `copies` are taken, stretch >= value + slope * (load / copies - busy)."""
         value, slope = _tangent(resource, busy, copies)
-        parts = _LOAD * copies * _FINE
-        constant = math.floor((value - slope * busy) * parts)
-        load = sum(self._load[resource.name])
-        least = constant + math.floor(slope * _FINE) * load
+        slope *= _TIME / (copies * LOAD)
+        parts = _parts(slope)
+        constant = math.floor(parts * (_TIME * value - slope * copies * LOAD * busy))
+        least = constant + math.floor(parts * slope) * self._loaded(resource.name)
         taken = self._taken[resource.name, copies]
-        self.model.add((parts // _TIME) * self._stretch[resource.name] >= least).only_enforce_if(taken)
+        self.model.add(parts * self._stretch[resource.name] >= least).only_enforce_if(taken)
 
     # What is added when the evaluator finds it missing
 
     def add_networks(self, bound: Bound) -> bool:
-        """Count the networks of a bound from now on; False when nothing changes by that."""
-        if not _bounds_mean(bound):
-            return False
+        """Count the networks of a bound from now on; False when they are counted already."""
         new = False
         for name in bound.components:
             if name not in self._moved:
@@ -392,37 +424,43 @@ class Formulation:
         key = resource, round(busy, 7), copies
         if resource not in self._stretch or key in self._touched or busy >= 1.0:
             return False
+        value, slope = _tangent(self._flows.resources[resource], busy, copies)
+        if value + slope * (1.0 - busy) > _STRETCH_MAX:
+            return False
         self._touched.add(key)
         self._touch(self._flows.resources[resource], busy, copies)
         return True
 
-    def exclude(self, bound: Bound, placement: Placement, loads: dict[str, float]) -> None:
-        """Exclude every placement that is for `bound` at least as bad as this one, which breaks it: the same resources
-        for its components, no more copies of them and no less load on them (busy copies)."""
+    def exclude(self, cut: Cut) -> None:
+        """Exclude every placement that is as bad as a cut says, or worse."""
         clause: list[cp_model.LiteralT] = []
-        used: set[str] = set()
-        for name in bound.components:
-            chosen = placement.deployments[name]
+        for name, chosen in cut.deployments.items():
             clause.append(self._deployed[name, chosen].negated())
-            for at, resource in enumerate(placement.resources[name]):
-                clause.append(self._on[name, chosen, at, resource].negated())
-                used.add(resource)
-        for name in sorted(used):
-            resource = self._flows.resources[name]
-            if resource.kind == "serverless":
-                continue
-            copies = placement.copies.get(name, 0)
-            clause += [self._taken[name, n] for n in range(copies + 1, resource.copies_max + 1)]
-            clause.append(self._below(name, math.floor(_LOAD * loads.get(name, 0.0) * (1 - 1e-9))))
+            clause += [self._on[name, chosen, at, each].negated() for at, each in enumerate(cut.resources[name])]
+        for name, copies in cut.copies.items():
+            most = self._flows.resources[name].copies_max
+            clause += [self._taken[name, number] for number in range(copies + 1, most + 1)]
+        for name, demand in cut.demands.items():
+            is_shared = self._flows.resources[name].law == "ps"
+            moments = (demand.load,) if is_shared else (demand.load, demand.load2, demand.load3)
+            clause += [self._below(name, moment, round(LOAD * each)) for moment, each in enumerate(moments, start=1)]
         self.model.add_bool_or(clause)
 
-    def _below(self, resource: str, load: int) -> cp_model.IntVar:
-        """Whether a resource has less than this load."""
-        key = resource, load
+    def exclude_exactly(self, placement: Placement) -> None:
+        """Exclude this one placement."""
+        clause: list[cp_model.LiteralT] = []
+        for name, chosen in placement.deployments.items():
+            clause += [self._on[name, chosen, at, each].negated() for at, each in enumerate(placement.resources[name])]
+        clause += [self._taken[each].negated() for each in placement.copies.items() if each[1]]
+        self.model.add_bool_or(clause)
+
+    def _below(self, resource: str, moment: int, load: int) -> cp_model.IntVar:
+        """Whether a resource has less than this load, or its second or third moment."""
+        key = resource, moment, load
         found = self._cut_loads.get(key)
         if found is None:
             found = self._cut_loads[key] = self.model.new_bool_var(f"{resource} has less than {load}")
-            self.model.add(sum(self._load[resource]) < load).only_enforce_if(found)
+            self.model.add(self._loaded(resource, moment) < load).only_enforce_if(found)
         return found
 
     # Answers
@@ -457,14 +495,19 @@ class Formulation:
         )
 
 
+def _weighted(parts: Sequence[tuple[int, cp_model.IntVar]]) -> cp_model.LinearExprT:
+    return cp_model.LinearExpr.weighted_sum([var for _, var in parts], [weight for weight, _ in parts])
+
+
+def _parts(factor: float) -> int:
+    """What to multiply both sides of an inequality by, so that `factor` can be rounded down: to large numbers the
+    solver answers slowly, and to very large ones wrongly."""
+    return max(1, math.ceil(min(_PRECISION / factor, 1e3 * _PRECISION))) if factor > 0.0 else 1
+
+
 def _tangent(resource: Resource, busy: float, copies: int) -> tuple[float, float]:
     """Value and slope of what services are stretched to at a share of busy time."""
     step = 1e-6
     value = 1.0 + pressure(resource.law, busy, copies)
     slope = (pressure(resource.law, busy + step, copies) - pressure(resource.law, busy, copies)) / step
     return value, slope
-
-
-def _bounds_mean(bound: Bound) -> bool:
-    """Whether the mean may be bounded instead: it is below every high percentile."""
-    return not 0.0 < bound.percentile < 70.0

@@ -46,6 +46,8 @@ def solve(
     """
     solver = cp_model.CpSolver()
     parameters = solver.parameters
+    # OR-Tools 9.15 may certify a wrong optimum otherwise (google/or-tools#5293, docs/decisions/008).
+    parameters.presolve_inclusion_work_limit = 0
     parameters.num_workers = len(workers)
     parameters.subsolvers.extend(workers)
     parameters.random_seed = seed

@@ -12,12 +12,12 @@ import msgspec
 
 from ecotone.orchestration.placement.system.flows import Flows, Terms
 from ecotone.orchestration.placement.system.laws import Demand, Moments, gamma_quantile, response
-from ecotone.orchestration.placement.system.model import Bound, Component, Deployment, Placement, System
+from ecotone.orchestration.placement.system.model import MEAN, Bound, Component, Deployment, Placement, System
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
-__all__ = ["BoundTime", "Judgement", "ResourceUse", "Violation", "judge"]
+__all__ = ["BoundTime", "Judgement", "ResourceUse", "Violation", "bound_time_s", "demands_of", "judge"]
 
 _SLACK = 1e-9
 
@@ -80,6 +80,19 @@ def judge(system: System, placement: Placement, flows: Flows | None = None) -> J
     return _Judge(flows, placement).judgement()
 
 
+def demands_of(flows: Flows, placement: Placement, components: Collection[str] | None = None) -> dict[str, Demand]:
+    """What a placement asks of each resource that is taken; of some components only, or of all."""
+    return _Judge(flows, placement).demanded(components)
+
+
+def bound_time_s(
+    flows: Flows, placement: Placement, bound: Bound, demands: dict[str, Demand], ignored: Collection[str] = ()
+) -> float:
+    """The time that a bound is about, if these were the demands; the components that are `ignored`, and the networks to
+    and from them, take none of it. It is never higher with fewer demands, more copies or more ignored."""
+    return _Judge(flows, placement, demands).bound(bound, ignored).time_s
+
+
 def _structure(flows: Flows, placement: Placement) -> Iterator[Violation]:
     """What makes a placement meaningless: names that are not there, partitions without a resource."""
     for component in flows.system.components:
@@ -112,7 +125,7 @@ def _structure(flows: Flows, placement: Placement) -> Iterator[Violation]:
 class _Judge:
     """One judgement of a placement of sound structure."""
 
-    def __init__(self, flows: Flows, placement: Placement) -> None:
+    def __init__(self, flows: Flows, placement: Placement, demands: dict[str, Demand] | None = None) -> None:
         self._flows = flows
         self._system = flows.system
         self._placement = placement
@@ -121,7 +134,7 @@ class _Judge:
         self._terms: dict[str, tuple[Terms, ...]] = {}
         for component in self._system.components:
             self._choose(component)
-        self._demands = self._demanded()
+        self._demands = self.demanded() if demands is None else demands
         self._moments = {component.name: self._answers(component) for component in self._system.components}
 
     def _choose(self, component: Component) -> None:
@@ -136,13 +149,13 @@ class _Judge:
         self._deployments[component.name] = deployment
         self._terms[component.name] = tuple(terms)
 
-    def _demanded(self) -> dict[str, Demand]:
+    def demanded(self, components: Collection[str] | None = None) -> dict[str, Demand]:
         demands: dict[str, Demand] = {}
-        for terms in self._terms.values():
-            for each in terms:
+        for name in self._terms if components is None else components:
+            for each in self._terms[name]:
                 if each.resource.kind != "serverless":
                     before = demands.get(each.resource.name, Demand())
-                    cv2 = _cv2(each)
+                    cv2 = each.resource.cv2
                     demands[each.resource.name] = before.with_service(each.rate_per_s, each.option.service_s, cv2)
         return demands
 
@@ -157,13 +170,13 @@ class _Judge:
             if copies == 0:
                 found.append(Moments(math.inf, math.inf))
                 continue
-            demand = self._demands[each.resource.name]
-            found.append(response(each.resource.law, each.option.service_s, _cv2(each), demand, copies))
+            demand = self._demands.get(each.resource.name, Demand())
+            found.append(response(each.resource.law, each.option.service_s, each.resource.cv2, demand, copies))
         return tuple(found)
 
     def judgement(self) -> Judgement:
         uses = tuple(self._uses())
-        bounds = tuple(self._bound(bound) for bound in self._system.bounds)
+        bounds = tuple(self.bound(bound) for bound in self._system.bounds)
         violations = [*self._rules(), *self._layers(), *self._limits(uses), *self._returning(), *_late(bounds)]
         accuracies = [each.accuracy for each in self._deployments.values() if each.accuracy is not None]
         return Judgement(
@@ -262,13 +275,17 @@ class _Judge:
                     break
             gone[component.name] = away
 
-    def _bound(self, bound: Bound) -> BoundTime:
+    def bound(self, bound: Bound, ignored: Collection[str] = ()) -> BoundTime:
         total = Moments(0.0, 0.0)
         for name in bound.components:
-            total = _sum(total, self._time(name))
-        network_s = sum(self._between(one, other) for one, other in pairwise(bound.components))
+            total = total if name in ignored else _sum(total, self._time(name))
+        network_s = sum(
+            self._between(one, other)
+            for one, other in pairwise(bound.components)
+            if one not in ignored and other not in ignored
+        )
         total = Moments(total.mean_s + network_s, total.variance_s2)
-        time_s = gamma_quantile(total, bound.percentile) if bound.percentile else total.mean_s
+        time_s = total.mean_s if bound.percentile == MEAN else gamma_quantile(total, bound.percentile)
         return BoundTime(bound=bound.name, time_s=time_s, limit_s=bound.limit_s)
 
     def _time(self, name: str) -> Moments:
@@ -299,10 +316,6 @@ class _Judge:
             for at, share in enumerate(shares)
             if at == last or deployment.partitions[at].exit_probability > 0.0
         )
-
-
-def _cv2(terms: Terms) -> float:
-    return terms.resource.service_cv2 if terms.resource.law == "mg1" else 1.0
 
 
 def _sum(one: Moments, other: Moments) -> Moments:

@@ -15,7 +15,16 @@ import msgspec
 if TYPE_CHECKING:
     from ecotone.orchestration.placement.system.model import Law
 
-__all__ = ["Demand", "Moments", "erlang_c", "gamma_quantile", "pressure", "response", "serverless_response"]
+__all__ = [
+    "Demand",
+    "Moments",
+    "erlang_c",
+    "gamma_quantile",
+    "pressure",
+    "response",
+    "serverless_response",
+    "variation_min",
+]
 
 _INSTANCES_STEP = 30
 _INSTANCES_MAX = 1000
@@ -94,6 +103,12 @@ def pressure(law: Law, busy: float, copies: int) -> float:
     if law == "mmc":
         return erlang_c(copies, busy * copies) / (copies * (1.0 - busy))
     return busy / (1.0 - busy)
+
+
+def variation_min(law: Law) -> float:
+    """The least squared coefficient of variation of a response, whatever is asked."""
+    # Queues: an exponential service and a wait that varies more than an exponential time, of whatever shares.
+    return {"ps": 1.0, "mm1": 0.5, "mmc": 0.5, "mg1": 0.0}[law]
 
 
 def erlang_c(servers: int, load: float) -> float:

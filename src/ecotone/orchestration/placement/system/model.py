@@ -12,6 +12,7 @@ import msgspec
 
 __all__ = [
     "MEAN",
+    "PERCENTILE_MIN",
     "Bound",
     "Component",
     "Copies",
@@ -37,6 +38,9 @@ queue for all copies. Serverless resources have their own."""
 
 MEAN = 0.0
 """The `percentile` of a bound on a mean."""
+
+PERCENTILE_MIN = 80.0
+"""Below it a percentile may fall when times spread more, and nothing could be proven by what is surely worse."""
 
 
 class _Frozen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -68,6 +72,11 @@ class Resource(_Frozen, frozen=True, kw_only=True):
     busy_w: float = 0.0
     region: str = ""
     attested: bool = False
+
+    @property
+    def cv2(self) -> float:
+        """Squared coefficient of variation of its services: exponential, unless it says otherwise."""
+        return self.service_cv2 if self.law == "mg1" else 1.0
 
 
 class Option(_Frozen, frozen=True, kw_only=True):
@@ -138,7 +147,7 @@ class Domain(_Frozen, frozen=True, kw_only=True):
 
 class Bound(_Frozen, frozen=True, kw_only=True):
     """A promise: the response time of one component, or of components that follow each other in the graph, is at most
-    `limit_s`, at `percentile` (between 0 and 100) or, with `MEAN`, on average."""
+    `limit_s`, on average (`MEAN`) or at `percentile`, which is from `PERCENTILE_MIN` to below 100."""
 
     name: str
     components: tuple[str, ...]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ecotone.core.clock import SYSTEM_CLOCK, Clock
+from ecotone.orchestration.placement.system._cuts import cut_of
 from ecotone.orchestration.placement.system.evaluate import Judgement, judge
 from ecotone.orchestration.placement.system.flows import Flows
 from ecotone.orchestration.placement.system.model import Goal
@@ -197,16 +198,22 @@ class _Search:
     def _mend(self, formulation: Formulation, judged: Judgement) -> None:
         """Add what the formulation did not know when it proposed this."""
         late = {violation.subject for violation in judged.violations if violation.what == "bound"}
-        assert late, f"the formulation let through: {judged.violations[0].message}"
+        if not late:  # full by less than the formulation's rounding
+            formulation.exclude_exactly(judged.placement)
+            return
         broken = [bound for bound in self._system.bounds if bound.name in late]
         concerned = {name for bound in broken for each in bound.components for name in judged.placement.resources[each]}
         uses = [use for use in judged.uses if use.resource in concerned and use.copies]
         known = [not formulation.add_networks(bound) for bound in self._system.bounds]
         known += [not formulation.sharpen(use.resource, use.busy, use.copies) for use in uses]
-        if all(known):
-            loads = {use.resource: use.busy * use.copies for use in uses}
-            for bound in broken:
-                formulation.exclude(bound, judged.placement, loads)
+        if not all(known):
+            return
+        for bound in broken:
+            cut = cut_of(self._flows, bound, judged.placement)
+            if cut is None:
+                formulation.exclude_exactly(judged.placement)
+            else:
+                formulation.exclude(cut)
 
     def _tell(self) -> None:
         if self._progress is None:
