@@ -25,8 +25,8 @@ _COPIES_MAX = 10**6
 
 
 def read_space4ai_solution(file: File, system: System) -> Placement:
-    """Read a solution of `system`. Only where everything runs is read, and how many copies are taken: costs and times
-    are for the evaluator, and so are promises and rules that the solution breaks.
+    """Read a solution of `system`. Only where everything runs is read, and how many copies are taken (the most that are
+    stated for a resource): costs and times are for the evaluator, and so are promises and rules that it breaks.
 
     Raises:
         InputError: with every mistake and its line.
@@ -141,10 +141,8 @@ class _SolutionReader:
         copies = tree.whole((*path, "number"), positive=True, most=_COPIES_MAX)
         if copies is None:
             return
-        before = self._copies.setdefault(name, copies)
-        if before != copies:
-            text = f"{copies} copies of {name} are taken here, {before} elsewhere"
-            tree.note((*path, "number"), "contradiction", text)
+        # One of the published files states one copy at some partitions and two at others, and costs as with two.
+        self._copies[name] = max(copies, self._copies.get(name, 0))
 
 
 def space4ai_solution(system: System, judged: Judgement, load_per_s: float) -> dict[str, Any]:
