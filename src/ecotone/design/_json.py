@@ -95,7 +95,9 @@ def read_json(file: Path, mistakes: JsonMistakes) -> Any:
         for line, column, key in _scan(mistakes.text)[1]:
             mistakes.add_at(line, column, "repeated-key", f"the key {json.dumps(key)} appears twice in one object")
     if _HALF.search(mistakes.text):
+        before = mistakes.count
         _note_halves(document, mistakes)
+        return document if mistakes.count == before else None
     return document
 
 

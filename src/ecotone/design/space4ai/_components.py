@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 from ecotone.core.problems import did_you_mean
 from ecotone.design.space4ai._modes import MB
 from ecotone.design.space4ai._tree import MEMORY_MAX_MB, Path, Tree, dotted, shown
-from ecotone.orchestration.placement.system.model import Component, Deployment, Option, Partition, Resource, Successor
+from ecotone.orchestration.placement.system.model import Component, Deployment, Option, Partition, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from ecotone.design.space4ai._continuum import ContinuumReader
+    from ecotone.design.space4ai._graph import GraphReader
 
 __all__ = ["ComponentsReader"]
 
@@ -21,9 +24,10 @@ _SERVICE_MAX_S = 1e6
 class ComponentsReader:
     """`least_s`: of each component that was read without mistakes, the shortest time that it can take."""
 
-    def __init__(self, tree: Tree, resources: dict[str, Resource], graph: dict[str, tuple[Successor, ...]]) -> None:
+    def __init__(self, tree: Tree, continuum: ContinuumReader, graph: GraphReader) -> None:
         self._tree = tree
-        self._resources = resources
+        self._continuum = continuum
+        self._resources = continuum.resources
         self._graph = graph
         self.least_s: dict[str, float] = {}
 
@@ -38,26 +42,27 @@ class ComponentsReader:
         deployments = [self._deployment(name, each) for each in names]
         if names and tree.mistakes.count == before:
             self.least_s[name] = min(_least_s(each, self._resources) for each in deployments)
-        return Component(name=name, deployments=tuple(deployments), successors=self._graph[name])
+        return Component(name=name, deployments=tuple(deployments), successors=self._graph.successors[name])
 
     def _deployment(self, component: str, deployment: str) -> Deployment:
         tree, path = self._tree, ("Components", component, deployment)
         steps = [each for each in tree.names(path) if self._tree.is_object((*path, each))]
-        order = self._chain(path, steps)
+        order, is_chain = self._chain(path, steps)
         partitions: list[Partition] = []
         outputs: dict[str, float] = {}
         for at, step in enumerate(order):
-            here, is_last = (*path, step), at == len(order) - 1
+            here, is_last = (*path, step), is_chain and at == len(order) - 1
             tree.expect(here, ("next", "data_size", "early_exit_probability"))
             absent = 0.0 if is_last else None
             exits = tree.number((*here, "early_exit_probability"), most=1.0, default=absent) or 0.0
-            if is_last and exits > 0:
-                text = f"{component}.{step} is the last partition: nothing can leave before it"
-                tree.note((*here, "early_exit_probability"), "exit-of-last", text)
             handed = self._outputs(here, f"{component}.{step}")
             if is_last:
-                self._compare_with_graph(here, component, steps)
                 outputs = {target: size for target, size in handed if target is not None}
+                if exits > 0:
+                    text = f"{component}.{step} is the last partition: nothing can leave before it"
+                    tree.note((*here, "early_exit_probability"), "exit-of-last", text)
+                if component not in self._graph.unsure:
+                    self._compare_with_graph(here, component)
             partitions.append(
                 Partition(
                     name=step,
@@ -68,22 +73,13 @@ class ComponentsReader:
             )
         return Deployment(name=deployment, partitions=tuple(partitions), output_bytes=outputs)
 
-    def _compare_with_graph(self, path: tuple[str, str, str, str], component: str, steps: list[str]) -> None:
+    def _compare_with_graph(self, path: tuple[str, str, str, str], component: str) -> None:
         """The last partition goes on to what follows the component."""
-        tree = self._tree
-        after = [successor.component for successor in self._graph[component]]
-        found = tree.get((*path, "next"))
-        targets = [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
-        unknown = False
-        for at, target in enumerate(targets):
-            if target not in self._graph and target not in steps:
-                unknown = True
-                text = f"{component}.{path[-1]} goes on to {shown(target)}, which is no partition and no component"
-                hint = did_you_mean(target, [*steps, *self._graph])
-                tree.note((*path, "next", at), "unknown-component", text, hint)
-        if not unknown and isinstance(found, list) and len(targets) == len(found) and sorted(targets) != sorted(after):
+        after = [successor.component for successor in self._graph.successors[component]]
+        targets = [each for each in self._tree.texts((*path, "next")) if each is not None]
+        if sorted(targets) != sorted(after):
             text = f"{component}.{path[-1]} goes on to {_names(targets)}, in the graph it is {_names(after)}"
-            tree.note((*path, "next"), "not-as-graph", text)
+            self._tree.note((*path, "next"), "not-as-graph", text)
 
     def _outputs(self, path: Path, name: str) -> list[tuple[str | None, float]]:
         """What a partition goes on to, and bytes to each."""
@@ -91,32 +87,46 @@ class ComponentsReader:
         targets = tree.texts((*path, "next")) if tree.has((*path, "next")) else []
         given = tree.list_((*path, "data_size")) if targets else []
         if len(given) != len(targets) and isinstance(tree.get((*path, "data_size")), list):
-            text = f"{name} has {len(targets)} successors and {len(given)} data sizes"
+            text = f"{name}: {len(targets)} in next, {len(given)} in data_size; each needs one"
             tree.note(path, "wrong-length", text)
         count = min(len(given), len(targets))
         sizes = [tree.number((*path, "data_size", at), most=_DATA_MAX_MB) or 0.0 for at in range(count)]
         return [(target, size * MB) for target, size in zip(targets, sizes, strict=False)]
 
-    def _chain(self, path: Path, steps: list[str]) -> list[str]:
-        """The partitions of a deployment in the order of their `next`."""
-        tree = self._tree
-        if not steps:
-            if tree.get(path) == {}:
-                tree.note(path, "empty-deployment", f"{dotted(path)} has no partitions")
-            return []
-        following = {step: tree.texts((*path, step, "next")) for step in steps}
+    def _chain(self, path: tuple[str, str, str], steps: list[str]) -> tuple[list[str], bool]:
+        """The partitions of a deployment in the order of their `next`, and whether they have one."""
+        tree, before = self._tree, self._tree.mistakes.count
+        if not steps and tree.get(path) == {}:
+            tree.note(path, "empty-deployment", f"{dotted(path)} has no partitions")
+        following = {step: self._following((*path, step), steps) for step in steps}
+        if tree.mistakes.count > before:
+            return steps, False
         within = {step: [each for each in targets if each in steps] for step, targets in following.items()}
         reached = [target for each in within.values() for target in each]
         first = [step for step in steps if step not in reached]
         order = first[:1]
         while order and (after := within[order[-1]]) and after[0] not in order:
-            order.append(str(after[0]))
+            order.append(after[0])
         if len(order) == len(steps) and all(len(following[step]) == 1 for step in order[:-1]):
-            return order
+            return order, True
         text = f"the partitions of {dotted(path)} are not one chain"
-        hint = "each goes on to one other, the last to the next components"
-        tree.note(path, "no-chain", text, hint)
-        return []
+        tree.note(path, "no-chain", text, "each goes on to one other, the last to the next components")
+        return steps, False
+
+    def _following(self, path: tuple[str, ...], steps: list[str]) -> list[str]:
+        """The partitions or components that a partition goes on to."""
+        tree = self._tree
+        tree.expect(path, ("next", "data_size", "early_exit_probability"))
+        found: list[str] = []
+        for at, target in enumerate(tree.texts((*path, "next"))):
+            if target is None:
+                continue
+            found.append(target)
+            if target not in steps and target not in self._graph.successors:
+                text = f"{path[1]}.{path[-1]} goes on to {shown(target)}, which is no partition and no component"
+                hint = did_you_mean(target, [*steps, *self._graph.successors])
+                tree.note((*path, "next", at), "unknown-component", text, hint)
+        return found
 
     # Where partitions may run
 
@@ -152,6 +162,8 @@ class ComponentsReader:
     def _note_resource(self, path: Path, who: str, name: Any) -> None:
         if not self._tree.has(path):
             self._tree.note(path, "missing-key", f"{dotted(path)} is missing")
+        elif isinstance(name, str) and not self._continuum.complete:
+            pass  # it may be one of those that were left out
         elif isinstance(name, str):
             text, hint = f"{who} may run on {shown(name)}, which is no resource", did_you_mean(name, self._resources)
             self._tree.note(path, "unknown-resource", text, hint)

@@ -25,13 +25,15 @@ _PERIOD_MAX = 1e6
 
 
 class ContinuumReader:
-    """`resources` by name, and `layers` with the part of the document that they are in, once `read` was called."""
+    """`resources` by name, and `layers` with the part of the document that they are in, once `read` was called;
+    `complete`: none of them was left out because of mistakes, so that another name is a mistake of its own."""
 
     def __init__(self, tree: Tree, reading: Reading) -> None:
         self._tree = tree
         self._reading = reading
         self.resources: dict[str, Resource] = {}
         self.layers: dict[str, str] = {}
+        self.complete = True
 
     def read(self) -> None:
         tree = self._tree
@@ -39,6 +41,7 @@ class ContinuumReader:
         edge_share = tree.number(("EnergyCostPct",), most=_PERIOD_MAX, default=1.0)
         for key, kind in KINDS.items():
             factor = period * (edge_share if kind == "edge" and edge_share is not None else 1.0)
+            before = tree.mistakes.count
             for layer in tree.names((key,)):
                 if layer == _IGNORED:
                     continue
@@ -46,10 +49,15 @@ class ContinuumReader:
                     tree.note((key, layer), "repeated-name", f"the layer {layer} is in {self.layers[layer]} already")
                     continue
                 self.layers[layer] = key
-                for name in tree.names((key, layer)):
+                names = tree.names((key, layer))
+                self.complete = self.complete and tree.mistakes.count == before
+                for name in names:
                     if name != _IGNORED:
                         self._read_resource((key, layer, name), kind, factor)
-        if not self.resources:
+                before = tree.mistakes.count
+            self.complete = self.complete and tree.mistakes.count == before
+        if not self.resources and self.complete:
+            self.complete = False
             text = "there are no resources; describe EdgeResources, CloudResources or FaaSResources"
             tree.note((), "empty-continuum", text)
 
@@ -60,6 +68,10 @@ class ContinuumReader:
             tree.note(path, "repeated-name", text)
             return
         is_serverless = kind == "serverless"
+        if not tree.is_object(path):
+            # Known, so that whatever speaks of it is no mistake, too.
+            self.resources[name] = Resource(name=name, kind=kind, layer=layer, price_eur_per_h=0.0, memory_bytes=0.0)
+            return
         tree.expect(path, ("cost", "memory", "idle_time_before_kill" if is_serverless else "number"))
         price = tree.number((*path, "cost"), most=_PRICE_MAX)
         memory = tree.number((*path, "memory"), positive=True, most=MEMORY_MAX_MB)
@@ -79,8 +91,11 @@ class ContinuumReader:
 
     def domains(self) -> Iterator[Domain]:
         tree, joined = self._tree, set[str]()
+        before = tree.mistakes.count
         for name in tree.names(("NetworkTechnology",)):
             path = ("NetworkTechnology", name)
+            if not tree.is_object(path):
+                continue
             tree.expect(path, ("AccessDelay", "Bandwidth", *(() if tree.has((*path, _JOINED[1])) else _JOINED[:1])))
             layers = self._joined((*path, next((key for key in _JOINED if tree.has((*path, key))), _JOINED[0])))
             joined |= layers
@@ -89,9 +104,9 @@ class ContinuumReader:
             if delay is not None and bandwidth is not None:
                 rate = bandwidth * MB / self._reading.bits_per_byte
                 yield Domain(name=name, layers=frozenset(layers), delay_s=delay, bandwidth_bytes_per_s=rate)
-        if len(self.resources) > 1:
+        if len(self.resources) > 1 and self.complete and tree.mistakes.count == before:
             for layer in sorted({each.layer for each in self.resources.values()} - joined):
-                text = f"no network joins {layer}: what runs there can hand nothing on"
+                text = f"no network joins {layer}: what runs there reaches nothing else"
                 tree.note(("NetworkTechnology",), "no-network", text, "name it in computationallayers")
 
     def _joined(self, path: Path) -> set[str]:
@@ -101,7 +116,7 @@ class ContinuumReader:
                 continue
             if layer in self.layers:
                 found.add(layer)
-            else:
+            elif self.complete:
                 hint = did_you_mean(layer, self.layers)
                 self._tree.note((*path, at), "unknown-layer", f"there is no layer {shown(layer)}", hint)
         return found

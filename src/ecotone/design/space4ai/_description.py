@@ -65,10 +65,9 @@ class _Reader:
         self._load_per_s = load_per_s
         self._reading = reading
         self._continuum = ContinuumReader(self._tree, reading)
-        graph = GraphReader(self._tree)
-        self._read_graph = graph.read
-        self._graph = graph.successors
-        self._components = ComponentsReader(self._tree, self._continuum.resources, self._graph)
+        self._nodes = GraphReader(self._tree)
+        self._graph = self._nodes.successors
+        self._components = ComponentsReader(self._tree, self._continuum, self._nodes)
 
     def system(self, name: str) -> System | None:
         tree = self._tree
@@ -82,7 +81,7 @@ class _Reader:
             if key not in self._document:
                 tree.note((), "missing-key", f"{key} is missing")
         self._continuum.read()
-        order = self._read_graph()
+        order = self._nodes.read()
         components = [self._components.component(each) for each in order]
         for table in ("CompatibilityMatrix", "Performance"):
             self._check_names(table)
@@ -117,29 +116,39 @@ class _Reader:
         """Components, partitions and resources that a table speaks of and that are not there."""
         tree = self._tree
         for component in tree.object_((table,)):
-            path = (table, component)
-            if component not in self._graph:
-                text, hint = f"there is no component {shown(component)}", did_you_mean(component, self._graph)
-                tree.note(path, "unknown-component", text, hint)
-                continue
             described = tree.get(("Components", component))
-            deployments = described.values() if isinstance(described, dict) else ()
+            deployments = list(described.values()) if isinstance(described, dict) else []
+            if not self._knows((table, component), component):
+                continue
             steps = {step for each in deployments if isinstance(each, dict) for step in each}
-            for step in tree.object_(path):
-                if step not in steps:
+            are_known = bool(deployments) and all(isinstance(each, dict) and each for each in deployments)
+            for step in tree.object_((table, component)):
+                path = (table, component, step)
+                if step in steps:
+                    self._check_resources(path)
+                elif are_known:
                     text, hint = f"{component} has no partition {shown(step)}", did_you_mean(step, steps)
-                    tree.note((*path, step), "unknown-partition", text, hint)
-                elif table == "Performance":
-                    self._check_resources((*path, step))
+                    tree.note(path, "unknown-partition", text, hint)
 
-    def _check_resources(self, path: tuple[str, ...]) -> None:
+    def _check_resources(self, path: tuple[str, str, str]) -> None:
+        """Those of a partition that `Performance` speaks of."""
+        if path[0] != "Performance":
+            return
         for resource in self._tree.object_(path):
-            if resource not in self._continuum.resources:
+            if resource not in self._continuum.resources and self._continuum.complete:
                 text, hint = (
                     f"there is no resource {shown(resource)}",
                     did_you_mean(resource, self._continuum.resources),
                 )
                 self._tree.note((*path, resource), "unknown-resource", text, hint)
+
+    def _knows(self, path: Path, component: str) -> bool:
+        """Whether there is this component; noted when not."""
+        if component in self._graph or self._tree.has(("Components", component)):
+            return True
+        hint = did_you_mean(component, self._graph)
+        self._tree.note(path, "unknown-component", f"there is no component {shown(component)}", hint)
+        return False
 
     # Bounds
 
@@ -147,11 +156,10 @@ class _Reader:
         tree = self._tree
         for name in tree.object_(("LocalConstraints",)):
             path = ("LocalConstraints", name)
-            if name not in self._graph:
-                text, hint = f"there is no component {shown(name)}", did_you_mean(name, self._graph)
-                tree.note(path, "unknown-component", text, hint)
+            self._knows(path, name)
             if not self._tree.is_object(path):
                 continue
+            tree.expect(path, ("local_res_time",))
             place = (*path, "local_res_time")
             limit = tree.number(place, positive=True, most=TIME_MAX_S)
             if limit is not None:
@@ -166,6 +174,7 @@ class _Reader:
                 tree.note(path, "repeated-name", f"{name} is what the bound of a component is called here")
             if not self._tree.is_object(path):
                 continue
+            tree.expect(path, ("components", "global_res_time"))
             parts = self._path((*path, "components"), name)
             place = (*path, "global_res_time")
             limit = tree.number(place, positive=True, most=TIME_MAX_S)
@@ -179,10 +188,9 @@ class _Reader:
             before = parts[at - 1] if at else None
             if part is None:
                 continue
-            if part not in self._graph:
-                text, hint = f"there is no component {shown(part)}", did_you_mean(part, self._graph)
-                tree.note((*path, at), "unknown-component", text, hint)
-            elif before in self._graph and all(part != each.component for each in self._graph[before]):
+            if not self._knows((*path, at), part) or before not in self._graph or before in self._nodes.unsure:
+                continue
+            if all(part != each.component for each in self._graph[before]):
                 tree.note((*path, at), "no-path", f"{name} is no path: nothing goes from {before} to {part}")
         if not parts and tree.get(path) == []:
             tree.note(path, "no-path", f"{name} names no components")

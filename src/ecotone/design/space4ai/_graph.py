@@ -17,11 +17,12 @@ __all__ = ["GraphReader"]
 
 
 class GraphReader:
-    """`successors` of each component, once `read` was called."""
+    """`successors` of each component, once `read` was called; of those in `unsure` there were mistakes."""
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
         self.successors: dict[str, tuple[Successor, ...]] = {}
+        self.unsure: set[str] = set()
 
     def read(self) -> list[str]:
         """Fills `successors`; the names of the components in an order in which successors come later, which is the
@@ -42,7 +43,10 @@ class GraphReader:
         if not known and tree.has(("Components",)):
             tree.note(("Components",), "no-component", "there are no components")
         for name in known:
+            before = tree.mistakes.count
             self.successors[name] = tuple(self._after(name, known)) if name in nodes else ()
+            if tree.mistakes.count > before:
+                self.unsure.add(name)
         return self._ordered(known)
 
     def _targets(self, node: str) -> list[str]:
@@ -81,15 +85,19 @@ class GraphReader:
 
     def _after(self, name: str, known: list[str]) -> Iterator[Successor]:
         tree, path = self._tree, ("DirectedAcyclicGraph", name)
+        if not tree.is_object(path):
+            return
+        tree.expect(path, ("next", "transition_probability"))
         following = tree.texts((*path, "next"))
         chances = tree.list_((*path, "transition_probability"))
-        if len(following) != len(chances):
-            text = f"{name} has {len(following)} successors and {len(chances)} probabilities"
+        if len(following) != len(chances) and isinstance(tree.get((*path, "transition_probability")), list):
+            text = f"{name}: {len(following)} in next, {len(chances)} in transition_probability; each needs one"
             tree.note(path, "wrong-length", text)
-            return
-        total, seen = 0.0, set[str]()
+        total, seen = 0.0 if len(following) == len(chances) else math.nan, set[str]()
         for at, target in enumerate(following):
-            chance = tree.number((*path, "transition_probability", at), most=1.0)
+            chance = None
+            if at < len(chances):
+                chance = tree.number((*path, "transition_probability", at), most=1.0)
             total += math.nan if chance is None else chance
             place = (*path, "next", at)
             if target is None:

@@ -40,6 +40,7 @@ class Tree:
         self._root = root
         self.mistakes = mistakes
         self.note = mistakes.add
+        self._misspelt: set[Path] = set()
 
     def get(self, path: Path) -> Any:
         """What stands there, `_MISSING` where nothing does."""
@@ -86,8 +87,9 @@ class Tree:
         found = self.get(path)
         if isinstance(found, list):
             return found
-        what = "is missing" if found is _MISSING else f"is {shown(found)}"
-        self.note(path, "wrong-type", f"{dotted(path)} {what}; it must be a list")
+        if path not in self._misspelt:
+            what = "is missing" if found is _MISSING else f"is {shown(found)}"
+            self.note(path, "wrong-type", f"{dotted(path)} {what}; it must be a list")
         return []
 
     def texts(self, path: Path) -> list[str | None]:
@@ -110,7 +112,7 @@ class Tree:
         """A number from 0, or above it, to `most`; `default` where it is absent, unless that is None: then it must not
         be. None after noting what is wrong."""
         found = self.get(path)
-        if found is _MISSING and default is not None:
+        if found is _MISSING and (default is not None or path in self._misspelt):
             return default
         if found is _MISSING or found is None:
             what = "missing" if found is _MISSING else "null"
@@ -142,6 +144,7 @@ class Tree:
         for key in there:
             meant = None if key in known else closest(key, sorted(absent))
             if meant is not None:
+                self._misspelt.add((*path, meant))
                 self.note((*path, key), "unknown-key", f"unknown key {shown(key)}", f"did you mean {meant}?")
 
 
