@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from ortools.sat.python import cp_model
@@ -52,7 +53,8 @@ def solve(
     parameters.subsolvers.extend(workers)
     parameters.random_seed = seed
     parameters.max_time_in_seconds = max(0.01, time_limit_s)
-    parameters.relative_gap_limit = gap
+    if math.isfinite(gap):  # an infinite limit makes CP-SAT refuse the model
+        parameters.relative_gap_limit = gap
     solver.best_bound_callback = lambda bound: on_bound(bound / PARTS)
     status = solver.solve(formulation.model, _Listener(formulation, on_placement))
     if status in _NOTHING_FOUND:
