@@ -190,7 +190,7 @@ class ComponentsReader:
         service, cold = times[0], times[-1]
         if service is None or cold is None:
             return None
-        cold_s = cold if resource.kind == "serverless" else 0.0
+        cold_s = cold if resource.kind == "serverless" else None
         return Option(resource=resource.name, service_s=service, memory_bytes=memory * MB, cold_s=cold_s)
 
 
@@ -199,7 +199,7 @@ def _least_s(deployment: Deployment, resources: dict[str, Resource]) -> float:
     share, total_s = 1.0, 0.0
     for partition in deployment.partitions:
         times = [
-            min(option.service_s, option.cold_s)
+            min(option.service_s, option.starting_s)
             if resources[option.resource].kind == "serverless"
             else option.service_s
             for option in partition.options

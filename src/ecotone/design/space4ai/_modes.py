@@ -22,15 +22,24 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 MODES: dict[Mode, Reading] = {
     "published": Reading(
-        bits_per_byte=1, semantics=Semantics(serverless_time_rate="component", serverless_price_rate="component")
+        bits_per_byte=1,
+        semantics=Semantics(
+            serverless_time_rate="component", serverless_price_rate="component", serverless_starts="queued"
+        ),
     ),
     "python": Reading(
         bits_per_byte=8,
         semantics=Semantics(
-            serverless_time_rate="partition", serverless_price_rate="component", memory_of_copies=False
+            serverless_time_rate="partition",
+            serverless_price_rate="component",
+            serverless_starts="queued",
+            memory_of_copies=False,
         ),
     ),
-    "cpp": Reading(bits_per_byte=1, semantics=Semantics(shared_serverless_once=True, saturation=True)),
+    "cpp": Reading(
+        bits_per_byte=1,
+        semantics=Semantics(serverless_starts="queued", shared_serverless_once=True, saturation=True),
+    ),
     "ecotone": Reading(bits_per_byte=8, semantics=Semantics()),
 }
 

@@ -136,7 +136,7 @@ class _Writer:
                 kind = self._resources[option.resource].kind
                 times = {"demand": option.service_s}
                 if kind == "serverless":
-                    times = {"demandWarm": option.service_s, "demandCold": option.cold_s}
+                    times = {"demandWarm": option.service_s, "demandCold": option.starting_s}
                 models[option.resource] = {"model": _MODELS[kind], **times}
         return found
 

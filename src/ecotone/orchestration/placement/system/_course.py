@@ -190,9 +190,9 @@ class Course:
 
     def _warm(self, option: Option, idle_s: float, rate_per_s: float, draws: Iterator[float]) -> Function:
         """A function as requests find it that has served others like them for long, however long instances are kept."""
-        function = Function(option.service_s, option.cold_s, idle_s, self._window)
+        function = Function(option.service_s, option.starting_s, idle_s, self._window)
         if rate_per_s > 0.0:
-            long_s = _WARMED_IDLES * (idle_s + option.cold_s + option.service_s)
+            long_s = _WARMED_IDLES * (idle_s + option.starting_s + option.service_s)
             count = math.ceil(min(_WARMED_REQUESTS, rate_per_s * long_s))
             gaps_s: list[float] = (self._random.standard_exponential(count) / rate_per_s).tolist()
             for before_s in reversed(list(accumulate(gaps_s))):

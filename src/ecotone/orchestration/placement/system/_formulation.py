@@ -16,7 +16,7 @@ from ortools.sat.python import cp_model
 
 from ecotone.orchestration.placement.system._cuts import LOAD, Cut
 from ecotone.orchestration.placement.system.flows import Flows, Terms
-from ecotone.orchestration.placement.system.laws import Demand, Moments, gamma_quantile, pressure, variation_min
+from ecotone.orchestration.placement.system.laws import Demand, Moments, pressure, quantile, variation_min
 from ecotone.orchestration.placement.system.model import MEAN, Component, Copies, Deployment, Goal, Placement, Resource
 
 if TYPE_CHECKING:
@@ -265,7 +265,7 @@ class Formulation:
                     resources = [self._flows.resources[option.resource] for option in partition.options]
                     lasting = [resource for resource in resources if resource.kind != "serverless"]
                     least = min([least, *(variation_min(resource.law) for resource in lasting)])
-        return bound.limit_s / max(1.0, gamma_quantile(Moments(1.0, least / count), bound.percentile))
+        return bound.limit_s / max(1.0, quantile(Moments(1.0, least / count), bound.percentile))
 
     def _time_component(self, component: Component, limit_s: float) -> None:
         """The least that its mean response may be, networks aside."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ecotone.orchestration.placement.system.flows import Flows, Terms
-from ecotone.orchestration.placement.system.laws import Demand, Moments, gamma_quantile, response
+from ecotone.orchestration.placement.system.laws import Demand, Moments, quantile, response
 from ecotone.orchestration.placement.system.model import MEAN, Bound, Component, Deployment, Placement, System
 
 if TYPE_CHECKING:
@@ -276,31 +276,53 @@ class _Judge:
             gone[component.name] = away
 
     def bound(self, bound: Bound, ignored: Collection[str] = ()) -> BoundTime:
-        total = Moments(0.0, 0.0)
-        for name in bound.components:
-            total = total if name in ignored else _sum(total, self._time(name))
+        counted = [name for name in bound.components if name not in ignored]
+        total = self._together(counted)
         network_s = sum(
             self._between(one, other)
             for one, other in pairwise(bound.components)
             if one not in ignored and other not in ignored
         )
-        total = Moments(total.mean_s + network_s, total.variance_s2)
-        time_s = total.mean_s if bound.percentile == MEAN else gamma_quantile(total, bound.percentile)
-        return BoundTime(bound=bound.name, time_s=time_s, limit_s=bound.limit_s)
+        time_s = total.mean_s if bound.percentile == MEAN else quantile(total, bound.percentile)
+        return BoundTime(bound=bound.name, time_s=time_s + network_s, limit_s=bound.limit_s)
+
+    def _together(self, names: Sequence[str]) -> Moments:
+        """Of the times of components one after the other. Whoever finds many requests at a resource finds many there
+        again: so those that share one are taken to be late together, as far as two times can be."""
+        mean_s, deviations = 0.0, list[tuple[set[str], float]]()
+        for name in names:
+            time = self._time(name)
+            mean_s += time.mean_s
+            shared = {each.resource.name for each in self._terms[name] if each.resource.kind != "serverless"}
+            deviation_s = math.sqrt(time.variance_s2)
+            apart = list[tuple[set[str], float]]()
+            for others, other_s in deviations:
+                if others.isdisjoint(shared):
+                    apart.append((others, other_s))
+                else:
+                    shared, deviation_s = shared | others, deviation_s + other_s
+            deviations = [*apart, (shared, deviation_s)]
+        return Moments(mean_s, sum(deviation_s**2 for _, deviation_s in deviations))
 
     def _time(self, name: str) -> Moments:
         """Of a component, networks between its partitions included: what exits early takes no more."""
         deployment, terms, answers = self._deployments[name], self._terms[name], self._moments[name]
-        mean_s, square_s2 = answers[-1].mean_s, answers[-1].variance_s2 + answers[-1].mean_s ** 2
+        mean_s, variance_s2 = answers[-1].mean_s, answers[-1].variance_s2
+        later = {terms[-1].resource.name}
         for at in range(len(terms) - 2, -1, -1):
-            partition, answer = deployment.partitions[at], answers[at]
+            partition, answer, resource = deployment.partitions[at], answers[at], terms[at].resource
             goes_on = 1.0 - partition.exit_probability
-            moved_s = self._flows.delay_s(terms[at].resource.name, terms[at + 1].resource.name, partition.output_bytes)
-            rest_s, rest_s2 = goes_on * (moved_s + mean_s), goes_on * (moved_s**2 + 2 * moved_s * mean_s + square_s2)
-            square_s2 = answer.variance_s2 + answer.mean_s**2 + 2 * answer.mean_s * rest_s + rest_s2
-            mean_s = answer.mean_s + rest_s
-        variance_s2 = square_s2 - mean_s**2 if math.isfinite(square_s2) else math.inf
-        return Moments(mean_s, max(0.0, variance_s2))
+            if goes_on == 0.0:
+                mean_s, variance_s2, later = answer.mean_s, answer.variance_s2, {resource.name}
+                continue
+            moved_s = self._flows.delay_s(resource.name, terms[at + 1].resource.name, partition.output_bytes)
+            rest_s = goes_on * (moved_s + mean_s)
+            rest_s2 = goes_on * (variance_s2 + partition.exit_probability * (moved_s + mean_s) ** 2)
+            if resource.kind != "serverless" and resource.name in later:  # late together, as far as they can be
+                rest_s2 += 2.0 * goes_on * math.sqrt(answer.variance_s2 * variance_s2)
+            later.add(resource.name)
+            mean_s, variance_s2 = answer.mean_s + rest_s, answer.variance_s2 + rest_s2
+        return Moments(mean_s, variance_s2 if math.isfinite(mean_s) else math.inf)
 
     def _between(self, name: str, following: str) -> float:
         """Mean time on networks from wherever a component's requests leave it to the first partition of the next."""
@@ -316,10 +338,6 @@ class _Judge:
             for at, share in enumerate(shares)
             if at == last or deployment.partitions[at].exit_probability > 0.0
         )
-
-
-def _sum(one: Moments, other: Moments) -> Moments:
-    return Moments(one.mean_s + other.mean_s, one.variance_s2 + other.variance_s2)
 
 
 def _late(bounds: Sequence[BoundTime]) -> Iterator[Violation]:

@@ -92,7 +92,9 @@ class Flows:
             rate_per_s=rate,
             load=0.0,
             price_eur_per_h=resource.price_eur_per_h * option.service_s * paid,
-            response=serverless_response(timed, option.service_s, option.cold_s, resource.idle_s),
+            response=serverless_response(
+                timed, option.service_s, option.starting_s, resource.idle_s, semantics.serverless_starts
+            ),
         )
 
     def delay_s(self, source: str, target: str, size_bytes: float) -> float:

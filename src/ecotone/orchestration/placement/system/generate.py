@@ -94,7 +94,9 @@ class _Generator:
             rates_per_s={self._names[0]: rate_per_s},
             bounds=(*self._local_bounds(), *self._path_bounds()),
             one_type_layers=frozenset(vm_layers),
-            semantics=Semantics(serverless_time_rate="component", serverless_price_rate="component"),
+            semantics=Semantics(
+                serverless_time_rate="component", serverless_price_rate="component", serverless_starts="queued"
+            ),
         )
 
     # Resources

@@ -7,20 +7,21 @@ Requests come as a Poisson process. Loads are in busy copies: requests per secon
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import msgspec
 
 if TYPE_CHECKING:
-    from ecotone.orchestration.placement.system.model import Law
+    from ecotone.orchestration.placement.system.model import Law, Starts
 
 __all__ = [
     "Demand",
     "Moments",
     "erlang_c",
-    "gamma_quantile",
     "pressure",
+    "quantile",
     "response",
     "serverless_response",
     "variation_min",
@@ -28,6 +29,11 @@ __all__ = [
 
 _INSTANCES_STEP = 30
 _INSTANCES_MAX = 1000
+_CV2_MIN, _CV2_MAX = 1e-3, 1e4
+_CV2_STEPS = 24
+"""To a factor of ten."""
+_CV2_OF_QUEUES = 2.0
+_PRECISION = 1e-12
 
 
 class Moments(msgspec.Struct, frozen=True):
@@ -83,16 +89,21 @@ def _waiting(demand: Demand, copies: int) -> Moments:
 
 
 def _waiting_of_many(demand: Demand, copies: int) -> Moments:
-    """In one queue before `copies` servers: whoever waits does so for an exponential time."""
-    if demand.rate_per_s == 0.0:
+    """In one queue before `copies` servers."""
+    if demand.load == 0.0:
         return Moments(0.0, 0.0)
-    left = 1.0 - demand.load / copies
-    waits = erlang_c(copies, demand.load)
-    mean_service_s = demand.load / demand.rate_per_s
-    variation = demand.load2 * demand.rate_per_s / demand.load**2 / 2.0
-    when_waiting_s = mean_service_s * variation / (copies * left)
-    mean_s = waits * when_waiting_s
-    return Moments(mean_s, 2.0 * waits * when_waiting_s**2 - mean_s**2)
+    busy = demand.load / copies
+    # Whoever waits does so as before one server that works as fast as all.
+    as_one = Demand(
+        rate_per_s=demand.rate_per_s,
+        load=busy,
+        load2=demand.load2 / copies**2,
+        load3=demand.load3 / copies**3,
+    )
+    waiting = _waiting(as_one, 1)
+    more = erlang_c(copies, demand.load) / busy
+    variance_s2 = more * waiting.variance_s2 + more * (1.0 - more) * waiting.mean_s**2
+    return Moments(more * waiting.mean_s, variance_s2)
 
 
 def pressure(law: Law, busy: float, copies: int) -> float:
@@ -123,12 +134,15 @@ def erlang_c(servers: int, load: float) -> float:
     return blocked / (1.0 - busy * (1.0 - blocked))
 
 
-def serverless_response(rate_per_s: float, warm_s: float, cold_s: float, idle_s: float) -> Moments:
+def serverless_response(
+    rate_per_s: float, warm_s: float, cold_s: float, idle_s: float, starts: Starts = "parallel"
+) -> Moments:
     """Of a function whose instances are kept for `idle_s` without work, in the steady state.
 
     The number of warm instances is a birth-death chain: a request that finds none free starts another, an instance that
     is idle for too long ends (Mahmoudi and Khazaei, "Performance modeling of serverless computing platforms", IEEE
-    Transactions on Cloud Computing 10(4), 2022). Services are exponential.
+    Transactions on Cloud Computing 10(4), 2022). Theirs are `queued` starts, one after the other; but while one starts,
+    more are asked for, and simulated shares of cold answers are those of `parallel` ones. Services are exponential.
     """
     if rate_per_s <= 0.0:
         return Moments(cold_s, cold_s**2)
@@ -141,7 +155,10 @@ def serverless_response(rate_per_s: float, warm_s: float, cold_s: float, idle_s:
         ends_per_s.append(ending_per_s)
         if rate_per_s * blocked[-1] > ending_per_s:
             instances_max = min(len(blocked) - 1 + _INSTANCES_STEP, _INSTANCES_MAX)
-    cold = sum(p * b for p, b in zip(_steady_state(rate_per_s, cold_s, blocked, ends_per_s), blocked, strict=True))
+    starts_per_s = [rate_per_s * each for each in blocked]
+    if starts == "queued":
+        starts_per_s = [1.0 / (1.0 / each + cold_s) if each > 0.0 else 0.0 for each in starts_per_s]
+    cold = sum(p * b for p, b in zip(_steady_state(starts_per_s, ends_per_s), blocked, strict=True))
     mean_s = cold * cold_s + (1.0 - cold) * warm_s
     return Moments(mean_s, 2.0 * (cold * cold_s**2 + (1.0 - cold) * warm_s**2) - mean_s**2)
 
@@ -159,34 +176,112 @@ def _ends_per_s(rate_per_s: float, warm_s: float, idle_s: float) -> float:
     return 1.0 / (idle_s + (1.0 / idle_for_long - 1.0) * between_s)
 
 
-def _steady_state(rate_per_s: float, cold_s: float, blocked: list[float], ends_per_s: list[float]) -> list[float]:
+def _steady_state(starts_per_s: list[float], ends_per_s: list[float]) -> list[float]:
     """Probabilities of 0, 1, 2 and so on warm instances; by logarithms, since the ratios leave the range of floats."""
     logs = [0.0]
-    for before, ending_per_s in zip(blocked, ends_per_s[1:], strict=False):
-        starts_per_s = 1.0 / (1.0 / (rate_per_s * before) + cold_s) if before > 0.0 else 0.0
+    for starting_per_s, ending_per_s in zip(starts_per_s, ends_per_s[1:], strict=False):
         if ending_per_s <= 0.0:
             logs = [-math.inf] * len(logs) + [0.0]
         else:
-            logs.append(logs[-1] + math.log(starts_per_s / ending_per_s) if starts_per_s > 0.0 else -math.inf)
+            logs.append(logs[-1] + math.log(starting_per_s / ending_per_s) if starting_per_s > 0.0 else -math.inf)
     most = max(logs)
     weights = [math.exp(each - most) for each in logs]
     total = math.fsum(weights)
     return [weight / total for weight in weights]
 
 
-def gamma_quantile(moments: Moments, percentile: float) -> float:
-    """Of the gamma distribution with these moments (Wilson and Hilferty 1931): what sums of a few service and waiting
-    times are near to."""
+def quantile(moments: Moments, percentile: float) -> float:
+    """About what a time with these moments is at `percentile` (up to below 100), rather more than less.
+
+    It never falls when mean, variance or percentile grow, and is of the unit of the mean: mean + k * deviation, where k
+    depends on the percentile and the squared coefficient of variation c alone.
+    """
     if not math.isfinite(moments.mean_s) or moments.variance_s2 <= 0.0 or moments.mean_s <= 0.0:
         return moments.mean_s
-    shape = moments.mean_s**2 / moments.variance_s2
-    if shape < 0.5:
-        # Below it the cube root leaves its range; Markov's inequality never promises too much.
-        return min(moments.mean_s / (1.0 - percentile / 100.0), _cantelli(moments, percentile))
+    return moments.mean_s * _relative_quantile((math.sqrt(moments.variance_s2) / moments.mean_s) ** 2, percentile)
+
+
+def _relative_quantile(cv2: float, percentile: float) -> float:
+    """Of a time with mean 1."""
+    logs = _relative_quantiles(percentile)
+    at = _CV2_STEPS * math.log10(cv2 / _CV2_MIN)
+    if not 0.0 <= at < len(logs) - 1:
+        edge, end = (_CV2_MIN, logs[0]) if at < 0.0 else (_CV2_MAX, logs[-1])
+        return 1.0 + (math.exp(end) - 1.0) * math.sqrt(cv2 / edge)
+    step = int(at)
+    return math.exp(logs[step] + (at - step) * (logs[step + 1] - logs[step]))
+
+
+@lru_cache(maxsize=64)
+def _relative_quantiles(percentile: float) -> tuple[float, ...]:
+    """Logarithms of quantiles of times with mean 1, on a logarithmic grid of squared coefficients of variation c.
+
+    Sums of service and waiting times are near to gamma distributions, those of shared copies and of very variable
+    services have longer tails: so the gamma's or the log-normal's quantile is taken, whichever is higher.
+    With the mean m and the variance v, m * q(v/m^2) does not fall in v if q does not fall, nor in m if q/sqrt(c) does
+    not rise. What the distributions have is changed to keep to that, in logarithms so that it holds between the points.
+    """
     normal = NormalDist().inv_cdf(percentile / 100.0)
-    return moments.mean_s * max(0.0, 1.0 - 1.0 / (9.0 * shape) + normal / (3.0 * math.sqrt(shape))) ** 3
+    growth = 10.0 ** (0.5 / _CV2_STEPS)
+    found: list[float] = []
+    for step in range(_CV2_STEPS * round(math.log10(_CV2_MAX / _CV2_MIN)) + 1):
+        cv2 = _CV2_MIN * growth ** (2 * step)
+        spread = math.log1p(cv2)
+        high = max(_gamma_quantile(cv2, percentile), math.exp(normal * math.sqrt(spread) - spread / 2.0))
+        high = 1.0 + (high - 1.0) * _margin(percentile)
+        if found:
+            # Above, whoever waits for something rare: k does not fall.
+            least = found[-1] if cv2 <= _CV2_OF_QUEUES else 1.0 + (found[-1] - 1.0) * growth
+            high = min(max(high, least), found[-1] * growth)
+        found.append(high)
+    return tuple(map(math.log, found))
 
 
-def _cantelli(moments: Moments, percentile: float) -> float:
-    share = percentile / 100.0
-    return moments.mean_s + math.sqrt(moments.variance_s2 * share / (1.0 - share))
+def _margin(percentile: float) -> float:
+    return 1.0
+
+
+def _gamma_quantile(cv2: float, percentile: float) -> float:
+    """Of the gamma distribution with mean 1."""
+    shape, beyond = 1.0 / cv2, 1.0 - percentile / 100.0
+    low, high = 0.0, shape / beyond  # by Markov's inequality
+    normal = NormalDist().inv_cdf(percentile / 100.0)
+    at = shape * (1.0 - cv2 / 9.0 + normal * math.sqrt(cv2) / 3.0) ** 3  # Wilson and Hilferty 1931
+    while high - low > _PRECISION * shape:
+        if not low < at < high:
+            at = (low + high) / 2.0
+        missing = _gamma_tail(shape, at) - beyond
+        low, high = (at, high) if missing > 0.0 else (low, at)
+        density = math.exp((shape - 1.0) * math.log(at) - at - math.lgamma(shape))
+        step = missing / density if density > 0.0 else math.inf
+        at += step  # Newton's; where it leads out, halves
+        if abs(step) <= _PRECISION * at:
+            break
+    return max(0.0, at) * cv2
+
+
+def _gamma_tail(shape: float, at: float) -> float:
+    """The share of the standard gamma distribution above `at`: by its series, or its continued fraction."""
+    scale = math.exp(shape * math.log(at) - at - math.lgamma(shape))
+    if at < shape + 1.0:
+        term = total = 1.0 / shape
+        number = shape
+        while term > 1e-16 * total:
+            number += 1.0
+            term *= at / number
+            total += term
+        return 1.0 - scale * total
+    # Lentz's method.
+    tiny = 1e-300
+    b = at + 1.0 - shape
+    c, d = 1.0 / tiny, 1.0 / b
+    fraction = d
+    for step in range(1, 10_000):
+        a = step * (shape - step)
+        b += 2.0
+        d = 1.0 / (a * d + b or tiny)
+        c = b + a / c or tiny
+        fraction *= c * d
+        if abs(c * d - 1.0) < 1e-15:
+            break
+    return scale * fraction

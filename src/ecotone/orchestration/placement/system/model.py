@@ -26,6 +26,7 @@ __all__ = [
     "Placement",
     "Resource",
     "Semantics",
+    "Starts",
     "Successor",
     "System",
 ]
@@ -35,6 +36,10 @@ Law = Literal["ps", "mm1", "mg1", "mmc"]
 """How a resource with several copies answers: `ps` M/G/1 processor sharing and `mm1` M/M/1 first come first served,
 each copy with an equal share of the requests; `mg1` the same with the resource's own variation of services; `mmc` one
 queue for all copies. Serverless resources have their own."""
+
+Starts = Literal["parallel", "queued"]
+"""How instances of a serverless function start: `parallel` whenever a request finds none free; `queued` each after the
+one before, which is what pacsltk computes, and so the published figures."""
 
 MEAN = 0.0
 """The `percentile` of a bound on a mean."""
@@ -81,12 +86,17 @@ class Resource(_Frozen, frozen=True, kw_only=True):
 
 class Option(_Frozen, frozen=True, kw_only=True):
     """A resource that a partition may run on. `service_s`: mean of one call, warm where serverless; `cold_s`: then of a
-    call that has to start an instance. `memory_bytes`: of the partition there."""
+    call that has to start an instance, None if it takes no longer. `memory_bytes`: of the partition there."""
 
     resource: str
     service_s: float
     memory_bytes: float
-    cold_s: float = 0.0
+    cold_s: float | None = None
+
+    @property
+    def starting_s(self) -> float:
+        """Mean of a call that has to start an instance."""
+        return self.service_s if self.cold_s is None else self.cold_s
 
 
 class Partition(_Frozen, frozen=True, kw_only=True):
@@ -161,6 +171,7 @@ class Semantics(_Frozen, frozen=True, kw_only=True):
     Attributes:
         serverless_time_rate, serverless_price_rate: requests that a serverless function answers, and is paid for: those
             that reach the partition, or all that reach its component.
+        serverless_starts: of its instances.
         memory_of_copies: a resource of n copies has n times the memory of one.
         shared_serverless_once: a function that several partitions run on is paid for the busiest of them only.
         saturation: a resource may be busy all the time, and then answers never.
@@ -169,6 +180,7 @@ class Semantics(_Frozen, frozen=True, kw_only=True):
 
     serverless_time_rate: Literal["partition", "component"] = "partition"
     serverless_price_rate: Literal["partition", "component"] = "partition"
+    serverless_starts: Starts = "parallel"
     memory_of_copies: bool = True
     shared_serverless_once: bool = False
     saturation: bool = False
