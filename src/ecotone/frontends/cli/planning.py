@@ -22,6 +22,14 @@ from ecotone.frontends.cli.options import (
 )
 from ecotone.frontends.cli.output import Output
 from ecotone.frontends.cli.profiling import profile_progress
+from ecotone.frontends.cli.system_options import (
+    JudgeOption,
+    LoadOption,
+    SeedOption,
+    SemanticsOption,
+    SystemOption,
+    WrittenOption,
+)
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -38,37 +46,103 @@ PlanOption = Annotated[
 FuseOption = Annotated[
     bool, Parameter(help="Put stateless neighbours of one node into one host: cheaper, less isolated.")
 ]
-GapOption = Annotated[
-    Share, Parameter(help="Stop once the cost is proven to be so near the optimum, for example 0.05; 0 by default.")
-]
 TimeLimitOption = Annotated[
     Duration, Parameter(name="--time-limit", help='Longest search, for example "10s"; 30 s by default.')
 ]
 
 
 def plan(
-    app: AppArgument,
+    app: AppArgument | None = None,
     /,
     *,
     continuum: ContinuumOption = None,
     set_: SetOption = (),
-    time_limit: TimeLimitOption = 30.0,
-    gap: GapOption = 0.0,
+    time_limit: Annotated[
+        Duration | None,
+        Parameter(name="--time-limit", help='Longest search, for example "10s"; 30 s by default, 60 s for a system.'),
+    ] = None,
+    gap: Annotated[
+        Share | None,
+        Parameter(help="Stop once the cost is proven to be so near the optimum, for example 0.05; 0 by default."),
+    ] = None,
     fuse: FuseOption = False,
     force: bool = False,
+    space4ai: SystemOption = None,
+    load: LoadOption = None,
+    seed: SeedOption = None,
+    semantics: SemanticsOption = None,
+    judge: JudgeOption = None,
+    output: WrittenOption = None,
     json: JsonOption = False,
 ) -> int:
     """Find the cheapest placement that keeps every promise.
 
     With a proof, or the distance from the optimum. Profiles first what has not been profiled. Where no plan keeps every
-    promise, it names what contradicts what, and the smallest changes that help. Exit status: 0 there is a plan, 1 no
-    plan keeps every promise, 2 the input is wrong.
+    promise, it names what contradicts what, and the smallest changes that help. With --space4ai, no application is
+    placed but a system that a file describes. Exit status: 0 there is a plan, 1 no plan keeps every promise, 2 the
+    input is wrong.
 
-    Example: `ecotone plan hello --set limit=25`
+    Examples: `ecotone plan hello --set limit=25`, `ecotone plan --space4ai system_description.json --load 1.8`
 
     Args:
         force: Plan again even if nothing has changed.
     """
+    for_app = {"--continuum": continuum is not None, "--set": bool(set_), "--fuse": fuse, "--force": force}
+    for_system = {
+        "--load": load is not None,
+        "--seed": seed is not None,
+        "--semantics": semantics is not None,
+        "--judge": judge is not None,
+        "--output": output is not None,
+    }
+    if (app is None) == (space4ai is None):
+        both = ", not both" if app is not None else ""
+        raise InputError(f"ecotone plan needs APP or --space4ai FILE{both}; see ecotone plan --help")
+    if app is None:
+        assert space4ai is not None
+        _refuse(for_app, "only for an application, not with --space4ai")
+    else:
+        _refuse(for_system, "only with --space4ai, not for an application")
+        return _plan_application(
+            app, continuum, set_, time_limit=time_limit or 30.0, gap=gap or 0.0, fuse=fuse, force=force, json=json
+        )
+    from ecotone.frontends.cli.systems import judge_system, search_system
+
+    shown, semantics = Output(json=json), semantics or "published"
+    if judge is not None:
+        searching = {"--time-limit": time_limit is not None, "--gap": gap is not None, "--seed": seed is not None}
+        _refuse(searching, "only for a search, not with --judge")
+        return judge_system(space4ai, judge, shown, load_per_s=load, semantics=semantics, written=output)
+    return search_system(
+        space4ai,
+        shown,
+        load_per_s=load,
+        semantics=semantics,
+        time_limit_s=time_limit or 60.0,
+        gap=gap or 0.0,
+        seed=seed or 0,
+        written=output,
+    )
+
+
+def _refuse(given: dict[str, bool], why: str) -> None:
+    """Raises InputError for the options that were given and have no use here."""
+    names = [name for name, is_given in given.items() if is_given]
+    if names:
+        raise InputError(f"{', '.join(names)}: {why}; see ecotone plan --help")
+
+
+def _plan_application(
+    app: str,
+    continuum: Path | None,
+    set_: tuple[str, ...],
+    *,
+    time_limit: float,
+    gap: float,
+    fuse: bool,
+    force: bool,
+    json: bool,
+) -> int:
     from ecotone.session import Session
 
     output = Output(json=json)
