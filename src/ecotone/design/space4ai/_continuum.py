@@ -18,7 +18,7 @@ _IGNORED = "transition_cost"
 """Stands among serverless resources or their layers; no cost of theirs contains it."""
 _JOINED = ("computationallayers", "computationalLayers")
 """The layers of a network, as the Python and the C++ code spell them."""
-_PRICE_MAX = 1e6
+_PRICE_MAX = 1e4
 _BANDWIDTH_MAX = 1e12
 _COPIES_MAX = 1000
 _PERIOD_MAX = 1e6
