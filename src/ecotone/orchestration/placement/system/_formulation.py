@@ -251,8 +251,10 @@ class Formulation:
     def _mean_max(self, bound: Bound) -> float:
         """What a bound allows the mean to be, networks aside, at most.
 
-        A percentile is the more above the mean the more the time varies; a sum of `count` times varies at least as one
-        of them does, divided by their number.
+        `quantile` grows with mean and variance, so with less of both it is lower. Of a mean m of `count` partitions'
+        times, each weighted by how often it is reached, the variance is at least `least` * m^2 / `count`: least where
+        all are equally long and independent; early exits and resources in common add to it. Networks add to the mean
+        or to the time itself, and so do services that never vary, with which `least` is 0.
         """
         if bound.percentile == MEAN:
             return bound.limit_s
@@ -265,7 +267,7 @@ class Formulation:
                     resources = [self._flows.resources[option.resource] for option in partition.options]
                     lasting = [resource for resource in resources if resource.kind != "serverless"]
                     least = min([least, *(variation_min(resource.law) for resource in lasting)])
-        return bound.limit_s / max(1.0, quantile(Moments(1.0, least / count), bound.percentile))
+        return bound.limit_s / quantile(Moments(1.0, least / count), bound.percentile)
 
     def _time_component(self, component: Component, limit_s: float) -> None:
         """The least that its mean response may be, networks aside."""

@@ -5,7 +5,7 @@ placement was found; the solver's answers are judged here like anyone's.
 from __future__ import annotations
 
 import math
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -283,26 +283,23 @@ class _Judge:
             for one, other in pairwise(bound.components)
             if one not in ignored and other not in ignored
         )
-        time_s = total.mean_s if bound.percentile == MEAN else quantile(total, bound.percentile)
+        time_s = total.mean_s
+        if bound.percentile != MEAN:
+            certain_s = math.fsum(map(self._certain_s, counted))
+            varying = Moments(max(0.0, total.mean_s - certain_s), total.variance_s2)
+            time_s = certain_s + quantile(varying, bound.percentile)
         return BoundTime(bound=bound.name, time_s=time_s + network_s, limit_s=bound.limit_s)
 
     def _together(self, names: Sequence[str]) -> Moments:
         """Of the times of components one after the other. Whoever finds many requests at a resource finds many there
-        again: so those that share one are taken to be late together, as far as two times can be."""
-        mean_s, deviations = 0.0, list[tuple[set[str], float]]()
-        for name in names:
-            time = self._time(name)
-            mean_s += time.mean_s
-            shared = {each.resource.name for each in self._terms[name] if each.resource.kind != "serverless"}
-            deviation_s = math.sqrt(time.variance_s2)
-            apart = list[tuple[set[str], float]]()
-            for others, other_s in deviations:
-                if others.isdisjoint(shared):
-                    apart.append((others, other_s))
-                else:
-                    shared, deviation_s = shared | others, deviation_s + other_s
-            deviations = [*apart, (shared, deviation_s)]
-        return Moments(mean_s, sum(deviation_s**2 for _, deviation_s in deviations))
+        again: so two that share one are taken to be late together, as far as two times can be."""
+        times = [self._time(name) for name in names]
+        lasting = [{each.resource.name for each in self._terms[name] if each.response is None} for name in names]
+        variance_s2 = sum(time.variance_s2 for time in times)
+        for (one, here), (other, there) in combinations(zip(times, lasting, strict=True), 2):
+            if not here.isdisjoint(there):
+                variance_s2 += 2.0 * math.sqrt(one.variance_s2 * other.variance_s2)
+        return Moments(sum(time.mean_s for time in times), variance_s2)
 
     def _time(self, name: str) -> Moments:
         """Of a component, networks between its partitions included: what exits early takes no more."""
@@ -323,6 +320,19 @@ class _Judge:
             later.add(resource.name)
             mean_s, variance_s2 = answer.mean_s + rest_s, answer.variance_s2 + rest_s2
         return Moments(mean_s, variance_s2 if math.isfinite(mean_s) else math.inf)
+
+    def _certain_s(self, name: str) -> float:
+        """What nobody is spared: services that do not vary, and networks, until something may leave the component."""
+        deployment, terms = self._deployments[name], self._terms[name]
+        certain_s = 0.0
+        for at, (partition, each) in enumerate(zip(deployment.partitions, terms, strict=True)):
+            if each.resource.kind != "serverless" and each.resource.cv2 == 0.0:
+                certain_s += each.option.service_s
+            if at + 1 == len(terms) or partition.exit_probability > 0.0:
+                break
+            following = terms[at + 1].resource.name
+            certain_s += self._flows.delay_s(each.resource.name, following, partition.output_bytes)
+        return certain_s
 
     def _between(self, name: str, following: str) -> float:
         """Mean time on networks from wherever a component's requests leave it to the first partition of the next."""
