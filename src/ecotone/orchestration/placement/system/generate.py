@@ -62,7 +62,8 @@ def generate(
     if not 0.0 < rate_per_s < float("inf"):
         raise InputError(f"the rate of requests must be positive and finite, not {rate_per_s:g}")
     name = f"{strictness}-{components}-{seed}"
-    return _Generator(components, random.Random(name), strictness).system(name, rate_per_s)
+    draw = random.Random(name)  # noqa: S311  (no secrets here)
+    return _Generator(components, draw, strictness).system(name, rate_per_s)
 
 
 class _Generator:
