@@ -20,12 +20,14 @@ from ecotone.orchestration.placement.system.laws import Demand, Moments, pressur
 from ecotone.orchestration.placement.system.model import MEAN, Component, Copies, Deployment, Goal, Placement, Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from ecotone.orchestration.placement.system.model import Bound
 
 __all__ = ["PARTS", "Formulation"]
 
+_ROUNDED = 10**4
+"""More than what rounding down takes from an objective, in parts."""
 PARTS = 10**8
 """Parts of a EUR/h or a watt in the objective."""
 _TIME = 10**4
@@ -40,13 +42,16 @@ Step = tuple[str, str, int]
 
 
 class Formulation:
-    """See the module. `model` is handed to a solver; `placement` reads an answer back."""
+    """See the module. `model` is handed to a solver; `placement` reads an answer back; `kept`: the copies of resources
+    that may be taken, by name and number."""
 
-    def __init__(self, flows: Flows, goal: Goal) -> None:
+    def __init__(self, flows: Flows, goal: Goal, kept: Collection[tuple[str, int]]) -> None:
         self.model = cp_model.CpModel()
         self._flows = flows
         self._system = flows.system
+        self._kept = kept
         self._taken: dict[tuple[str, int], cp_model.IntVar] = {}
+        self._closed: dict[str, cp_model.IntVar] = {}
         self._deployed: dict[tuple[str, str], cp_model.IntVar] = {}
         self._on: dict[tuple[str, str, int, str], cp_model.IntVar] = {}
         self._loads: dict[tuple[str, int], list[tuple[int, cp_model.IntVar]]] = defaultdict(list)
@@ -107,12 +112,16 @@ class Formulation:
     def _take(self) -> None:
         by_layer: dict[str, list[cp_model.IntVar]] = defaultdict(list)
         for resource in self._lasting():
-            ways = [self.model.new_bool_var(f"{n} of {resource.name}") for n in range(1, resource.copies_max + 1)]
-            for number, way in enumerate(ways, start=1):
-                self._taken[resource.name, number] = way
+            ways: list[cp_model.IntVar] = []
+            for number in range(1, resource.copies_max + 1):
+                if (resource.name, number) not in self._kept:
+                    continue
+                way = self._taken[resource.name, number] = self.model.new_bool_var(f"{number} of {resource.name}")
+                ways.append(way)
                 self._price.append(math.floor(PARTS * resource.price_eur_per_h * number) * way)
                 self._power.append(math.floor(PARTS * resource.idle_w * number) * way)
-            self.model.add_at_most_one(ways)
+            closed = self._closed[resource.name] = self.model.new_bool_var(f"{resource.name} is not taken")
+            self.model.add_exactly_one([closed, *ways])
             by_layer[resource.layer] += ways
         for layer in sorted(self._system.one_type_layers):
             self.model.add_at_most_one(by_layer[layer])
@@ -135,6 +144,25 @@ class Formulation:
             if least is not None and (found is None or found < least):
                 model.add(way == 0)
         model.add_exactly_one(ways)
+        self._need_taken(component)
+
+    def _need_taken(self, component: Component) -> None:
+        """A resource that is not taken hosts nothing. Of each deployment any one partition stands for it: at most one
+        deployment is chosen, so all of them together with "not taken" exclude each other."""
+        cliques: dict[tuple[int, ...], list[cp_model.IntVar]] = {}
+        most = max(len(deployment.partitions) for deployment in component.deployments)
+        for step in range(most):
+            hosts: dict[str, list[cp_model.IntVar]] = defaultdict(list)
+            for deployment in component.deployments:
+                at = min(step, len(deployment.partitions) - 1)
+                for name, on in self._vars(component.name, deployment.name, at):
+                    hosts[name].append(on)
+            for name, clique in hosts.items():
+                if name in self._closed:
+                    clique.append(self._closed[name])
+                    cliques[tuple(each.index for each in clique)] = clique
+        for clique in cliques.values():
+            self.model.add_at_most_one(clique)
 
     def _place(self, component: Component, deployment: Deployment, at: int, resource: str) -> cp_model.IntVar:
         option = next(each for each in deployment.partitions[at].options if each.resource == resource)
@@ -150,7 +178,6 @@ class Formulation:
             for moment, each in enumerate((terms.load, demand.load2, demand.load3), start=1):
                 self._loads[resource, moment].append((math.floor(LOAD * each), on))
             self._power.append(math.floor(PARTS * terms.load * (terms.resource.busy_w - terms.resource.idle_w)) * on)
-            self.model.add_bool_or(self._copies(terms.resource)).only_enforce_if(on)
         self._memory[resource].append(math.floor(option.memory_bytes) * on)
         return on
 
@@ -164,8 +191,9 @@ class Formulation:
             self.model.add(_weighted(parts) == found)
         return found
 
-    def _copies(self, resource: Resource) -> list[cp_model.IntVar]:
-        return [self._taken[resource.name, number] for number in range(1, resource.copies_max + 1)]
+    def _copies(self, resource: Resource) -> list[tuple[int, cp_model.IntVar]]:
+        numbers = range(1, resource.copies_max + 1)
+        return [(each, self._taken[resource.name, each]) for each in numbers if (resource.name, each) in self._taken]
 
     def _lasting(self) -> Iterator[Resource]:
         return (each for each in self._system.resources if each.kind != "serverless")
@@ -182,7 +210,7 @@ class Formulation:
             if resource.kind == "serverless":
                 model.add(sum(self._memory[resource.name]) <= memory)
                 continue
-            copies = sum(n * taken for n, taken in enumerate(self._copies(resource), start=1))
+            copies = sum(number * taken for number, taken in self._copies(resource))
             model.add(self._loaded(resource.name) <= full * copies)
             model.add(sum(self._memory[resource.name]) <= memory * (copies if semantics.memory_of_copies else 1))
         if semantics.shared_serverless_once:
@@ -317,7 +345,7 @@ class Formulation:
             return found
         most = math.floor(_STRETCH_MAX * _TIME)
         stretch = self._stretch[resource.name] = self.model.new_int_var(_TIME, most, f"stretch of {resource.name}")
-        for copies in range(1, resource.copies_max + 1):
+        for copies, _ in self._copies(resource):
             for busy in _TANGENTS:
                 self._touch(resource, busy, copies)
         return stretch
@@ -440,8 +468,7 @@ class Formulation:
             clause.append(self._deployed[name, chosen].negated())
             clause += [self._on[name, chosen, at, each].negated() for at, each in enumerate(cut.resources[name])]
         for name, copies in cut.copies.items():
-            most = self._flows.resources[name].copies_max
-            clause += [self._taken[name, number] for number in range(copies + 1, most + 1)]
+            clause += [taken for number, taken in self._copies(self._flows.resources[name]) if number > copies]
         for name, demand in cut.demands.items():
             is_shared = self._flows.resources[name].law == "ps"
             moments = (demand.load,) if is_shared else (demand.load, demand.load2, demand.load3)
@@ -470,6 +497,11 @@ class Formulation:
     def at_most(self, value: float) -> None:
         """Look only for what is better than something already known."""
         self.model.add(self._objective <= math.ceil(PARTS * value))
+
+    def at_least(self, value: float) -> None:
+        """Know that nothing is better than this."""
+        if value > 0.0:
+            self.model.add(self._objective >= math.floor(PARTS * value * (1 - 1e-9)) - _ROUNDED)
 
     def hint(self, placement: Placement) -> None:
         """Start from here."""

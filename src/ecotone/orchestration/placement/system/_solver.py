@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING
 from ortools.sat.python import cp_model
 
 from ecotone.orchestration.placement.system._formulation import PARTS
+from ecotone.orchestration.placement.system._stopping import when_set
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
+    from threading import Event
 
     from ecotone.orchestration.placement.system._formulation import Formulation
     from ecotone.orchestration.placement.system.model import Placement
 
 __all__ = ["solve"]
 
+_SUBSOLVERS = ("core", "max_lp")
+"""What closes these problems: unsatisfiable cores raise the bound, linear relaxations and their search the rest."""
 _NOTHING_FOUND = {cp_model.INFEASIBLE: "infeasible", cp_model.UNKNOWN: "unknown"}
 
 
@@ -34,12 +38,12 @@ class _Listener(cp_model.CpSolverSolutionCallback):
 def solve(
     formulation: Formulation,
     *,
-    workers: Sequence[str],
     seed: int,
     time_limit_s: float,
     gap: float,
     on_placement: Callable[[Placement], bool],
     on_bound: Callable[[float], None],
+    stop: Event | None,
 ) -> str:
     """Search the formulation: `infeasible`, `optimal` (the last placement is), `feasible` or `unknown` (nothing found).
 
@@ -49,14 +53,18 @@ def solve(
     parameters = solver.parameters
     # OR-Tools 9.15 may certify a wrong optimum otherwise (google/or-tools#5293, docs/decisions/008).
     parameters.presolve_inclusion_work_limit = 0
-    parameters.num_workers = len(workers)
-    parameters.subsolvers.extend(workers)
+    # One thread, in which the two take turns: the same question always gets the same answer.
+    parameters.num_workers = 1
+    parameters.interleave_search = True
+    parameters.subsolvers.extend(_SUBSOLVERS)
+    parameters.catch_sigint_signal = False
     parameters.random_seed = seed
     parameters.max_time_in_seconds = max(0.01, time_limit_s)
     if math.isfinite(gap):  # an infinite limit makes CP-SAT refuse the model
         parameters.relative_gap_limit = gap
     solver.best_bound_callback = lambda bound: on_bound(bound / PARTS)
-    status = solver.solve(formulation.model, _Listener(formulation, on_placement))
+    with when_set(stop, solver.stop_search):
+        status = solver.solve(formulation.model, _Listener(formulation, on_placement))
     if status in _NOTHING_FOUND:
         return _NOTHING_FOUND[status]
     assert status != cp_model.MODEL_INVALID, formulation.model.validate()

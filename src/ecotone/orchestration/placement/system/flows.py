@@ -53,6 +53,16 @@ class Flows:
                 found[successor.component].append(component.name)
         return {name: tuple(names) for name, names in found.items()}
 
+    @cached_property
+    def options(self) -> int:
+        """How many there are, of all partitions of all deployments."""
+        return sum(
+            len(partition.options)
+            for component in self.system.components
+            for deployment in component.deployments
+            for partition in deployment.partitions
+        )
+
     @staticmethod
     def reaching(deployment: Deployment) -> tuple[float, ...]:
         """The share of a component's requests that reach each of its partitions."""

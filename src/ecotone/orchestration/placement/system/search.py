@@ -1,7 +1,8 @@
 """The search for the cheapest placement of a system: a quick answer, better ones while it works, then the proof.
 
-CP-SAT proposes what is cheapest as far as the formulation knows; the evaluator judges; what it finds missing is added,
-and so on. The bound of the formulation is a bound on every placement all the time.
+First ruin and recreate finds something good; then a relaxation without times tells which resources nothing better can
+take; then CP-SAT proposes what is cheapest as far as the formulation knows, the evaluator judges, what it finds missing
+is added, and so on. The bounds of relaxation and formulation are bounds on every placement all the time.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import msgspec
 
 from ecotone.core.clock import SYSTEM_CLOCK, Clock
 from ecotone.orchestration.placement.system._cuts import cut_of
+from ecotone.orchestration.placement.system._recreate import recreate
 from ecotone.orchestration.placement.system.evaluate import Judgement, judge
 from ecotone.orchestration.placement.system.flows import Flows
 from ecotone.orchestration.placement.system.model import Goal
@@ -29,8 +31,13 @@ __all__ = ["CHEAPEST", "Found", "Progress", "search"]
 CHEAPEST = Goal()
 _SAME = 1e-6
 """Values closer than this are equal: less than a cent a year."""
-_WORKERS = ("core", "max_lp")
-"""What closes these problems: unsatisfiable cores raise the bound, linear relaxations and their search the rest."""
+_ROUNDS = 600
+"""Of ruin and recreate before the exact solver is asked."""
+_ROUNDS_AGAIN = 200
+_LARGE = 2000
+"""Options from which on the relaxation is worth a branch and bound of its own,"""
+_RELAXATION_SHARE = 0.4
+"""for at most this share of the time that is left."""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,18 +76,22 @@ def search(
     any_will_do: bool = False,
     start: Placement | None = None,
     progress: Callable[[Progress], None] | None = None,
+    stop: threading.Event | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Found:
     """The best placement, by the goal the cheapest, that keeps every bound and rule.
+
+    The same system, goal, seed and start give the same placement, unless time runs out before the gap is reached.
 
     Args:
         goal: what is minimised, and limits on the rest.
         time_limit_s: when it is up, the best placement so far is returned with its gap.
         gap: stop when (value - lower bound) / value is at most this; 0 asks for the proof.
-        seed: of the solver.
+        seed: of whatever is drawn.
         any_will_do: stop at the first placement.
         start: a placement to begin with, for instance the one that runs.
         progress: called, from the solver's threads too, whenever value or bound get better.
+        stop: when it is set, from another thread or a signal handler, the search ends as if its time were up.
     """
     started = _Search(
         system,
@@ -89,6 +100,7 @@ def search(
         gap=math.inf if any_will_do else gap,
         seed=seed,
         progress=progress,
+        stop=stop,
         clock=clock,
     )
     return started.run(start)
@@ -104,6 +116,7 @@ class _Search:
         gap: float,
         seed: int,
         progress: Callable[[Progress], None] | None,
+        stop: threading.Event | None,
         clock: Clock,
     ) -> None:
         self._system = system
@@ -115,6 +128,7 @@ class _Search:
         self._gap = gap
         self._seed = seed
         self._progress = progress
+        self._stop = stop
         self._lock = threading.Lock()
         self._best: Judgement | None = None
         self._value = math.inf
@@ -123,23 +137,80 @@ class _Search:
         self._rounds = 0
 
     def run(self, start: Placement | None) -> Found:
-        from ecotone.orchestration.placement.system._formulation import Formulation  # noqa: PLC0415  (heavy)
-
         if start is not None:
             self._judge(start)
-        formulation = Formulation(self._flows, self._goal)
-        infeasible = False
-        while self._left_s() > 0 and not self._is_done():
+        self._recreate(_ROUNDS, None if self._best is None else self._best.placement)
+        infeasible = not self._is_over() and self._prove()
+        return self._found(infeasible=infeasible)
+
+    def _prove(self) -> bool:
+        """Whether there is no placement at all."""
+        # OR-Tools takes longer to import than many a search.
+        from ecotone.orchestration.placement.system._formulation import Formulation  # noqa: PLC0415
+        from ecotone.orchestration.placement.system._relaxation import restricted  # noqa: PLC0415
+
+        kept = self._relax()
+        if kept is None:
+            return self._close()
+        if self._is_over():
+            return False
+        formulation = Formulation(restricted(self._flows, kept), self._goal, kept)
+        formulation.at_least(self._bound)
+        while not self._is_over():
             status = self._ask(formulation)
             if status == "infeasible":
-                infeasible = self._best is None
-                self._bound = self._value
-                break
+                return self._close()
             if self._broken is not None:
                 self._mend(formulation, self._broken)
             elif status == "unknown":
-                break
-        return self._found(infeasible=infeasible)
+                return False
+        return False
+
+    def _close(self) -> bool:
+        """There is nothing better."""
+        self._bound = self._value
+        return self._best is None
+
+    def _relax(self) -> set[tuple[str, int]] | None:
+        """Copies that something better may take; None: there is nothing better."""
+        from ecotone.orchestration.placement.system._relaxation import Relaxation  # noqa: PLC0415
+
+        relaxation = Relaxation(self._flows, self._goal)
+        relaxation.drop(self._value)
+        if relaxation.bound is not None and self._flows.options > _LARGE and not self._is_over():
+            found = relaxation.raise_bound(_RELAXATION_SHARE * self._left_s(), self._stop)
+            if found is not None and not self._is_over():
+                before = self._value
+                self._recreate(_ROUNDS_AGAIN, found)
+                if self._value < before:
+                    relaxation.drop(self._value)
+        if relaxation.bound is None:
+            return None
+        self._on_bound(relaxation.bound)
+        return relaxation.kept
+
+    def _recreate(self, rounds: int, start: Placement | None) -> None:
+        """Something to begin with, or something better."""
+        goal = self._goal
+
+        def forbidden(component: str, deployment: str) -> bool:
+            found = next(each for each in self._flows.components[component].deployments if each.name == deployment)
+            least = goal.accuracy_min
+            return least is not None and found.accuracy is not None and found.accuracy < least
+
+        def is_kept(placement: Placement) -> bool:
+            return self._judge(placement) and not math.isinf(self._value)
+
+        recreate(
+            self._flows,
+            rounds=rounds,
+            seed=self._seed,
+            goal=goal,
+            forbidden=forbidden,
+            start=start,
+            is_kept=is_kept,
+            go_on=lambda: not self._is_over(),
+        )
 
     def _ask(self, formulation: Formulation) -> str:
         from ecotone.orchestration.placement.system._solver import solve  # noqa: PLC0415
@@ -151,12 +222,12 @@ class _Search:
             formulation.hint(self._best.placement)
         return solve(
             formulation,
-            workers=_WORKERS,
             seed=self._seed,
             time_limit_s=self._left_s(),
             gap=self._gap,
             on_placement=self._on_placement,
             on_bound=self._on_bound,
+            stop=self._stop,
         )
 
     def _on_placement(self, placement: Placement) -> bool:
@@ -176,7 +247,7 @@ class _Search:
             self._broken = judged
             return False
         value = self._value_of(judged)
-        if value < self._value - _SAME:
+        if value < self._value - _SAME or (self._best is None and not math.isinf(value)):
             self._best, self._value = judged, value
             self._tell()
         return True
@@ -229,6 +300,9 @@ class _Search:
     def _is_done(self) -> bool:
         return self._best is not None and _gap(self._value, self._bound) <= self._gap
 
+    def _is_over(self) -> bool:
+        return self._is_done() or self._left_s() <= 0.0 or (self._stop is not None and self._stop.is_set())
+
     def _left_s(self) -> float:
         return self._deadline_s - self._clock.monotonic_s()
 
@@ -249,4 +323,4 @@ class _Search:
 def _gap(value: float, bound: float) -> float:
     if math.isinf(value):
         return math.inf
-    return (value - bound) / value if value - bound > _SAME else 0.0
+    return (value - bound) / value if value - bound > 2 * _SAME else 0.0

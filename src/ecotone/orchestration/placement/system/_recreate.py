@@ -1,0 +1,424 @@
+"""A good placement at once: some components are taken away and put back greedily, again and again.
+
+Ruin and recreate (Schrimpf, Schneider, Stamm-Wilbrandt, Dueck, Journal of Computational Physics 159, 2000), accepting a
+little worse ones less and less. Called by the search before the exact solver, which starts from what is found here.
+Times are rough here (no networks, means); the search judges what comes out, and says when it was too rough.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from ecotone.orchestration.placement.system.laws import pressure
+from ecotone.orchestration.placement.system.model import MEAN, Placement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from ecotone.orchestration.placement.system.flows import Flows
+    from ecotone.orchestration.placement.system.model import Component, Goal
+
+__all__ = ["recreate"]
+
+_FULL = (0.98, 0.9, 0.8)
+"""Shares of busy time up to which copies are filled, in turn."""
+_NOISE = 0.35
+"""Prices are multiplied by exp(gauss(0, this)) each time, so that each time something else looks cheap."""
+_SCARCITY = 0.05
+_SCARCITY_NOISE = 1.5
+"""What a busy copy adds to the price of a resource that has room, and its noise: so that now this, now that is filled
+first."""
+_WORSE = 0.06
+"""What is this share worse is still gone on from, at the beginning."""
+_PERCENTILE_FACTOR = 2.0
+_ROUGH = 0.95
+"""A bound is taken to be tighter by this each time that the judge finds it broken."""
+
+
+class _Place(msgspec.Struct, frozen=True, gc=False):
+    """One option of one partition. `time_s`: of a function; `price`: of a function."""
+
+    at: int
+    load: float
+    memory_bytes: float
+    service_s: float
+    time_s: float
+    price: float
+
+
+_Way = tuple[str, tuple[tuple[float, tuple[_Place, ...]], ...]]
+"""A deployment, and of each partition the share that reaches it and its places."""
+_Chosen = tuple[int, tuple[_Place, ...]]
+"""The number of a way, and a place for each partition."""
+
+
+def recreate(
+    flows: Flows,
+    *,
+    rounds: int,
+    seed: int,
+    goal: Goal,
+    forbidden: Callable[[str, str], bool],
+    start: Placement | None,
+    is_kept: Callable[[Placement], bool],
+    go_on: Callable[[], bool],
+) -> None:
+    """Offer better and better placements to `is_kept`, which tells whether they keep every bound and rule.
+
+    Args:
+        rounds: how often to ruin and recreate.
+        goal: what is minimised; its limits are left to `is_kept`.
+        forbidden: whether a component (first) may not be deployed so (second).
+        start: where to begin; None: from nothing.
+        go_on: asked now and then; False ends it.
+    """
+    _Recreation(flows, random.Random(seed), goal, forbidden).run(rounds, start, is_kept, go_on)  # noqa: S311
+
+
+class _Recreation:
+    def __init__(
+        self,
+        flows: Flows,
+        draw: random.Random,
+        goal: Goal,
+        forbidden: Callable[[str, str], bool],
+    ) -> None:
+        system = flows.system
+        self._flows = flows
+        self._draw = draw
+        self._resources = system.resources
+        self._number = {resource.name: at for at, resource in enumerate(system.resources)}
+        self._in_watts = goal.minimise == "power"
+        self._price = [
+            0.0 if each.kind == "serverless" else each.idle_w if self._in_watts else each.price_eur_per_h
+            for each in system.resources
+        ]
+        self._lasts = [each.kind != "serverless" for each in system.resources]
+        self._is_edge = [each.kind == "edge" for each in system.resources]
+        self._most_ever = [each.copies_max for each in system.resources]
+        self._most = list(self._most_ever)
+        self._room = [each.memory_bytes for each in system.resources]
+        self._memory_of_copies = system.semantics.memory_of_copies
+        layers = {name: at for at, name in enumerate(sorted(system.one_type_layers))}
+        self._layer = [layers.get(each.layer, -1) if lasts else -1 for each, lasts in zip(
+            system.resources, self._lasts, strict=True)]  # fmt: skip
+        self._names = [component.name for component in system.components]
+        order = {name: at for at, name in enumerate(self._names)}
+        self._ways = [tuple(self._ways_of(component, forbidden)) for component in system.components]
+        self._before = [_mask(order[each] for each in flows.predecessors[name]) for name in self._names]
+        self._after = [_mask(order[each.component] for each in component.successors) for component in system.components]
+        self._returns = system.semantics.returns
+        self._bounds = [[order[name] for name in bound.components] for bound in system.bounds]
+        self._limits = [
+            bound.limit_s / (1.0 if bound.percentile == MEAN else _PERCENTILE_FACTOR) for bound in system.bounds
+        ]
+        count = len(system.resources)
+        self._load, self._memory, self._users = [0.0] * count, [0.0] * count, [0] * count
+        self._type = [-1] * len(layers)
+        self._chosen: list[_Chosen | None] = [None] * len(self._names)
+        self._full = _FULL[0]
+
+    def _ways_of(self, component: Component, forbidden: Callable[[str, str], bool]) -> Iterator[_Way]:
+        for deployment in component.deployments:
+            least = component.accuracy_min
+            inaccurate = least is not None and (deployment.accuracy is None or deployment.accuracy < least)
+            if inaccurate or forbidden(component.name, deployment.name):
+                continue
+            steps: list[tuple[float, tuple[_Place, ...]]] = []
+            for at, share in enumerate(self._flows.reaching(deployment)):
+                places: list[_Place] = []
+                for option in self._flows.allowed(component, deployment.partitions[at]):
+                    terms = self._flows.terms(component, deployment, at, option)
+                    time_s = 0.0 if terms.response is None else terms.response.mean_s
+                    number = self._number[option.resource]
+                    price = 0.0 if self._in_watts else terms.price_eur_per_h
+                    places.append(_Place(number, terms.load, option.memory_bytes, option.service_s, time_s, price))
+                steps.append((share, tuple(places)))
+            if all(places for _, places in steps):
+                yield deployment.name, tuple(steps)
+
+    def run(
+        self, rounds: int, start: Placement | None, is_kept: Callable[[Placement], bool], go_on: Callable[[], bool]
+    ) -> None:
+        if not all(self._ways):
+            return
+        if start is not None:
+            self._load_from(start)
+        best, current = math.inf, math.inf
+        for number in range(rounds):
+            if number % 16 == 15 and not go_on():
+                return
+            self._full = _FULL[self._draw.randrange(len(_FULL))]
+            before = list(self._chosen)
+            if not self._rebuild(self._ruin()):
+                self._restore(before)
+                continue
+            copies = self._copies()
+            price = math.inf if copies is None else self._total(copies)
+            if copies is not None and price < best - 1e-9:
+                if is_kept(self._placement(copies)):
+                    best = price
+                else:
+                    self._doubt()
+                    price = math.inf
+            tolerance = 1.0 + _WORSE * (1.0 - number / rounds)
+            if price <= max(current, best * tolerance):
+                current = price
+            else:
+                self._restore(before)
+
+    # Taking away
+
+    def _ruin(self) -> list[int]:
+        """Which components to take away; a resource that they leave may have to do with a copy less from then on."""
+        draw = self._draw
+        self._most = list(self._most_ever)
+        missing = [at for at, chosen in enumerate(self._chosen) if chosen is None]
+        if missing:
+            return missing
+        everyone = range(len(self._chosen))
+        used = [at for at, users in enumerate(self._users) if users and self._lasts[at]]
+        if used and draw.random() < 0.6:
+            left = {draw.choice(used)}
+            for at in left:
+                if draw.random() < 0.7:
+                    copies = max(1, math.ceil(self._load[at]))
+                    self._most[at] = draw.choice([0, copies - 1])
+            if draw.random() < 0.4:
+                left.add(draw.choice(used))
+            gone = {at for at in everyone if any(place.at in left for place in self._places(at))}
+        else:
+            gone = set[int]()
+        count = min(len(everyone), int(draw.expovariate(0.4)) + (not gone))
+        first = draw.choice(everyone)
+        gone.update(sorted(everyone, key=lambda at: abs(at - first) * draw.random())[:count])
+        return sorted(gone)
+
+    def _places(self, component: int) -> tuple[_Place, ...]:
+        chosen = self._chosen[component]
+        return () if chosen is None else chosen[1]
+
+    def _remove(self, component: int) -> None:
+        for place in self._places(component):
+            self._load[place.at] -= place.load
+            self._memory[place.at] -= place.memory_bytes
+            self._users[place.at] -= 1
+            layer = self._layer[place.at]
+            if self._users[place.at] == 0:
+                self._load[place.at] = self._memory[place.at] = 0.0
+                if layer >= 0:
+                    self._type[layer] = -1
+        self._chosen[component] = None
+
+    def _put(self, component: int, chosen: _Chosen) -> None:
+        for place in chosen[1]:
+            self._load[place.at] += place.load
+            self._memory[place.at] += place.memory_bytes
+            self._users[place.at] += 1
+            if self._layer[place.at] >= 0:
+                self._type[self._layer[place.at]] = place.at
+        self._chosen[component] = chosen
+
+    def _restore(self, before: Sequence[_Chosen | None]) -> None:
+        changed = [at for at, chosen in enumerate(before) if chosen is not self._chosen[at]]
+        for at in changed:
+            self._remove(at)
+        for at in changed:
+            chosen = before[at]
+            if chosen is not None:
+                self._put(at, chosen)
+
+    def _load_from(self, start: Placement) -> None:
+        for at, name in enumerate(self._names):
+            for number, (deployment, steps) in enumerate(self._ways[at]):
+                if start.deployments.get(name) != deployment:
+                    continue
+                wanted = [self._number.get(each) for each in start.resources[name]]
+                places = [
+                    next((place for place in places if place.at == where), None)
+                    for (_, places), where in zip(steps, wanted, strict=True)
+                ]
+                if all(place is not None for place in places):
+                    self._put(at, (number, tuple(place for place in places if place is not None)))
+
+    # Putting back
+
+    def _rebuild(self, gone: Sequence[int]) -> bool:
+        for at in gone:
+            self._remove(at)
+        gauss, exp = self._draw.gauss, math.exp
+        noisy = [price * exp(gauss(0.0, _NOISE)) for price in self._price]
+        scarce = [_SCARCITY * price * exp(gauss(0.0, _SCARCITY_NOISE)) for price in self._price]
+        needs_edge = self._needing_edges()
+        away = 0
+        for at in range(len(self._names)):
+            arrives_away = bool(self._before[at] & away)
+            if self._chosen[at] is None:
+                chosen = self._cheapest(at, noisy, scarce, arrives_away, bool(self._after[at] & needs_edge))
+                if chosen is None:
+                    return False
+                self._put(at, chosen)
+            if not self._returns and (arrives_away or not all(self._is_edge[place.at] for place in self._places(at))):
+                away |= 1 << at
+        return True
+
+    def _needing_edges(self) -> int:
+        """A mask of the components that use an edge, or that come before one that does."""
+        found = 0
+        if not self._returns:
+            for at in range(len(self._names) - 1, -1, -1):
+                if self._after[at] & found or any(self._is_edge[place.at] for place in self._places(at)):
+                    found |= 1 << at
+        return found
+
+    def _cheapest(
+        self, component: int, prices: Sequence[float], scarce: Sequence[float], arrives_away: bool, stays: bool
+    ) -> _Chosen | None:
+        """Where this component costs least, the others being where they are."""
+        best: _Chosen | None = None
+        least = math.inf
+        for number, (_, steps) in enumerate(self._ways[component]):
+            price, places = self._cheapest_way(steps, prices, scarce, arrives_away, stays, least)
+            if price < least:
+                least, best = price, (number, tuple(places))
+        return best
+
+    def _cheapest_way(
+        self,
+        steps: tuple[tuple[float, tuple[_Place, ...]], ...],
+        prices: Sequence[float],
+        scarce: Sequence[float],
+        away: bool,
+        stays: bool,
+        limit: float,
+    ) -> tuple[float, list[_Place]]:
+        load, memory, full = self._load, self._memory, self._full
+        added: dict[int, float] = {}
+        needed: dict[int, float] = {}
+        total = 0.0
+        places: list[_Place] = []
+        for _, options in steps:
+            least, best = math.inf, None
+            for place in options:
+                at = place.at
+                if not self._lasts[at]:
+                    if stays or needed.get(at, memory[at]) + place.memory_bytes > self._room[at]:
+                        continue
+                    price = place.price + 1e-4 * place.time_s
+                    if price < least:
+                        least, best = price, place
+                    continue
+                if self._is_edge[at]:
+                    if away:
+                        continue
+                elif stays:
+                    continue
+                layer = self._layer[at]
+                if layer >= 0 and self._type[layer] not in (-1, at):
+                    continue
+                before = added.get(at, load[at])
+                busy = before + place.load
+                most = self._most[at]
+                copies = busy / full
+                if copies > most:
+                    continue
+                took = needed.get(at, memory[at]) + place.memory_bytes
+                if took > self._room[at] * (most if self._memory_of_copies else 1):
+                    continue
+                new = -int(-copies // 1)
+                old = -int(-(before / full) // 1)
+                if old == 0 and (self._users[at] or at in added):
+                    old = 1
+                price = prices[at] * (max(new, 1) - old) + scarce[at] * place.load
+                if price < least:
+                    least, best = price, place
+            total += least
+            if best is None or total >= limit:
+                return math.inf, places
+            places.append(best)
+            added[best.at] = added.get(best.at, load[best.at]) + best.load
+            needed[best.at] = needed.get(best.at, memory[best.at]) + best.memory_bytes
+            if not self._is_edge[best.at] and not self._returns:
+                away = True
+        return total, places
+
+    # What it costs
+
+    def _copies(self) -> list[int] | None:
+        """The fewest copies with which resources carry their loads and bounds seem to be kept; None: there are none."""
+        copies = [0] * len(self._resources)
+        for at, users in enumerate(self._users):
+            if not users or not self._lasts[at]:
+                continue
+            copies[at] = max(1, math.floor(self._load[at] * (1 + 1e-9)) + 1)
+            if self._memory_of_copies:
+                copies[at] = max(copies[at], math.ceil(self._memory[at] / self._room[at]))
+            if copies[at] > self._most_ever[at]:
+                return None
+        for bound, limit_s in zip(self._bounds, self._limits, strict=True):
+            while self._time_s(bound, copies) > limit_s:
+                slowest = self._slowest(bound, copies)
+                if slowest is None:
+                    return None
+                copies[slowest] += 1
+        return copies
+
+    def _stretch(self, at: int, copies: int) -> float:
+        return 1.0 + pressure(self._resources[at].law, self._load[at] / copies, copies)
+
+    def _time_s(self, bound: Sequence[int], copies: Sequence[int]) -> float:
+        total = 0.0
+        for component in bound:
+            chosen = self._chosen[component]
+            assert chosen is not None
+            for (share, _), place in zip(self._ways[component][chosen[0]][1], chosen[1], strict=True):
+                if self._lasts[place.at]:
+                    total += share * place.service_s * self._stretch(place.at, copies[place.at])
+                else:
+                    total += share * place.time_s
+        return total
+
+    def _slowest(self, bound: Sequence[int], copies: Sequence[int]) -> int | None:
+        """Where another copy would shorten it most for its price."""
+        gains: dict[int, float] = {}
+        for component in bound:
+            chosen = self._chosen[component]
+            assert chosen is not None
+            for (share, _), place in zip(self._ways[component][chosen[0]][1], chosen[1], strict=True):
+                at = place.at
+                if self._lasts[at] and copies[at] < self._most_ever[at]:
+                    faster = self._stretch(at, copies[at]) - self._stretch(at, copies[at] + 1)
+                    gains[at] = gains.get(at, 0.0) + share * place.service_s * faster / max(self._price[at], 1e-9)
+        return max(gains, key=lambda at: gains[at]) if gains else None
+
+    def _total(self, copies: Sequence[int]) -> float:
+        functions = sum(place.price for at in range(len(self._names)) for place in self._places(at))
+        return functions + sum(price * count for price, count in zip(self._price, copies, strict=True))
+
+    def _doubt(self) -> None:
+        """The judge found it broken: be stricter where it was nearly so."""
+        copies = self._copies()
+        if copies is None:
+            return
+        tightness = [self._time_s(b, copies) / limit for b, limit in zip(self._bounds, self._limits, strict=True)]
+        if tightness:
+            worst = max(range(len(tightness)), key=lambda at: tightness[at])
+            self._limits[worst] *= _ROUGH
+
+    def _placement(self, copies: Sequence[int]) -> Placement:
+        deployments: dict[str, str] = {}
+        resources: dict[str, tuple[str, ...]] = {}
+        for at, (name, chosen) in enumerate(zip(self._names, self._chosen, strict=True)):
+            assert chosen is not None
+            deployments[name] = self._ways[at][chosen[0]][0]
+            resources[name] = tuple(self._resources[place.at].name for place in chosen[1])
+        taken = {self._resources[at].name: count for at, count in enumerate(copies) if count}
+        return Placement(deployments=deployments, resources=resources, copies=taken)
+
+
+def _mask(numbers: Iterable[int]) -> int:
+    return sum(1 << each for each in set(numbers))
