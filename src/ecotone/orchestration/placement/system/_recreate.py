@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from ecotone.orchestration.placement.system.flows import Flows
-    from ecotone.orchestration.placement.system.model import Component, Goal
+    from ecotone.orchestration.placement.system.model import Component, Deployment, Goal
 
 __all__ = ["recreate"]
 
@@ -34,7 +34,10 @@ _SCARCITY_NOISE = 1.5
 first."""
 _WORSE = 0.06
 """What is this share worse is still gone on from, at the beginning."""
+_SECOND = 1e-4
+"""Of functions that cost the same the faster one is taken: what a second costs."""
 _PERCENTILE_FACTOR = 2.0
+"""A percentile is taken to be so often the mean; the judge knows better."""
 _ROUGH = 0.95
 """A bound is taken to be tighter by this each time that the judge finds it broken."""
 
@@ -50,10 +53,41 @@ class _Place(msgspec.Struct, frozen=True, gc=False):
     price: float
 
 
-_Way = tuple[str, tuple[tuple[float, tuple[_Place, ...]], ...]]
-"""A deployment, and of each partition the share that reaches it and its places."""
+class _Step(msgspec.Struct, frozen=True, gc=False):
+    """One partition: the share of requests that reaches it, and its places."""
+
+    share: float
+    edges: tuple[_Place, ...]
+    machines: tuple[_Place, ...]
+    functions: tuple[_Place, ...]
+
+
+class _Way(msgspec.Struct, frozen=True, gc=False):
+    """A deployment that some place is left for."""
+
+    name: str
+    steps: tuple[_Step, ...]
+
+
 _Chosen = tuple[int, tuple[_Place, ...]]
-"""The number of a way, and a place for each partition."""
+"""The number of a way, and a place for each step."""
+
+
+class _Attempt:
+    """How prices look this time, and what the component that is being placed adds to each resource so far. `away`: it
+    cannot be at an edge any more; `stays`: it must be at one."""
+
+    def __init__(self, prices: Sequence[float], scarce: Sequence[float]) -> None:
+        self.prices = prices
+        self.scarce = scarce
+        self.load: dict[int, float] = {}
+        self.memory: dict[int, float] = {}
+        self.arrives_away = self.away = self.stays = False
+
+    def begin(self) -> None:
+        self.load.clear()
+        self.memory.clear()
+        self.away = self.arrives_away
 
 
 def recreate(
@@ -103,6 +137,10 @@ class _Recreation:
         self._most = list(self._most_ever)
         self._room = [each.memory_bytes for each in system.resources]
         self._memory_of_copies = system.semantics.memory_of_copies
+        self._room_ever = [
+            room * (most if self._memory_of_copies else 1)
+            for room, most in zip(self._room, self._most_ever, strict=True)
+        ]
         layers = {name: at for at, name in enumerate(sorted(system.one_type_layers))}
         self._layer = [layers.get(each.layer, -1) if lasts else -1 for each, lasts in zip(
             system.resources, self._lasts, strict=True)]  # fmt: skip
@@ -128,18 +166,26 @@ class _Recreation:
             inaccurate = least is not None and (deployment.accuracy is None or deployment.accuracy < least)
             if inaccurate or forbidden(component.name, deployment.name):
                 continue
-            steps: list[tuple[float, tuple[_Place, ...]]] = []
-            for at, share in enumerate(self._flows.reaching(deployment)):
-                places: list[_Place] = []
-                for option in self._flows.allowed(component, deployment.partitions[at]):
-                    terms = self._flows.terms(component, deployment, at, option)
-                    time_s = 0.0 if terms.response is None else terms.response.mean_s
-                    number = self._number[option.resource]
-                    price = 0.0 if self._in_watts else terms.price_eur_per_h
-                    places.append(_Place(number, terms.load, option.memory_bytes, option.service_s, time_s, price))
-                steps.append((share, tuple(places)))
-            if all(places for _, places in steps):
-                yield deployment.name, tuple(steps)
+            steps = tuple(
+                self._step(component, deployment, at, share)
+                for at, share in enumerate(self._flows.reaching(deployment))
+            )
+            if all(step.edges or step.machines or step.functions for step in steps):
+                yield _Way(deployment.name, steps)
+
+    def _step(self, component: Component, deployment: Deployment, at: int, share: float) -> _Step:
+        places: list[_Place] = []
+        for option in self._flows.allowed(component, deployment.partitions[at]):
+            terms = self._flows.terms(component, deployment, at, option)
+            time_s = 0.0 if terms.response is None else terms.response.mean_s
+            price = 0.0 if self._in_watts else terms.price_eur_per_h
+            number = self._number[option.resource]
+            places.append(_Place(number, terms.load, option.memory_bytes, option.service_s, time_s, price))
+        kinds = [self._resources[place.at].kind for place in places]
+        return _Step(share, *(
+            tuple(place for place, found in zip(places, kinds, strict=True) if found == kind)
+            for kind in ("edge", "vm", "serverless")
+        ))  # fmt: skip
 
     def run(
         self, rounds: int, start: Placement | None, is_kept: Callable[[Placement], bool], go_on: Callable[[], bool]
@@ -234,13 +280,13 @@ class _Recreation:
 
     def _load_from(self, start: Placement) -> None:
         for at, name in enumerate(self._names):
-            for number, (deployment, steps) in enumerate(self._ways[at]):
-                if start.deployments.get(name) != deployment:
+            for number, way in enumerate(self._ways[at]):
+                if start.deployments.get(name) != way.name or len(start.resources[name]) != len(way.steps):
                     continue
                 wanted = [self._number.get(each) for each in start.resources[name]]
                 places = [
-                    next((place for place in places if place.at == where), None)
-                    for (_, places), where in zip(steps, wanted, strict=True)
+                    next((place for place in (*step.edges, *step.machines, *step.functions) if place.at == where), None)
+                    for step, where in zip(way.steps, wanted, strict=True)
                 ]
                 if all(place is not None for place in places):
                     self._put(at, (number, tuple(place for place in places if place is not None)))
@@ -253,16 +299,20 @@ class _Recreation:
         gauss, exp = self._draw.gauss, math.exp
         noisy = [price * exp(gauss(0.0, _NOISE)) for price in self._price]
         scarce = [_SCARCITY * price * exp(gauss(0.0, _SCARCITY_NOISE)) for price in self._price]
+        attempt = _Attempt(noisy, scarce)
         needs_edge = self._needing_edges()
         away = 0
         for at in range(len(self._names)):
-            arrives_away = bool(self._before[at] & away)
+            attempt.arrives_away = bool(self._before[at] & away)
             if self._chosen[at] is None:
-                chosen = self._cheapest(at, noisy, scarce, arrives_away, bool(self._after[at] & needs_edge))
+                attempt.stays = bool(self._after[at] & needs_edge)
+                chosen = self._cheapest(at, attempt)
                 if chosen is None:
                     return False
                 self._put(at, chosen)
-            if not self._returns and (arrives_away or not all(self._is_edge[place.at] for place in self._places(at))):
+            if not self._returns and (
+                attempt.arrives_away or not all(self._is_edge[place.at] for place in self._places(at))
+            ):
                 away |= 1 << at
         return True
 
@@ -275,76 +325,65 @@ class _Recreation:
                     found |= 1 << at
         return found
 
-    def _cheapest(
-        self, component: int, prices: Sequence[float], scarce: Sequence[float], arrives_away: bool, stays: bool
-    ) -> _Chosen | None:
+    def _cheapest(self, component: int, attempt: _Attempt) -> _Chosen | None:
         """Where this component costs least, the others being where they are."""
         best: _Chosen | None = None
         least = math.inf
-        for number, (_, steps) in enumerate(self._ways[component]):
-            price, places = self._cheapest_way(steps, prices, scarce, arrives_away, stays, least)
+        for number, way in enumerate(self._ways[component]):
+            price, places = self._cheapest_way(way, attempt, least)
             if price < least:
                 least, best = price, (number, tuple(places))
         return best
 
-    def _cheapest_way(
-        self,
-        steps: tuple[tuple[float, tuple[_Place, ...]], ...],
-        prices: Sequence[float],
-        scarce: Sequence[float],
-        away: bool,
-        stays: bool,
-        limit: float,
-    ) -> tuple[float, list[_Place]]:
-        load, memory, full = self._load, self._memory, self._full
-        added: dict[int, float] = {}
-        needed: dict[int, float] = {}
+    def _cheapest_way(self, way: _Way, attempt: _Attempt, limit: float) -> tuple[float, list[_Place]]:
+        attempt.begin()
         total = 0.0
         places: list[_Place] = []
-        for _, options in steps:
-            least, best = math.inf, None
-            for place in options:
-                at = place.at
-                if not self._lasts[at]:
-                    if stays or needed.get(at, memory[at]) + place.memory_bytes > self._room[at]:
-                        continue
-                    price = place.price + 1e-4 * place.time_s
-                    if price < least:
-                        least, best = price, place
-                    continue
-                if self._is_edge[at]:
-                    if away:
-                        continue
-                elif stays:
-                    continue
-                layer = self._layer[at]
-                if layer >= 0 and self._type[layer] not in (-1, at):
-                    continue
-                before = added.get(at, load[at])
-                busy = before + place.load
-                most = self._most[at]
-                copies = busy / full
-                if copies > most:
-                    continue
-                took = needed.get(at, memory[at]) + place.memory_bytes
-                if took > self._room[at] * (most if self._memory_of_copies else 1):
-                    continue
-                new = -int(-copies // 1)
-                old = -int(-(before / full) // 1)
-                if old == 0 and (self._users[at] or at in added):
-                    old = 1
-                price = prices[at] * (max(new, 1) - old) + scarce[at] * place.load
-                if price < least:
-                    least, best = price, place
-            total += least
-            if best is None or total >= limit:
+        for step in way.steps:
+            price, place = self._cheapest_function(step, attempt)
+            if not attempt.away:
+                price, place = self._cheapest_of(step.edges, attempt, price, place)
+            if not attempt.stays:
+                price, place = self._cheapest_of(step.machines, attempt, price, place)
+            total += price
+            if place is None or total >= limit:
                 return math.inf, places
-            places.append(best)
-            added[best.at] = added.get(best.at, load[best.at]) + best.load
-            needed[best.at] = needed.get(best.at, memory[best.at]) + best.memory_bytes
-            if not self._is_edge[best.at] and not self._returns:
-                away = True
+            places.append(place)
+            attempt.load[place.at] = attempt.load.get(place.at, self._load[place.at]) + place.load
+            attempt.memory[place.at] = attempt.memory.get(place.at, self._memory[place.at]) + place.memory_bytes
+            if not self._is_edge[place.at] and not self._returns:
+                attempt.away = True
         return total, places
+
+    def _cheapest_function(self, step: _Step, attempt: _Attempt) -> tuple[float, _Place | None]:
+        least, best = math.inf, None
+        if not attempt.stays:
+            for place in step.functions:
+                needed = attempt.memory.get(place.at, self._memory[place.at]) + place.memory_bytes
+                price = place.price + _SECOND * place.time_s
+                if price < least and needed <= self._room[place.at]:
+                    least, best = price, place
+        return least, best
+
+    def _cheapest_of(
+        self, places: tuple[_Place, ...], attempt: _Attempt, least: float, best: _Place | None
+    ) -> tuple[float, _Place | None]:
+        for place in places:
+            at = place.at
+            layer = self._layer[at]
+            if layer >= 0 and self._type[layer] not in (-1, at):
+                continue
+            before = attempt.load.get(at, self._load[at])
+            copies = (before + place.load) / self._full
+            if copies > self._most[at]:
+                continue
+            if attempt.memory.get(at, self._memory[at]) + place.memory_bytes > self._room_ever[at]:
+                continue
+            had = -int(-before / self._full // 1) or int(self._users[at] > 0 or at in attempt.load)
+            price = attempt.prices[at] * (max(-int(-copies // 1), 1) - had) + attempt.scarce[at] * place.load
+            if price < least:
+                least, best = price, place
+        return least, best
 
     # What it costs
 
@@ -375,11 +414,11 @@ class _Recreation:
         for component in bound:
             chosen = self._chosen[component]
             assert chosen is not None
-            for (share, _), place in zip(self._ways[component][chosen[0]][1], chosen[1], strict=True):
+            for step, place in zip(self._ways[component][chosen[0]].steps, chosen[1], strict=True):
                 if self._lasts[place.at]:
-                    total += share * place.service_s * self._stretch(place.at, copies[place.at])
+                    total += step.share * place.service_s * self._stretch(place.at, copies[place.at])
                 else:
-                    total += share * place.time_s
+                    total += step.share * place.time_s
         return total
 
     def _slowest(self, bound: Sequence[int], copies: Sequence[int]) -> int | None:
@@ -388,11 +427,11 @@ class _Recreation:
         for component in bound:
             chosen = self._chosen[component]
             assert chosen is not None
-            for (share, _), place in zip(self._ways[component][chosen[0]][1], chosen[1], strict=True):
+            for step, place in zip(self._ways[component][chosen[0]].steps, chosen[1], strict=True):
                 at = place.at
                 if self._lasts[at] and copies[at] < self._most_ever[at]:
                     faster = self._stretch(at, copies[at]) - self._stretch(at, copies[at] + 1)
-                    gains[at] = gains.get(at, 0.0) + share * place.service_s * faster / max(self._price[at], 1e-9)
+                    gains[at] = gains.get(at, 0.0) + step.share * place.service_s * faster / max(self._price[at], 1e-9)
         return max(gains, key=lambda at: gains[at]) if gains else None
 
     def _total(self, copies: Sequence[int]) -> float:
@@ -414,7 +453,7 @@ class _Recreation:
         resources: dict[str, tuple[str, ...]] = {}
         for at, (name, chosen) in enumerate(zip(self._names, self._chosen, strict=True)):
             assert chosen is not None
-            deployments[name] = self._ways[at][chosen[0]][0]
+            deployments[name] = self._ways[at][chosen[0]].name
             resources[name] = tuple(self._resources[place.at].name for place in chosen[1])
         taken = {self._resources[at].name: count for at, count in enumerate(copies) if count}
         return Placement(deployments=deployments, resources=resources, copies=taken)

@@ -22,8 +22,8 @@ from ecotone.orchestration.placement.system.flows import Flows
 from ecotone.orchestration.placement.system.model import Placement
 
 if TYPE_CHECKING:
-    from threading import Event
     from collections.abc import Collection, Iterable, Iterator, Sequence
+    from threading import Event
 
     from ecotone.orchestration.placement.system.model import Component, Deployment, Goal
 
@@ -49,7 +49,7 @@ class Relaxation:
         }
 
     def drop(self, value: float) -> None:
-        """Raise the bound to that of the linear relaxation, and drop the copies that no placement below `value` takes."""
+        """Raise the bound to that of the linear relaxation; drop the copies that no placement below `value` takes."""
         model = _Model(self._flows, self.kept, in_watts=self._in_watts, once=self._once, integer=False)
         result = mathopt.solve(model.model, mathopt.SolverType.HIGHS)
         reason = result.termination.reason
@@ -73,9 +73,7 @@ class Relaxation:
         """Raise the bound by branch and bound, and give the placement that it belongs to: without times it would be
         the best."""
         model = _Model(self._flows, self.kept, in_watts=self._in_watts, once=self._once, integer=True)
-        params = mathopt.SolveParameters(
-            relative_gap_tolerance=0.0, time_limit=timedelta(seconds=time_limit_s)
-        )
+        params = mathopt.SolveParameters(relative_gap_tolerance=0.0, time_limit=timedelta(seconds=time_limit_s))
         interrupter = SolveInterrupter()
         with when_set(stop, interrupter.interrupt):
             result = mathopt.solve(model.model, mathopt.SolverType.HIGHS, params=params, interrupter=interrupter)

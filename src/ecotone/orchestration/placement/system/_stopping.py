@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
 __all__ = ["when_set"]
 
@@ -15,7 +15,7 @@ _LOOK_S = 0.05
 
 
 @contextmanager
-def when_set(event: threading.Event | None, act: Callable[[], None]) -> Iterator[None]:
+def when_set(event: threading.Event | None, act: Callable[[], None]) -> Generator[None]:
     """Call `act` once, from a thread, if the event is set inside."""
     if event is None:
         yield
