@@ -143,7 +143,7 @@ def test_what_the_formulation_allows_the_mean_to_be_is_not_exceeded(seed: int) -
     """Every placement that keeps a bound on a percentile has mean responses, networks aside, of at most that."""
     system = random_system(seed)
     flows = Flows(system)
-    formulation = Formulation(flows, Goal())
+    formulation = Formulation(flows, Goal(), flows.copies)
     for bound in system.bounds:
         most_s = formulation._mean_max(bound)  # pyright: ignore[reportPrivateUsage]
         for placement in islice(every_placement(system), 0, 4000, 7):

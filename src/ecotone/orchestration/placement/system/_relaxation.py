@@ -41,12 +41,7 @@ class Relaxation:
         self._in_watts = goal.minimise == "power"
         self._once = flows.system.semantics.shared_serverless_once
         self.bound: float | None = 0.0
-        self.kept: set[tuple[str, int]] = {
-            (resource.name, number)
-            for resource in flows.system.resources
-            for number in range(1, resource.copies_max + 1)
-            if resource.kind != "serverless"
-        }
+        self.kept: Collection[tuple[str, int]] = flows.copies
 
     def drop(self, value: float) -> None:
         """Raise the bound to that of the linear relaxation; drop the copies that no placement below `value` takes."""

@@ -54,6 +54,16 @@ class Flows:
         return {name: tuple(names) for name, names in found.items()}
 
     @cached_property
+    def copies(self) -> frozenset[tuple[str, int]]:
+        """Every number of copies that may be taken of a resource, by its name; serverless ones aside."""
+        return frozenset(
+            (resource.name, number)
+            for resource in self.system.resources
+            for number in range(1, resource.copies_max + 1)
+            if resource.kind != "serverless"
+        )
+
+    @cached_property
     def options(self) -> int:
         """How many there are, of all partitions of all deployments."""
         return sum(

@@ -21,7 +21,7 @@ from ecotone.orchestration.placement.system.flows import Flows
 from ecotone.orchestration.placement.system.model import Goal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from ecotone.orchestration.placement.system._formulation import Formulation
     from ecotone.orchestration.placement.system.model import Placement, System
@@ -171,7 +171,7 @@ class _Search:
         self._bound = self._value
         return self._best is None
 
-    def _relax(self) -> set[tuple[str, int]] | None:
+    def _relax(self) -> Collection[tuple[str, int]] | None:
         """Copies that something better may take; None: there is nothing better."""
         from ecotone.orchestration.placement.system._relaxation import Relaxation  # noqa: PLC0415
 
