@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ecotone._lazy import lazy_names
 from ecotone._version import __version__
 
 if TYPE_CHECKING:
@@ -16,15 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["__version__", "component", "output_dir", "parameter", "path", "variant"]
 
 
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module 'ecotone' has no attribute {name!r}")
-    from importlib import import_module  # noqa: PLC0415 - only now, see above
-
-    # Not `from ecotone.design import annotations`: that finds the `__future__` feature of the same name.
-    value = getattr(import_module("ecotone.design.annotations"), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_names(__name__, {".design.annotations": ("component", "output_dir", "parameter", "path", "variant")})
 
 
 def __dir__() -> list[str]:

@@ -11,7 +11,7 @@ from tests.support.reports import mobility, mobility_plan, mobility_run, three_s
 from ecotone.core.continuum import Continuum
 from ecotone.core.plan import Assignment
 from ecotone.core.problems import Problem
-from ecotone.design.check import CheckResult
+from ecotone.design import CheckResult
 from ecotone.design.continuum import ContinuumResult
 from ecotone.design.read import ReadResult
 from ecotone.orchestration.performance.interface import StageTiming

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ecotone._lazy import lazy_names
+
 if TYPE_CHECKING:
+    from ecotone.design._check import CheckResult, check
     from ecotone.design._locate import files_to_check
     from ecotone.design.annotations import application_of
-    from ecotone.design.check import CheckResult, check
     from ecotone.design.continuum import DEFAULT_CONTINUUM, ContinuumResult, read_continuum
     from ecotone.design.read import ReadResult, read_application
 
@@ -27,24 +29,13 @@ __all__ = [
     "read_continuum",
 ]
 
-_HOMES = {
-    "DEFAULT_CONTINUUM": "continuum",
-    "CheckResult": "check",
-    "ContinuumResult": "continuum",
-    "ReadResult": "read",
-    "application_of": "annotations",
-    "check": "check",
-    "files_to_check": "_locate",
-    "read_application": "read",
-    "read_continuum": "continuum",
-}
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'ecotone.design' has no attribute {name!r}")
-    import importlib  # noqa: PLC0415 - only now, see above
-
-    value = getattr(importlib.import_module(f"ecotone.design.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "._check": ("CheckResult", "check"),
+        "._locate": ("files_to_check",),
+        ".annotations": ("application_of",),
+        ".continuum": ("DEFAULT_CONTINUUM", "ContinuumResult", "read_continuum"),
+        ".read": ("ReadResult", "read_application"),
+    },
+)

@@ -122,7 +122,10 @@ def proof_text(plan: Plan) -> str:
     """What is known about a plan's cost: proven optimal, or how far from the optimum it may be at most."""
     if plan.optimal:
         return "optimal, proven"
-    return f"best found, at most {plan.gap * 100:.2g} % above the optimum"
+    if plan.gap >= 1:
+        return "best found, with no bound on how much less would do"
+    share = plan.gap / (1 - plan.gap)  # the gap is of the cost found; this, of the optimum
+    return f"best found, at most {_plain(share * 100, 2)} % above the optimum"
 
 
 def promise_s(application: Application | None, component: str) -> float | None:

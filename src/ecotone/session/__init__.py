@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ecotone._lazy import lazy_names
+
 if TYPE_CHECKING:
     from ecotone.session.session import Session
 
 __all__ = ["Session"]
 
-
-def __getattr__(name: str) -> object:
-    if name == "Session":
-        from ecotone.session.session import Session  # noqa: PLC0415 - `session.prestart` must not pay for it
-
-        return Session
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# Not at once: `session.prestart` must not pay for it.
+__getattr__ = lazy_names(__name__, {".session": ("Session",)})

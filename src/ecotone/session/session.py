@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ecotone.core.errors import InputError, UnavailableError
 from ecotone.core.plan import Plan, decode_plan, encode_plan, plan_differences
-from ecotone.design.check import CheckResult, check
+from ecotone.design import CheckResult, check
 from ecotone.infrastructure.files import replace_file
 from ecotone.orchestration.performance.samples import read_samples
 from ecotone.session.folders import newest_run, open_run, remove_stale_shared, state_folder_of

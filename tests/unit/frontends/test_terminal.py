@@ -56,7 +56,7 @@ def test_plan_says_promise_site_and_proof():
 def test_unproven_plan_says_its_bound():
     plan = msgspec.structs.replace(mobility_plan(), optimal=False, gap=0.05, lower_bound_eur_per_h=0.156)
     text = "\n".join(lines_of(plan_view(plan, mobility(), three_sites(), 100), 100))
-    assert "at most 5 % above the optimum" in text
+    assert "at most 5.3 % above the optimum" in text
     assert "lower bound 0.156 EUR/h" in text
 
 

@@ -79,7 +79,11 @@ def test_promises_in_words():
 def test_proof_says_how_far_from_the_optimum():
     assert words.proof_text(mobility_plan()) == "optimal, proven"
     open_plan = msgspec.structs.replace(mobility_plan(), optimal=False, gap=0.0321)
-    assert words.proof_text(open_plan) == "best found, at most 3.2 % above the optimum"
+    assert words.proof_text(open_plan) == "best found, at most 3.3 % above the optimum"
+    half = msgspec.structs.replace(open_plan, gap=0.5)  # half of the cost may be too much: twice the optimum
+    assert words.proof_text(half) == "best found, at most 100 % above the optimum"
+    nothing_known = msgspec.structs.replace(open_plan, gap=1.0)
+    assert words.proof_text(nothing_known) == "best found, with no bound on how much less would do"
 
 
 def test_relief_of_the_cloud():

@@ -8,6 +8,8 @@ command line can start the server before anything heavy is imported.
 
 from __future__ import annotations
 
+from ecotone._lazy import lazy_names
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ecotone.infrastructure.bus._address import Address, read_address, with_namespace
@@ -60,10 +62,32 @@ __all__ = [
     "with_namespace",
 ]
 
-_ADDRESS_NAMES = {"Address", "read_address", "with_namespace"}
-_NAMESPACE_NAMES = {"NamespacedBus"}
-_SERVER_NAMES = {"Server", "open_server", "spawn_server"}
-_MEMORY_NAMES = {"MemoryBus", "MemoryServer"}
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "._address": ("Address", "read_address", "with_namespace"),
+        "._memory": ("MemoryBus", "MemoryServer"),
+        "._namespace": ("NamespacedBus",),
+        "._server": ("Server", "open_server", "spawn_server"),
+        ".interface": (
+            "BACKLOG",
+            "MAX_PAYLOAD_BYTES",
+            "Bus",
+            "Consumer",
+            "ConsumerState",
+            "Delivery",
+            "Entry",
+            "KeyValue",
+            "Message",
+            "Messaging",
+            "PublishAck",
+            "Storage",
+            "StreamConfig",
+            "StreamState",
+            "Streams",
+        ),
+    },
+)
 
 
 async def connect(url: str, *, token: str | None = None, name: str = "", patient: bool = True) -> Bus:
@@ -90,21 +114,3 @@ async def connect(url: str, *, token: str | None = None, name: str = "", patient
     from ecotone.infrastructure.bus._namespace import NamespacedBus  # noqa: PLC0415
 
     return NamespacedBus(bus, address.namespace)
-
-
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-    if name in _ADDRESS_NAMES:
-        from ecotone.infrastructure.bus import _address as module  # noqa: PLC0415
-    elif name in _NAMESPACE_NAMES:
-        from ecotone.infrastructure.bus import _namespace as module  # noqa: PLC0415
-    elif name in _SERVER_NAMES:
-        from ecotone.infrastructure.bus import _server as module  # noqa: PLC0415
-    elif name in _MEMORY_NAMES:
-        from ecotone.infrastructure.bus import _memory as module  # noqa: PLC0415
-    else:
-        from ecotone.infrastructure.bus import interface as module  # noqa: PLC0415
-    value: object = getattr(module, name)
-    globals()[name] = value
-    return value

@@ -7,6 +7,8 @@ requests over HTTP.
 
 from __future__ import annotations
 
+from ecotone._lazy import lazy_names
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ecotone.orchestration.control.controller import Controller
@@ -15,14 +17,11 @@ if TYPE_CHECKING:
 
 __all__ = ["AgentProcess", "Child", "Controller", "Gateway", "ServerProcess"]
 
-
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-    if name == "Controller":
-        from ecotone.orchestration.control import controller as module  # noqa: PLC0415
-    elif name == "Gateway":
-        from ecotone.orchestration.control import gateway as module  # noqa: PLC0415
-    else:
-        from ecotone.orchestration.control import processes as module  # noqa: PLC0415
-    return getattr(module, name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        ".controller": ("Controller",),
+        ".gateway": ("Gateway",),
+        ".processes": ("AgentProcess", "Child", "ServerProcess"),
+    },
+)

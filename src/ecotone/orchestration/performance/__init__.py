@@ -5,8 +5,9 @@ Names are imported when they are first used: whoever only reads a samples file d
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ecotone._lazy import lazy_names
 
 if TYPE_CHECKING:
     from ecotone.orchestration.performance._bounds import IdleTimes
@@ -53,22 +54,26 @@ __all__ = [
     "write_samples",
 ]
 
-_HOMES = {
-    "IdleTimes": "_bounds",
-    "ancestors": "_routes",
-    "fusable": "_routes",
-    "TimingModel": "_queueing",
-    "predict_paths": "_queueing",
-    "SampledModel": "_scaling",
-    "sampled_model": "_scaling",
-    "Samples": "samples",
-    "VariantSamples": "samples",
-    "read_samples": "samples",
-    "write_samples": "samples",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'interface')}"), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "._bounds": ("IdleTimes",),
+        "._queueing": ("TimingModel", "predict_paths"),
+        "._routes": ("ancestors", "fusable"),
+        "._scaling": ("SampledModel", "sampled_model"),
+        ".interface": (
+            "OVERHEADS",
+            "ComponentTiming",
+            "Estimate",
+            "Flow",
+            "Outputs",
+            "Overheads",
+            "PathTiming",
+            "PerformanceModel",
+            "ServiceSamples",
+            "StageTiming",
+            "Timing",
+        ),
+        ".samples": ("Samples", "VariantSamples", "read_samples", "write_samples"),
+    },
+)

@@ -5,8 +5,9 @@ Names are imported when they are first used: a start whose plan is already made 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ecotone._lazy import lazy_names
 
 if TYPE_CHECKING:
     from ecotone.orchestration.placement.conflict import Conflict, Relaxation, find_conflict
@@ -23,33 +24,6 @@ if TYPE_CHECKING:
     from ecotone.orchestration.placement.fingerprint import fingerprint_of
     from ecotone.orchestration.placement.problem import Option, Problem, Refusal, compile_problem
     from ecotone.orchestration.placement.solve import Found, Progress, plan, search
-
-_HOMES = {
-    "explain": "explanation",
-    "Alternative": "explanation",
-    "ComponentExplanation": "explanation",
-    "Conflict": "conflict",
-    "Evaluation": "evaluate",
-    "Evaluator": "evaluate",
-    "Explanation": "explanation",
-    "Found": "solve",
-    "LinkUse": "evaluate",
-    "NodeUse": "evaluate",
-    "NodeVerdict": "explanation",
-    "Option": "problem",
-    "PathExplanation": "explanation",
-    "Problem": "problem",
-    "Progress": "solve",
-    "Promise": "explanation",
-    "Refusal": "problem",
-    "Relaxation": "conflict",
-    "Violation": "evaluate",
-    "compile_problem": "problem",
-    "find_conflict": "conflict",
-    "fingerprint_of": "fingerprint",
-    "plan": "solve",
-    "search": "solve",
-}
 
 __all__ = [
     "Alternative",
@@ -78,8 +52,22 @@ __all__ = [
     "search",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        ".conflict": ("Conflict", "Relaxation", "find_conflict"),
+        ".evaluate": ("Evaluation", "Evaluator", "LinkUse", "NodeUse", "Violation"),
+        ".explanation": (
+            "Alternative",
+            "ComponentExplanation",
+            "Explanation",
+            "NodeVerdict",
+            "PathExplanation",
+            "Promise",
+            "explain",
+        ),
+        ".fingerprint": ("fingerprint_of",),
+        ".problem": ("Option", "Problem", "Refusal", "compile_problem"),
+        ".solve": ("Found", "Progress", "plan", "search"),
+    },
+)
