@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from tests.support.random_cases import random_case
 
 from ecotone.core.plan import Assignment
 from ecotone.orchestration.placement.evaluate import Evaluator
+from ecotone.orchestration.placement.goal import CHEAPEST, Goal
 from ecotone.orchestration.placement.problem import Problem, compile_problem
 from ecotone.orchestration.placement.solve import search
 
@@ -88,4 +90,46 @@ def test_the_solver_agrees_with_enumeration(seed: int, fuse: bool) -> None:
         assert found.best is not None
         assert found.optimal
         assert found.best.cost_eur_per_h == pytest.approx(expected, abs=2e-6)
-        assert found.lower_bound_eur_per_h == pytest.approx(expected, abs=2e-6)
+        assert found.lower_bound == pytest.approx(expected, abs=2e-6)
+
+
+def best_by_enumeration(problem: Problem, goal: Goal) -> float:
+    evaluator = Evaluator(problem)
+    combinations = [ways(problem, component) for component in problem.components]
+    refused = goal.variants_refused(problem)
+    best = math.inf
+    for rows in by_cost(problem, evaluator, combinations):
+        if any((row.component, row.variant) in refused for row in rows):
+            continue
+        judged = evaluator.statics(rows)
+        value = goal.value_of(judged)
+        if value < best and not goal.violations(problem, judged) and evaluator.evaluate(rows).feasible:
+            best = value
+    return best
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_other_goals_are_reached_as_exactly(seed: int) -> None:
+    application, continuum, samples = random_case(seed, components=2 + seed % 2, node_types=2, strictness=0.5)
+    problem = compile_problem(application, continuum, samples)
+    if size(problem) > MOST_COMBINATIONS // 4:
+        pytest.skip(f"{size(problem)} combinations are too many to enumerate")
+    cheapest = search(problem, deadline_s=time.monotonic() + 60.0)
+    if cheapest.best is None:
+        pytest.skip("there is no plan")
+    running = cheapest.best.assignments
+    more = compile_problem(application, continuum, samples, load=1.7)
+    for asked, goal in (
+        (problem, Goal(minimise="power")),
+        (problem, Goal(power_max_w=0.95 * cheapest.best.power_w)),
+        (problem, Goal(minimise="power", price_max_eur_per_h=1.2 * cheapest.value)),
+        (problem, Goal(accuracy_min=0.85)),
+        (more, CHEAPEST),
+        (more, Goal(running=running, moving_eur_per_h=0.02)),
+    ):
+        found = search(asked, goal=goal, deadline_s=time.monotonic() + 60.0)
+        expected = best_by_enumeration(asked, goal)
+        assert found.infeasible == math.isinf(expected)
+        if not found.infeasible:
+            assert found.optimal
+            assert found.value == pytest.approx(expected, abs=2e-6)

@@ -6,7 +6,7 @@ prints and `decode_plan` what `ecotone run --plan` reads: there latencies are mi
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -79,6 +79,8 @@ class Plan(_Frozen, frozen=True, kw_only=True):
 
     `gap` = (cost - lower bound) / cost; `optimal` says that the gap was closed by proof. `groups`: chains of stateless
     components on one node that share a host process (fused). `notes` are sentences about what the figures rest on.
+    `objective`: what was minimised; the gap is of that, and of the two lower bounds only its own is known. `moved`:
+    components that do not stay where they ran, where the plan was made from a running one.
     """
 
     application: str
@@ -92,6 +94,9 @@ class Plan(_Frozen, frozen=True, kw_only=True):
     optimal: bool
     gap: float
     power_w: float = 0.0
+    objective: Literal["price", "power"] = "price"
+    lower_bound_w: float = 0.0
+    moved: tuple[str, ...] = ()
     wall_s: float = 0.0
     groups: tuple[tuple[str, ...], ...] = ()
     parameters: dict[str, str | int | float | bool] = {}

@@ -146,8 +146,8 @@ def test_the_fingerprint_names_all_input() -> None:
 def test_progress_tells_bound_and_cost() -> None:
     seen: list[Progress] = []
     found = plan(mobility(promise_s=0.06), continuum(), mobility_samples(), progress=seen.append)
-    assert seen[-1].cost_eur_per_h == pytest.approx(found.cost_eur_per_h)
-    assert all(each.lower_bound_eur_per_h <= found.cost_eur_per_h + 1e-6 for each in seen)
+    assert seen[-1].value == pytest.approx(found.cost_eur_per_h)
+    assert all(each.lower_bound <= found.cost_eur_per_h + 1e-6 for each in seen)
     assert [each.rounds for each in seen] == sorted(each.rounds for each in seen)
 
 

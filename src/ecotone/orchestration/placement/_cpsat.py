@@ -26,12 +26,13 @@ if TYPE_CHECKING:
 
     from ecotone.core.application import Component
     from ecotone.orchestration.placement._cuts import Cut, TimeLimit
+    from ecotone.orchestration.placement.goal import Goal
     from ecotone.orchestration.placement.problem import Option, Problem
 
-__all__ = ["EUR", "Answer", "LinearModel"]
+__all__ = ["UNITS", "Answer", "LinearModel"]
 
-EUR = 1_000_000_000
-"""Integer units of one EUR/h."""
+UNITS = 1_000_000_000
+"""Integer units of one EUR/h or one W."""
 _TICKS_PER_S = 10_000_000
 _PARTS = 1_000_000_000
 """Integer units of a share."""
@@ -44,19 +45,19 @@ Linear: TypeAlias = "cp_model.LinearExpr | int"
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """`unknown`: the time was up before anything was found. `bound` is of the objective asked for; `cost` is that of
-    the assignments, in integer units."""
+    """`unknown`: the time was up before anything was found. `bound` is of the objective asked for; `value` is that of
+    the goal, in integer units."""
 
     status: Literal["optimal", "feasible", "infeasible", "unknown"]
     assignments: tuple[Assignment, ...] = ()
-    cost: int = 0
+    value: int = 0
     bound: int = 0
 
 
 class LinearModel:
     """Built once for a problem; cuts are added as they are found."""
 
-    def __init__(self, problem: Problem, limits: Sequence[TimeLimit], *, seed: int) -> None:
+    def __init__(self, problem: Problem, limits: Sequence[TimeLimit], *, goal: Goal, seed: int) -> None:
         self._problem = problem
         self._limits = limits
         self._seed = seed
@@ -73,28 +74,75 @@ class LinearModel:
         self._limit_nodes()
         self._reach()
         self._carry()
-        self._break_symmetry()
-        self._cost = sum(
-            int(node.type.price_eur_per_h * EUR) * self._used[name] for name, node in problem.nodes.items()
-        ) + sum(self._link_costs.values())
+        if not goal.running:  # which of equal nodes it is matters to what runs on one
+            self._break_symmetry()
+        self._value = self._aim(goal)
         self._latency = self._latencies()
-        self._tie_break = self._latency * _LATENCY_WEIGHT + self._power() * _POWER_WEIGHT + self._replicas()
+        self._tie_break = self._latency * _LATENCY_WEIGHT + self._rough_power() * _POWER_WEIGHT + self._replicas()
+
+    def _aim(self, goal: Goal) -> Linear:
+        """What is minimised; the goal's limits become constraints."""
+        nodes = self._problem.nodes
+        prices = [int(node.type.price_eur_per_h * UNITS) * self._used[name] for name, node in nodes.items()]
+        price = sum([*prices, *self._link_costs.values()])
+        power = self._power()
+        if goal.price_max_eur_per_h is not None:
+            self._model.add(price <= math.ceil(UNITS * goal.price_max_eur_per_h))
+        if goal.power_max_w is not None:
+            self._model.add(power <= math.ceil(UNITS * goal.power_max_w))
+        for name, variant in goal.variants_refused(self._problem):
+            self.forbid(name, [variant], nodes)
+        if goal.minimise == "power":
+            return power
+        return price + sum(self._moves(goal))
+
+    def _power(self) -> Linear:
+        """Of all nodes; what more than the least has to be done takes more."""
+        terms: list[Linear] = []
+        for name, node in self._problem.nodes.items():
+            terms.append(int(node.type.power.idle_w * UNITS) * self._used[name])
+        for component, option, total, part in self._options():
+            node = self._problem.nodes[option.node].type
+            work = work_of(self._problem, component, option.variant, self._problem.flows_least)
+            busy = work.calls_per_s * work.factor * option.cpu_s / total / node.cores
+            terms.append(int(busy * max(0.0, node.power.busy_w - node.power.idle_w) * UNITS) * part)
+        return sum(terms)
+
+    def _moves(self, goal: Goal) -> Iterable[Linear]:
+        """The price of moving each component that runs, unless it stays exactly as it is."""
+        price = int(goal.moving_eur_per_h * UNITS)
+        running: dict[str, list[Assignment]] = defaultdict(list)
+        for row in goal.running:
+            running[row.component].append(row)
+        for component in self._problem.components:
+            rows = running[component.name]
+            if not rows or price == 0:
+                continue
+            total = sum(row.replicas for row in rows)
+            parts = [self._part.get((component.name, row.variant, total, row.node)) for row in rows]
+            moves = self._model.new_bool_var(f"{component.name} moves")
+            for row, part in zip(rows, parts, strict=True):
+                if part is None:  # there is no such node any more, or it may not run there
+                    self._model.add(moves == 1)
+                else:
+                    self._model.add(part == row.replicas).only_enforce_if(moves.negated())
+            yield price * moves
 
     # -- asking
 
-    def cheapest(self, *, time_limit_s: float, at_most: int | None = None) -> Answer:
-        """The least cost; `at_most` prunes what costs more."""
-        return self._solve(self._model.clone(), "cost", at_most, time_limit_s)
+    def best(self, *, time_limit_s: float, at_most: int | None = None) -> Answer:
+        """The least value of the goal; `at_most` prunes what has more."""
+        return self._solve(self._model.clone(), "value", at_most, time_limit_s)
 
     def fastest(self, *, time_limit_s: float, at_most: int | None = None) -> Answer:
-        """Among those that cost `at_most`, the one with the least idle latency of the worst path, then energy, then
+        """Among those of a value `at_most`, the one with the least idle latency of the worst path, then energy, then
         replicas."""
         return self._solve(self._model.clone(), "tie break", at_most, time_limit_s)
 
     def _solve(self, model: cp_model.CpModel, objective: str, at_most: int | None, time_limit_s: float) -> Answer:
         if at_most is not None:
-            model.add(self._cost <= at_most)
-        model.minimize(self._cost if objective == "cost" else self._tie_break)
+            model.add(self._value <= at_most)
+        model.minimize(self._value if objective == "value" else self._tie_break)
         solver = cp_model.CpSolver()
         # OR-Tools 9.15 may certify a wrong optimum otherwise (google/or-tools#5293, docs/decisions/008).
         solver.parameters.presolve_inclusion_work_limit = 0
@@ -114,7 +162,7 @@ class LinearModel:
         return Answer(
             status="optimal" if status == cp_model.OPTIMAL else "feasible",
             assignments=tuple(rows),
-            cost=solver.value(self._cost),
+            value=solver.value(self._value),
             bound=math.ceil(solver.best_objective_bound - 1e-6),
         )
 
@@ -140,6 +188,12 @@ class LinearModel:
         exactly = self._model.new_bool_var("")
         self._model.add_bool_or([exactly, *(literal for rows in placed for literal in self._differs(rows))])
         self._model.add(self._link_costs[producer] >= cost).only_enforce_if(exactly)
+
+    def add_value(self, rows: Iterable[tuple[Assignment, ...]], value: int) -> None:
+        """What the goal's value is at least when everything is placed exactly so."""
+        exactly = self._model.new_bool_var("")
+        self._model.add_bool_or([exactly, *(literal for each in rows for literal in self._differs(each))])
+        self._model.add(self._value >= value).only_enforce_if(exactly)
 
     def forbid(self, name: str, variants: Iterable[str], nodes: Iterable[str]) -> None:
         """`name` must not run any of `variants` on any of `nodes`."""
@@ -339,7 +393,7 @@ class LinearModel:
             forward = link.between[0] == here
             here = link.between[1] if forward else link.between[0]
             loads[problem.continuum.links.index(link), forward].append(int(bytes_per_s) * amount)
-            price = int(bytes_per_s * 3600.0 * link.price_eur_per_byte * EUR / self._share)
+            price = int(bytes_per_s * 3600.0 * link.price_eur_per_byte * UNITS / self._share)
             if price:
                 terms.append(price * amount)
         return terms
@@ -412,7 +466,7 @@ class LinearModel:
                 self._model.add(time >= floor * (leaving + arriving - 1))
         return time
 
-    def _power(self) -> Linear:
+    def _rough_power(self) -> Linear:
         """Milliwatts, roughly: only ties hang on it."""
         problem = self._problem
         idle = [int(node.type.power.idle_w * 1e3) * self._used[name] for name, node in problem.nodes.items()]

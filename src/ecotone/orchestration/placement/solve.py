@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from ecotone.core.clock import SYSTEM_CLOCK, Clock
-from ecotone.core.errors import UnavailableError
+from ecotone.core.errors import InfeasibleError, UnavailableError
 from ecotone.core.plan import Assignment, Plan
 from ecotone.orchestration.performance import OVERHEADS, Overheads
 from ecotone.orchestration.placement._cuts import cuts_of, time_limits
 from ecotone.orchestration.placement.evaluate import Evaluation, Evaluator
 from ecotone.orchestration.placement.fingerprint import fingerprint_of
+from ecotone.orchestration.placement.goal import CHEAPEST, Goal
 from ecotone.orchestration.placement.problem import Given, Problem
 
 if TYPE_CHECKING:
@@ -31,17 +32,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Ban", "Found", "Progress", "plan", "search"]
 
-_SAME_EUR_PER_H = 1e-6
-"""Costs closer than this are equal: less than a cent a year."""
+_SAME = 1e-6
+"""Values closer than this are equal: less than a cent a year."""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known while the search goes on; `cost_eur_per_h` None: nothing that keeps every promise yet."""
+    """What is known while the search goes on, in the unit of the goal; `value` None: nothing that keeps every promise
+    yet."""
 
     wall_s: float
     rounds: int
-    cost_eur_per_h: float | None
-    lower_bound_eur_per_h: float
+    value: float | None
+    lower_bound: float
 
 
 class Ban(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,10 +55,12 @@ class Ban(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """How a search ended. `best` None with `infeasible`: proven that there is none; without: the time was up."""
+    """How a search ended. `best` None with `infeasible`: proven that there is none; without: the time was up. `value`:
+    what the goal minimises (EUR/h, moving included, or W), infinite without a plan."""
 
     best: Evaluation | None
-    lower_bound_eur_per_h: float
+    value: float
+    lower_bound: float
     optimal: bool
     infeasible: bool
     rounds: int
@@ -72,12 +76,14 @@ def plan(
     gap: float = 0.0,
     seed: int = 0,
     fuse: bool = False,
+    load: float = 1.0,
+    goal: Goal = CHEAPEST,
     overheads: Overheads = OVERHEADS,
     progress: Callable[[Progress], None] | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Plan:
-    """The cheapest plan that keeps every promise; of equally cheap ones the one with the faster worst path, then less
-    energy, then fewer replicas.
+    """The plan that is best by `goal`, by default the cheapest, and keeps every promise; of equally good ones the one
+    with the faster worst path, then less energy, then fewer replicas.
 
     Args:
         parameters: the application's, kept in the plan and its fingerprint; they do not change the search.
@@ -85,6 +91,8 @@ def plan(
         gap: stop when (cost - lower bound) / cost is at most this (0: proof of optimality).
         seed: of the simulated arrivals and services, and of the solver; the same input gives the same plan.
         fuse: let stateless neighbours on one node share a host process.
+        load: multiplies the rates of all sources.
+        goal: what is minimised, limits on the rest, and what runs now.
         progress: called after every round.
 
     Raises:
@@ -96,8 +104,13 @@ def plan(
     given = Given(
         application=application, continuum=continuum, samples=samples, fuse=fuse, seed=seed, overheads=overheads
     )
-    problem = given.problem()
-    found = search(problem, deadline_s=started_s + time_limit_s, clock=clock, gap=gap, seed=seed, progress=progress)
+    problem = given.problem(load=load)
+    deadline_s = started_s + time_limit_s
+    found = search(problem, goal=goal, deadline_s=deadline_s, clock=clock, gap=gap, seed=seed, progress=progress)
+    if found.infeasible and goal.has_limits:
+        raise InfeasibleError(
+            f"no plan of {application.name} on {continuum.name} keeps every promise and {goal.limits}"
+        )
     if found.infeasible:
         from ecotone.orchestration.placement.conflict import infeasible  # noqa: PLC0415  (it searches, too)
 
@@ -108,6 +121,8 @@ def plan(
             "allow more time"
         )
     best = Evaluator(problem).evaluate(found.best.assignments, intervals=True)
+    in_eur = goal.minimise == "price"
+    moving = goal.value_of(best) - best.cost_eur_per_h if in_eur else 0.0
     return Plan(
         application=application.name,
         continuum=continuum.name,
@@ -116,9 +131,12 @@ def plan(
         components=best.components,
         paths=best.paths,
         cost_eur_per_h=best.cost_eur_per_h,
-        lower_bound_eur_per_h=found.lower_bound_eur_per_h,
+        lower_bound_eur_per_h=max(0.0, found.lower_bound - moving) if in_eur else 0.0,
         optimal=found.optimal,
-        gap=_gap(best.cost_eur_per_h, found.lower_bound_eur_per_h),
+        gap=_gap(found.value, found.lower_bound),
+        objective=goal.minimise,
+        lower_bound_w=0.0 if in_eur else found.lower_bound,
+        moved=goal.moved(best.assignments),
         power_w=best.power_w,
         wall_s=clock.monotonic_s() - started_s,
         groups=best.groups,
@@ -131,16 +149,18 @@ def search(
     problem: Problem,
     *,
     deadline_s: float,
+    goal: Goal = CHEAPEST,
     clock: Clock = SYSTEM_CLOCK,
     gap: float = 0.0,
     seed: int = 0,
     bans: Sequence[Ban] = (),
-    want: Literal["cheapest", "any"] = "cheapest",
+    want: Literal["best", "any"] = "best",
     progress: Callable[[Progress], None] | None = None,
 ) -> Found:
-    """The cheapest assignment of a problem, or with `want="any"` the first found, trying fast ones first."""
+    """The assignment of a problem that is best by `goal`, or with `want="any"` the first found, trying fast ones
+    first."""
     started = _Search(
-        problem, deadline_s=deadline_s, clock=clock, gap=gap, seed=seed, bans=bans, progress=progress
+        problem, goal=goal, deadline_s=deadline_s, clock=clock, gap=gap, seed=seed, bans=bans, progress=progress
     )  # fmt: skip
     return started.run(want)
 
@@ -150,6 +170,7 @@ class _Search:
         self,
         problem: Problem,
         *,
+        goal: Goal,
         deadline_s: float,
         clock: Clock,
         gap: float,
@@ -157,36 +178,38 @@ class _Search:
         bans: Sequence[Ban],
         progress: Callable[[Progress], None] | None,
     ) -> None:
-        from ecotone.orchestration.placement._cpsat import EUR, LinearModel  # noqa: PLC0415  (OR-Tools is heavy)
+        from ecotone.orchestration.placement._cpsat import UNITS, LinearModel  # noqa: PLC0415  (OR-Tools is heavy)
 
         self._problem = problem
+        self._goal = goal
         self._clock = clock
         self._started_s = clock.monotonic_s()
         self._deadline_s = deadline_s
         self._gap = gap
         self._progress = progress
-        self._eur = EUR
+        self._units = UNITS
         self._evaluator = Evaluator(problem)
         self._limits = time_limits(problem)
-        self._model = LinearModel(problem, self._limits, seed=seed)
+        self._model = LinearModel(problem, self._limits, goal=goal, seed=seed)
         for ban in bans:
             self._model.forbid(ban.component, ban.variants, ban.nodes)
         self._best: Evaluation | None = None
+        self._value = math.inf
         self._bound = 0
         self._rounds = 0
 
-    def run(self, want: Literal["cheapest", "any"]) -> Found:
+    def run(self, want: Literal["best", "any"]) -> Found:
         if want == "any":
             return self._any()
-        level: int | None = None  # the cost that is being searched through, proven to be the least possible
+        level: int | None = None  # the value that is being searched through, proven to be the least possible
         while self._left_s() > 0:
             if level is None:
-                answer = self._model.cheapest(time_limit_s=self._left_s(), at_most=self._cost_of_best())
+                answer = self._model.best(time_limit_s=self._left_s(), at_most=self._value_of_best())
                 if answer.status == "infeasible":
                     return self._closed()
                 self._bound = max(self._bound, answer.bound)
                 if answer.status == "optimal":
-                    level = answer.cost
+                    level = answer.value
                     continue
             else:
                 answer = self._model.fastest(time_limit_s=self._left_s(), at_most=level)
@@ -219,12 +242,16 @@ class _Search:
 
     def _judge(self, answer: Answer) -> Evaluation:
         judged = self._evaluator.evaluate(answer.assignments)
+        judged = msgspec.structs.replace(
+            judged, violations=(*judged.violations, *self._goal.violations(self._problem, judged))
+        )
         self._rounds += 1
         if judged.feasible:
-            if self._best is None or judged.cost_eur_per_h < self._best.cost_eur_per_h - _SAME_EUR_PER_H:
-                self._best = judged
-            if judged.cost_eur_per_h > answer.cost / self._eur + _SAME_EUR_PER_H:
-                self._correct_link_costs(judged)
+            value = self._goal.value_of(judged)
+            if value < self._value - _SAME:
+                self._best, self._value = judged, value
+            if value > answer.value / self._units + _SAME:
+                self._correct(judged, value)
         else:
             for cut in cuts_of(self._problem, self._limits, judged):
                 self._model.add_cut(cut)
@@ -233,11 +260,19 @@ class _Search:
                 Progress(
                     wall_s=self._clock.monotonic_s() - self._started_s,
                     rounds=self._rounds,
-                    cost_eur_per_h=None if self._best is None else self._best.cost_eur_per_h,
-                    lower_bound_eur_per_h=self._bound / self._eur,
+                    value=None if self._best is None else self._value,
+                    lower_bound=self._bound / self._units,
                 )
             )
         return judged
+
+    def _correct(self, judged: Evaluation, value: float) -> None:
+        """Say what this very placement is worth, where the linear bounds on flows and shared traffic were loose."""
+        names = [component.name for component in self._problem.components]
+        rows = {name: tuple(row for row in judged.assignments if row.component == name) for name in names}
+        self._model.add_value(rows.values(), math.floor(value * self._units))
+        if self._goal.minimise == "price":
+            self._correct_link_costs(judged)
 
     def _correct_link_costs(self, judged: Evaluation) -> None:
         """Where the linear bound on shared traffic was loose, say what this very placement costs."""
@@ -245,45 +280,48 @@ class _Search:
         for producer, price in prices.items():
             concerned = [producer, *self._problem.application.consumers(producer)]
             rows = [tuple(row for row in judged.assignments if row.component == name) for name in concerned]
-            self._model.add_link_cost(producer, rows, math.floor(price * self._eur))
+            self._model.add_link_cost(producer, rows, math.floor(price * self._units))
 
     def _is_done(self) -> bool:
         if self._best is None:
             return False
-        bound = self._bound / self._eur
-        return (
-            self._best.cost_eur_per_h <= bound + _SAME_EUR_PER_H or _gap(self._best.cost_eur_per_h, bound) <= self._gap
-        )
+        bound = self._bound / self._units
+        return self._value <= bound + _SAME or _gap(self._value, bound) <= self._gap
 
-    def _cost_of_best(self) -> int | None:
-        return None if self._best is None else math.ceil(self._best.cost_eur_per_h * self._eur) + 1
+    def _value_of_best(self) -> int | None:
+        return None if self._best is None else math.ceil(self._value * self._units) + 1
 
     def _left_s(self) -> float:
         return self._deadline_s - self._clock.monotonic_s()
 
     def _closed(self) -> Found:
         """Nothing is left: the best found is the best there is."""
-        bound = math.inf if self._best is None else self._best.cost_eur_per_h
         return Found(
             best=self._best,
-            lower_bound_eur_per_h=bound,
+            value=self._value,
+            lower_bound=self._value,
             optimal=self._best is not None,
             infeasible=self._best is None,
             rounds=self._rounds,
         )
 
     def _found(self) -> Found:
-        bound = self._bound / self._eur
-        optimal = self._best is not None and self._best.cost_eur_per_h <= bound + _SAME_EUR_PER_H
+        bound = self._bound / self._units
+        optimal = self._best is not None and self._value <= bound + _SAME
         if self._best is not None:
-            bound = self._best.cost_eur_per_h if optimal else min(bound, self._best.cost_eur_per_h)
+            bound = self._value if optimal else min(bound, self._value)
         return Found(
-            best=self._best, lower_bound_eur_per_h=bound, optimal=optimal, infeasible=False, rounds=self._rounds
+            best=self._best,
+            value=self._value,
+            lower_bound=bound,
+            optimal=optimal,
+            infeasible=False,
+            rounds=self._rounds,
         )
 
 
-def _gap(cost: float, bound: float) -> float:
-    return max(0.0, (cost - bound) / cost) if cost > _SAME_EUR_PER_H and cost - bound > _SAME_EUR_PER_H else 0.0
+def _gap(value: float, bound: float) -> float:
+    return max(0.0, (value - bound) / value) if value > _SAME and value - bound > _SAME else 0.0
 
 
 def _in_order(problem: Problem, rows: Sequence[Assignment]) -> tuple[Assignment, ...]:
