@@ -22,10 +22,14 @@ if TYPE_CHECKING:
         explain,
     )
     from ecotone.orchestration.placement.fingerprint import fingerprint_of
-    from ecotone.orchestration.placement.problem import Option, Problem, Refusal, compile_problem
+    from ecotone.orchestration.placement.goal import CHEAPEST, Goal
+    from ecotone.orchestration.placement.problem import Given, Option, Problem, Refusal, compile_problem
+    from ecotone.orchestration.placement.questions import Frontier
     from ecotone.orchestration.placement.solve import Found, Progress, plan, search
+    from ecotone.orchestration.placement.tradeoffs import LargestLoad, largest_load, pareto
 
 __all__ = [
+    "CHEAPEST",
     "Alternative",
     "ComponentExplanation",
     "Conflict",
@@ -33,6 +37,10 @@ __all__ = [
     "Evaluator",
     "Explanation",
     "Found",
+    "Frontier",
+    "Given",
+    "Goal",
+    "LargestLoad",
     "LinkUse",
     "NodeUse",
     "NodeVerdict",
@@ -48,6 +56,8 @@ __all__ = [
     "explain",
     "find_conflict",
     "fingerprint_of",
+    "largest_load",
+    "pareto",
     "plan",
     "search",
 ]
@@ -67,7 +77,10 @@ __getattr__ = lazy_names(
             "explain",
         ),
         ".fingerprint": ("fingerprint_of",),
-        ".problem": ("Option", "Problem", "Refusal", "compile_problem"),
+        ".goal": ("CHEAPEST", "Goal"),
+        ".problem": ("Given", "Option", "Problem", "Refusal", "compile_problem"),
+        ".questions": ("Frontier",),
         ".solve": ("Found", "Progress", "plan", "search"),
+        ".tradeoffs": ("LargestLoad", "largest_load", "pareto"),
     },
 )

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ecotone.orchestration.performance.samples import Samples
     from ecotone.orchestration.placement._cpsat import Answer
 
-__all__ = ["Ban", "Found", "Progress", "plan", "search"]
+__all__ = ["Ban", "Found", "Progress", "plan", "plan_of", "search"]
 
 _SAME = 1e-6
 """Values closer than this are equal: less than a cent a year."""
@@ -120,13 +120,34 @@ def plan(
             f"no plan for {application.name} on {continuum.name} was found or excluded within {time_limit_s:g} s; "
             "allow more time"
         )
+    return plan_of(given, problem, found, goal, parameters=parameters, wall_s=clock.monotonic_s() - started_s)
+
+
+def plan_of(
+    given: Given,
+    problem: Problem,
+    found: Found,
+    goal: Goal,
+    *,
+    parameters: Mapping[str, Value] | None = None,
+    wall_s: float = 0.0,
+) -> Plan:
+    """What a search found, with all that is predicted of it."""
+    assert found.best is not None
     best = Evaluator(problem).evaluate(found.best.assignments, intervals=True)
     in_eur = goal.minimise == "price"
     moving = goal.value_of(best) - best.cost_eur_per_h if in_eur else 0.0
     return Plan(
-        application=application.name,
-        continuum=continuum.name,
-        fingerprint=fingerprint_of(application, continuum, samples, parameters=parameters, fuse=fuse, seed=seed),
+        application=given.application.name,
+        continuum=given.continuum.name,
+        fingerprint=fingerprint_of(
+            given.application,
+            given.continuum,
+            given.samples,
+            parameters=parameters,
+            fuse=given.fuse,
+            seed=given.seed,
+        ),
         assignments=_in_order(problem, best.assignments),
         components=best.components,
         paths=best.paths,
@@ -138,7 +159,7 @@ def plan(
         lower_bound_w=0.0 if in_eur else found.lower_bound,
         moved=goal.moved(best.assignments),
         power_w=best.power_w,
-        wall_s=clock.monotonic_s() - started_s,
+        wall_s=wall_s,
         groups=best.groups,
         parameters=dict(parameters or {}),
         notes=_notes(problem, best),
