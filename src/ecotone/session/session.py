@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from ecotone.core.report import RunReport
     from ecotone.design.profiling import Progress
     from ecotone.orchestration.performance.samples import Samples
-    from ecotone.orchestration.placement import Explanation
+    from ecotone.orchestration.placement import Explanation, Frontier, Given, Goal, LargestLoad
+    from ecotone.orchestration.placement.tradeoffs import Second
     from ecotone.session.folders import RunFolders
 
 __all__ = ["Session"]
@@ -115,15 +116,19 @@ class Session:
         gap: float = 0.0,
         fuse: bool = False,
         force: bool = False,
+        goal: Goal | None = None,
+        load: float = 1.0,
         progress: Progress | None = None,
     ) -> Plan:
-        """The cheapest plan that keeps every promise; profiles first if needed.
+        """The plan that is best by `goal`, by default the cheapest, and keeps every promise; profiles first if needed.
 
         Args:
             time_limit_s: when to settle for the best plan found.
             gap: relative distance from the proven bound that is good enough (0: optimal).
             fuse: let stateless neighbours on one node share a host process.
             force: plan again even if nothing has changed.
+            goal: what is minimised, limits on the rest, and what runs now; None: the cheapest. Only that one is kept.
+            load: multiplies the rates of all sources.
 
         Raises:
             InfeasibleError: no plan keeps every promise.
@@ -135,9 +140,10 @@ class Session:
         samples = self.profile(progress=progress)
         digest = fingerprint_of(application, continuum, samples, parameters=parameters, fuse=fuse)
         path = self.state_folder / "plans" / f"{digest}.json"
-        if not force and (kept := _read_plan(path)) is not None and kept.gap <= gap:
+        is_usual = goal is None and load == 1.0
+        if is_usual and not force and (kept := _read_plan(path)) is not None and kept.gap <= gap:
             return kept
-        from ecotone.orchestration.placement import plan  # noqa: PLC0415 - numpy and the solver only when needed
+        from ecotone.orchestration.placement import CHEAPEST, plan  # noqa: PLC0415 - numpy and the solver when needed
 
         found = plan(
             application,
@@ -147,10 +153,42 @@ class Session:
             time_limit_s=time_limit_s,
             gap=gap,
             fuse=fuse,
+            goal=CHEAPEST if goal is None else goal,
+            load=load,
         )
-        self._make_state_folder()
-        _replace(path, encode_plan(found))
+        if is_usual:
+            self._make_state_folder()
+            _replace(path, encode_plan(found))
         return found
+
+    def pareto(
+        self, by: Second, *, time_limit_s: float = 60.0, fuse: bool = False, progress: Progress | None = None
+    ) -> Frontier[Plan]:
+        """Every plan of which none is cheaper without being worse in `by`, the cheapest first; proven, if time allows.
+
+        The second objective of a point is watts, or the negative accuracy of the least accurate component.
+        """
+        from ecotone.orchestration.placement import pareto  # noqa: PLC0415
+
+        given = self._given(fuse=fuse, progress=progress)
+        return pareto(given, by, time_limit_s=time_limit_s, parameters=self.check().read.parameters)
+
+    def largest_load(
+        self, plan: Plan | None = None, *, time_limit_s: float = 60.0, progress: Progress | None = None
+    ) -> LargestLoad:
+        """How often the load of the sources this plan can carry with every promise kept, or with None any plan can."""
+        from ecotone.orchestration.placement import largest_load  # noqa: PLC0415
+
+        assignments = None if plan is None else self._fitting(plan).assignments
+        given = self._given(fuse=plan is not None and bool(plan.groups), progress=progress)
+        parameters = self.check().read.parameters
+        return largest_load(given, assignments, time_limit_s=time_limit_s, parameters=parameters)
+
+    def _given(self, *, fuse: bool, progress: Progress | None) -> Given:
+        from ecotone.orchestration.placement import Given  # noqa: PLC0415
+
+        application, continuum = self.check().require()
+        return Given(application=application, continuum=continuum, samples=self.profile(progress=progress), fuse=fuse)
 
     def explain(self, plan: Plan | None = None) -> Explanation:
         """Why each component is where it is, what binds, and what the best alternative would cost."""
