@@ -76,7 +76,8 @@ def frontier(
     """Every compromise between two objectives, by epsilon-constraint (Haimes, Lasdon, Wismer, 1971).
 
     Args:
-        ask: for what is least in the first objective with the second at most this (None: whatever it is); None: nothing.
+        ask: for what is least in the first objective with the second at most this, None: whatever it is; None where
+            there is nothing.
         below: the next limit after a value of the second objective, less than it by the least difference that matters;
             None: there is nothing below.
         improve: for what is least in the second objective among what is as good in the first (lexicographic). Without
@@ -106,21 +107,24 @@ def frontier(
             is_complete = True
             break
     return Frontier(
-        points=_undominated(points, same, last_is_certain=improve is not None or is_complete),
+        points=_undominated(points, same, is_improved=improve is not None, is_complete=is_complete),
         complete=is_complete and all(each.proven for each in points),
     )
 
 
 def _undominated(
-    points: Sequence[Point[AnswerT]], same: float, *, last_is_certain: bool
+    points: Sequence[Point[AnswerT]], same: float, *, is_improved: bool, is_complete: bool
 ) -> tuple[Point[AnswerT], ...]:
-    """Each later point is better in the second objective: it replaces those before that are no better in the first."""
+    """Each later point is better in the second objective: it replaces those before that are no better in the first. One
+    that was not improved is as good as proven only once the next is."""
     kept: list[Point[AnswerT]] = []
     for each in points:
         while kept and each.first <= kept[-1].first + same:
             kept.pop()
+        if kept and not is_improved and not each.proven:
+            kept[-1] = msgspec.structs.replace(kept[-1], proven=False)
         kept.append(each)
-    if kept and not last_is_certain:  # nobody knows what the next would have been
+    if kept and not is_improved and not is_complete:
         kept[-1] = msgspec.structs.replace(kept[-1], proven=False)
     return tuple(kept)
 
@@ -192,7 +196,7 @@ def least_change(
 ) -> Reached:
     """The value nearest to an impossible one that is possible, in the direction of one that is.
 
-    Bisection; whatever is found at a value may do for one that is nearer still, and then that is gone on from.
+    Values are above 0. Bisection; whatever is found at a value may do for one that is nearer still, and then that is gone on from.
 
     Args:
         ask: whether a value is possible.
@@ -208,7 +212,7 @@ def least_change(
 
 
 class _Bracket:
-    """Two values that come nearer to each other. `refused`: the nearest that was not answered with yes, proven or not."""
+    """Two values that come nearer to each other. `refused`: the nearest that had no yes, proven or not."""
 
     def __init__(self, ask: Callable[[float], Reply], is_over: Callable[[], bool]) -> None:
         self._ask = ask
@@ -240,15 +244,19 @@ class _Bracket:
         return False
 
     def _nearer(self, reached: float, value: float) -> float:
-        """What an answer does for, but never beyond what is known to be impossible."""
-        beyond = self.impossible if self.impossible is not None else self.refused
-        if beyond is None:
+        """What an answer does for, but never beyond what was refused."""
+        beyond = self._beyond
+        if beyond is None or (reached - value) * (beyond - reached) > 0.0:
             return reached
-        return reached if abs(beyond - reached) < abs(beyond - value) else value
+        return value
+
+    @property
+    def _beyond(self) -> float | None:
+        return self.impossible if self.refused is None else self.refused
 
     def narrow(self, tolerance: float) -> None:
         while self.goes_on:
-            beyond = self.impossible if self.refused is None else self.refused
+            beyond = self._beyond
             if self.possible is None or beyond is None:
                 return
             if abs(beyond - self.possible) <= tolerance * max(abs(beyond), abs(self.possible)):
