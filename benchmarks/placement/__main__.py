@@ -5,11 +5,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks.placement import large, peers, proofs, replan, truth
+from benchmarks.placement import large, peers, promises, proofs, replan, truth
 from benchmarks.placement._cases import note, warm_up
 from benchmarks.placement._report import Report, print_report, write_json
 
-PARTS = {"proofs": proofs.run, "large": large.run, "truth": truth.run, "replan": replan.run, "peers": peers.run}
+PARTS = {
+    "proofs": proofs.run,
+    "large": large.run,
+    "truth": truth.run,
+    "promises": promises.run,
+    "replan": replan.run,
+    "peers": peers.run,
+}
 """`proofs` has the anytime claim, too."""
 
 
