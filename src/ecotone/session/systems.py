@@ -8,36 +8,55 @@ print(system_document(plan_system(Path("system_description.json"), load_per_s=1.
 
 from __future__ import annotations
 
-import gc
 import importlib
 import math
-import sys
-import threading
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from ecotone.core.clock import SYSTEM_CLOCK
 from ecotone.core.errors import InputError, UnavailableError
 from ecotone.design.space4ai import LOAD_MAX, Mode, read_space4ai, read_space4ai_solution, space4ai_solution
 from ecotone.infrastructure.files import replace_file
 from ecotone.orchestration.placement.system.evaluate import Judgement, judge
 from ecotone.orchestration.placement.system.flows import Flows
-from ecotone.orchestration.placement.system.model import System
+from ecotone.orchestration.placement.system.model import Goal, Placement, System
+from ecotone.orchestration.placement.system.questions import (
+    By,
+    Conflict,
+    Front,
+    LargestLoad,
+    Relaxation,
+    explain_infeasible,
+    largest_load,
+    pareto,
+    replan,
+    states_accuracy,
+    states_power,
+    with_load,
+)
 from ecotone.orchestration.placement.system.search import Found, Progress, search
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    import threading
+    from collections.abc import Callable
     from pathlib import Path
 
     from ecotone.orchestration.placement.system.flows import Terms
 
 __all__ = [
+    "By",
+    "Conflict",
+    "Objective",
     "Partition",
     "Progress",
+    "SystemFront",
+    "SystemLoad",
     "SystemPlan",
+    "front_document",
+    "front_of",
     "judge_solution",
+    "largest_load_of",
+    "load_document",
     "partitions_of",
     "plan_system",
     "serverless_prices",
@@ -45,12 +64,23 @@ __all__ = [
     "write_solution",
 ]
 
+Objective = Literal["price", "power"]
+
 SEED_MAX = 2**31 - 1
+_NO_POWER = "the description states no power; give resources idle_power_w and busy_power_w, in W for each copy"
+_NO_ACCURACY = 'the description states no accuracy; add "Accuracy": {component: {deployment: number up to 1}}'
 
 
 class SystemPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a system: `found` by a search, None where a given placement was judged; `judged` is the
-    placement, None where none was found. `interrupted`: the search was stopped before it was done."""
+    placement, None where none was found. `interrupted`: the search was stopped before it was done.
+
+    Attributes:
+        objective: what was made least.
+        running: from which components were moved, where one was given; `moved` of them, of which `lost` could not stay,
+            for `moving_eur_per_h` together.
+        conflict: why there is no placement, where that is proven and there was time to find out.
+    """
 
     file: str
     system: System
@@ -58,6 +88,12 @@ class SystemPlan(msgspec.Struct, frozen=True, kw_only=True):
     judged: Judgement | None
     found: Found | None = None
     interrupted: bool = False
+    objective: Objective = "price"
+    running: Placement | None = None
+    moved: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+    moving_eur_per_h: float = 0.0
+    conflict: Conflict | None = None
 
     @property
     def load_per_s(self) -> float:
@@ -68,6 +104,27 @@ class SystemPlan(msgspec.Struct, frozen=True, kw_only=True):
     def feasible(self) -> bool:
         """Whether there is a placement that keeps every bound and rule."""
         return self.judged is not None and self.judged.feasible
+
+
+class SystemFront(msgspec.Struct, frozen=True, kw_only=True):
+    """The compromises of a system. `interrupted`: before all were found."""
+
+    file: str
+    system: System
+    semantics: Mode
+    front: Front
+    interrupted: bool = False
+
+
+class SystemLoad(msgspec.Struct, frozen=True, kw_only=True):
+    """The largest load of a system, or of the placement in `solution`. `interrupted`: before it was known."""
+
+    file: str
+    system: System
+    semantics: Mode
+    solution: str | None
+    found: LargestLoad
+    interrupted: bool = False
 
 
 class Partition(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,52 +142,152 @@ def plan_system(
     *,
     load_per_s: float | None = None,
     semantics: Mode = "published",
+    objective: Objective = "price",
+    running: Path | None = None,
+    moving_eur_per_h: float = 0.0,
     time_limit_s: float = 60.0,
     gap: float = 0.0,
     seed: int = 0,
     progress: Callable[[Progress], None] | None = None,
     stop: threading.Event | None = None,
 ) -> SystemPlan:
-    """Search the cheapest placement of a system description of SPACE4AI.
+    """Search the best placement of a system description of SPACE4AI; where there is none, find out why.
 
     Args:
         file: the description.
         load_per_s: requests per second that enter; None: what the file says.
         semantics: how to take what the published readers of the format disagree about.
-        time_limit_s: when to settle for the best placement so far.
+        objective: what is made least.
+        running: a solution from which components are moved; its resources may be gone.
+        moving_eur_per_h: charged for each component that is moved: its price, divided by the hours for which it pays.
+        time_limit_s: when to settle for the best placement so far; finding out why there is none gets what is left.
         gap: relative distance from the proven bound that is good enough (0: proven optimal).
         seed: of the search.
         progress: told, from other threads, whenever more is known.
         stop: when it is set, the search ends with the best placement so far.
 
     Raises:
-        InputError: with every mistake of the file, its line and column; or an impossible load or seed.
+        InputError: with every mistake of a file, its line and column; or an impossible load or seed.
     """
     system = _read(file, load_per_s, semantics)
-    if not 0 <= seed <= SEED_MAX:
-        raise InputError(f"the seed is {seed}; it must be from 0 to {SEED_MAX}")
-    importlib.import_module("ortools.sat.python.cp_model")  # it takes long, and is not part of the search
-    stop = threading.Event() if stop is None else stop
-    clock = _StoppedClock(stop)
-    with _halting(stop):
+    _check_seed(seed)
+    if objective == "power" and not states_power(system):
+        raise InputError(f"{file}: {_NO_POWER}")
+    assert running is None or objective == "price", "moving has a price"
+    placement = None if running is None else read_space4ai_solution(running, system, is_running=True)
+    _load_solver()
+    moved, lost, moving = (), (), 0.0
+    if placement is None:
+        goal = Goal(minimise=objective)
         found = search(
-            system,
-            time_limit_s=time_limit_s,
-            gap=gap,
-            seed=seed,
-            progress=None if progress is None else clock.timed(progress),
-            clock=clock,
+            system, goal, time_limit_s=time_limit_s, gap=gap, seed=seed, progress=progress, stop=stop
+        )  # fmt: skip
+    else:
+        prices = dict.fromkeys(placement.deployments, moving_eur_per_h)
+        again = replan(
+            system, placement, prices, time_limit_s=time_limit_s, gap=gap, seed=seed, progress=progress, stop=stop
         )
-    found = msgspec.structs.replace(found, wall_s=clock.passed_s())
+        found, moved, lost, moving = again.found, again.moved, again.lost, again.moving_eur_per_h
     is_done = found.optimal or found.infeasible or found.gap <= gap
+    left_s = time_limit_s - found.wall_s
+    conflict = None
+    if found.infeasible and not _is_set(stop) and left_s > 0.0:
+        conflict = explain_infeasible(system, is_known=True, time_limit_s=left_s, seed=seed, stop=stop)
     return SystemPlan(
         file=str(file),
         system=system,
         semantics=semantics,
         judged=found.best,
         found=found,
-        interrupted=stop.is_set() and not is_done,
+        interrupted=_is_set(stop) and not is_done,
+        objective=objective,
+        running=placement,
+        moved=moved,
+        lost=lost,
+        moving_eur_per_h=moving,
+        conflict=conflict,
     )
+
+
+def front_of(
+    file: Path,
+    by: By,
+    *,
+    load_per_s: float | None = None,
+    semantics: Mode = "published",
+    time_limit_s: float = 60.0,
+    seed: int = 0,
+    progress: Callable[[Progress], None] | None = None,
+    stop: threading.Event | None = None,
+) -> SystemFront:
+    """Every compromise between the price of a system and its power or accuracy.
+
+    Raises:
+        InputError: as `plan_system`; or the description states no power or accuracy.
+    """
+    system = _read(file, load_per_s, semantics)
+    _check_seed(seed)
+    if by == "power" and not states_power(system):
+        raise InputError(f"{file}: {_NO_POWER}")
+    if by == "accuracy" and not states_accuracy(system):
+        raise InputError(f"{file}: {_NO_ACCURACY}")
+    _load_solver()
+    found = pareto(system, by, time_limit_s=time_limit_s, seed=seed, progress=progress, stop=stop)
+    return SystemFront(
+        file=str(file),
+        system=system,
+        semantics=semantics,
+        front=found,
+        interrupted=_is_set(stop) and not found.complete,
+    )
+
+
+def largest_load_of(
+    file: Path,
+    *,
+    solution: Path | None = None,
+    load_per_s: float | None = None,
+    semantics: Mode = "published",
+    time_limit_s: float = 60.0,
+    seed: int = 0,
+    stop: threading.Event | None = None,
+) -> SystemLoad:
+    """The largest load that a system carries within every bound and rule.
+
+    Args:
+        solution: of this placement, copies and all; None: of any.
+        load_per_s: where to begin; None: what the file says.
+
+    Raises:
+        InputError: as `plan_system`.
+    """
+    system = _read(file, load_per_s, semantics)
+    _check_seed(seed)
+    placement = None if solution is None else read_space4ai_solution(solution, system)
+    if placement is None:
+        _load_solver()
+    found = largest_load(system, placement=placement, time_limit_s=time_limit_s, seed=seed, stop=stop)
+    return SystemLoad(
+        file=str(file),
+        system=system,
+        semantics=semantics,
+        solution=None if solution is None else str(solution),
+        found=found,
+        interrupted=_is_set(stop) and not found.proven,
+    )
+
+
+def _load_solver() -> None:
+    importlib.import_module("ortools.sat.python.cp_model")  # it takes long, and is not part of the search
+
+
+def _is_set(stop: threading.Event | None) -> bool:
+    return stop is not None and stop.is_set()
+
+
+def _check_seed(seed: int) -> None:
+    if not 0 <= seed <= SEED_MAX:
+        raise InputError(f"the seed is {seed}; it must be from 0 to {SEED_MAX}")
 
 
 def judge_solution(
@@ -168,58 +325,6 @@ def write_solution(plan: SystemPlan, file: Path) -> None:
             replace_file(file.resolve(), data)
     except OSError as error:
         raise UnavailableError(f"{file} cannot be written: {error.strerror}") from None
-
-
-# How a search is stopped
-
-
-class _StoppedClock:
-    """The search asks it what is left of its time: nothing, once `stop` is set."""
-
-    def __init__(self, stop: threading.Event) -> None:
-        self._stop = stop
-        self._started_s = SYSTEM_CLOCK.monotonic_s()
-
-    def monotonic_s(self) -> float:
-        return math.inf if self._stop.is_set() else SYSTEM_CLOCK.monotonic_s()
-
-    def wall_s(self) -> float:
-        return SYSTEM_CLOCK.wall_s()
-
-    def passed_s(self) -> float:
-        return SYSTEM_CLOCK.monotonic_s() - self._started_s
-
-    def timed(self, progress: Callable[[Progress], None]) -> Callable[[Progress], None]:
-        """The listener, told the time that has passed, also when the search believes that its time is up."""
-        return lambda told: progress(msgspec.structs.replace(told, wall_s=self.passed_s()))
-
-
-@contextmanager
-def _halting(stop: threading.Event) -> Generator[None]:
-    """While this lasts, `stop` also ends the solver's work, which looks at no clock of ours."""
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.wait(0.1):
-            if stop.is_set():
-                _halt_solvers()
-
-    watching = threading.Thread(target=watch, name="halt", daemon=True)
-    watching.start()
-    try:
-        yield
-    finally:
-        over.set()
-        watching.join()
-
-
-def _halt_solvers() -> None:
-    """Ask every solver of this process to stop: the search hands none out, and there is no other."""
-    module = sys.modules.get("ortools.sat.python.cp_model")
-    if module is not None:
-        for each in gc.get_objects():
-            if type(each) is module.CpSolver:
-                each.stop_search()
 
 
 # What was found, as figures
@@ -278,7 +383,7 @@ def _placed(plan: SystemPlan) -> dict[str, list[tuple[str, Terms]]]:
 
 def system_document(plan: SystemPlan) -> dict[str, Any]:
     """Everything as plain data for JSON; times in seconds, as in SPACE4AI's files; null where there is no figure."""
-    found, judged = plan.found, plan.judged
+    found, judged, is_power = plan.found, plan.judged, plan.objective == "power"
     return {
         "system": plan.system.name,
         "file": plan.file,
@@ -289,17 +394,94 @@ def system_document(plan: SystemPlan) -> dict[str, Any]:
         "optimal": None if found is None else found.optimal,
         "interrupted": plan.interrupted,
         "cost_eur_per_h": None if judged is None else _finite(judged.price_eur_per_h),
-        "lower_bound_eur_per_h": None if found is None else _finite(found.lower_bound),
+        "power_w": None if judged is None or not states_power(plan.system) else judged.power_w,
+        "objective": plan.objective,
+        "lower_bound_eur_per_h": _finite(found.lower_bound) if found is not None and not is_power else None,
+        "lower_bound_w": _finite(found.lower_bound) if found is not None and is_power else None,
         "gap": None if found is None else _finite(found.gap),
         "wall_s": None if found is None else found.wall_s,
         "rounds": None if found is None else found.rounds,
         "violations": [] if judged is None else msgspec.to_builtins(judged.violations),
+        "conflict": [] if plan.conflict is None else [each.sentence for each in plan.conflict.items],
+        "conflict_minimal": None if plan.conflict is None else plan.conflict.minimal,
+        "relaxations": [] if plan.conflict is None else [_relaxation(each) for each in plan.conflict.relaxations],
+        "moved": None if plan.running is None else list(plan.moved),
+        "lost": None if plan.running is None else list(plan.lost),
+        "moving_eur_per_h": None if plan.running is None else plan.moving_eur_per_h,
         "bounds": _bounds(plan),
         "resources": _resources(plan),
         "components": _components(plan),
         "solution": space4ai_solution(plan.system, judged, plan.load_per_s)
         if judged is not None and judged.feasible
         else None,
+    }
+
+
+def front_document(found: SystemFront) -> dict[str, Any]:
+    """The compromises as plain data for JSON."""
+    has_power = states_power(found.system)
+    load_per_s = next(iter(found.system.rates_per_s.values()))
+    return {
+        "system": found.system.name,
+        "file": found.file,
+        "semantics": found.semantics,
+        "load_per_s": load_per_s,
+        "by": found.front.by,
+        "complete": found.front.complete,
+        "interrupted": found.interrupted,
+        "wall_s": found.front.wall_s,
+        "points": [
+            {
+                "cost_eur_per_h": each.price_eur_per_h,
+                "power_w": each.power_w if has_power else None,
+                "accuracy": each.accuracy,
+                "proven": each.proven,
+                "solution": space4ai_solution(found.system, each.judged, load_per_s),
+            }
+            for each in found.front.points
+        ],
+    }
+
+
+def load_document(load: SystemLoad) -> dict[str, Any]:
+    """The largest load as plain data for JSON."""
+    found = load.found
+    solution = None
+    if found.judged is not None and found.load_per_s is not None:
+        carried = with_load(load.system, found.factor or 1.0)
+        solution = space4ai_solution(carried, found.judged, next(iter(carried.rates_per_s.values())))
+    return {
+        "system": load.system.name,
+        "file": load.file,
+        "semantics": load.semantics,
+        "judged": load.solution,
+        "load_per_s": next(iter(load.system.rates_per_s.values())),
+        "largest_load_per_s": _entering(load, found.load_per_s),
+        "impossible_load_per_s": _entering(load, found.impossible_per_s),
+        "proven": found.proven,
+        "tolerance": found.tolerance,
+        "interrupted": load.interrupted,
+        "wall_s": found.wall_s,
+        "cost_eur_per_h": None if found.judged is None else found.judged.price_eur_per_h,
+        "solution": solution,
+    }
+
+
+def _entering(load: SystemLoad, total_per_s: float | None) -> float | None:
+    """At each entry, which all get the same: what SPACE4AI calls Lambda."""
+    return None if total_per_s is None else total_per_s / len(load.system.rates_per_s)
+
+
+def _relaxation(each: Relaxation) -> dict[str, Any]:
+    return {
+        "sentence": each.sentence,
+        "what": each.item.what,
+        "subject": each.item.subject or None,
+        "asked": each.asked,
+        "value": each.value,
+        "relative_change": _finite(each.relative_change),
+        "cost_eur_per_h": each.price_eur_per_h,
+        "optimal": each.price_proven,
     }
 
 

@@ -71,7 +71,16 @@ class ComponentsReader:
                     output_bytes=0.0 if is_last or not handed else handed[0][1],
                 )
             )
-        return Deployment(name=deployment, partitions=tuple(partitions), output_bytes=outputs)
+        return Deployment(
+            name=deployment,
+            partitions=tuple(partitions),
+            output_bytes=outputs,
+            accuracy=self._accuracy(component, deployment),
+        )
+
+    def _accuracy(self, component: str, deployment: str) -> float | None:
+        path = ("Accuracy", component, deployment)
+        return self._tree.number(path, most=1.0) if self._tree.has(path) else None
 
     def _compare_with_graph(self, path: tuple[str, str, str, str], component: str) -> None:
         """The last partition goes on to what follows the component."""

@@ -18,6 +18,9 @@ _IGNORED = "transition_cost"
 """Stands among serverless resources or their layers; no cost of theirs contains it."""
 _JOINED = ("computationallayers", "computationalLayers")
 """The layers of a network, as the Python and the C++ code spell them."""
+_POWER = ("idle_power_w", "busy_power_w")
+"""Keys of ours, of one copy; SPACE4AI's tools leave them alone."""
+_POWER_MAX_W = 1e6
 _PRICE_MAX = 1e4
 _BANDWIDTH_MAX = 1e12
 _COPIES_MAX = 1000
@@ -79,6 +82,7 @@ class ContinuumReader:
         idle = 600.0
         if is_serverless:
             idle = tree.number((*path, "idle_time_before_kill"), positive=True, most=TIME_MAX_S)
+        idle_w, busy_w = (0.0, 0.0) if is_serverless else (self._power(path, key) for key in _POWER)
         self.resources[name] = Resource(
             name=name,
             kind=kind,
@@ -87,7 +91,12 @@ class ContinuumReader:
             copies_max=copies or 0,
             memory_bytes=(memory or 0.0) * MB,
             idle_s=idle or 600.0,
+            idle_w=idle_w,
+            busy_w=busy_w,
         )
+
+    def _power(self, path: tuple[str, str, str], key: str) -> float:
+        return self._tree.number((*path, key), most=_POWER_MAX_W, default=0.0) or 0.0
 
     def domains(self) -> Iterator[Domain]:
         tree, joined = self._tree, set[str]()

@@ -24,7 +24,9 @@ __all__ = ["read_space4ai", "system_of"]
 _KEYS = {
     "DirectedAcyclicGraph", "Components", "EdgeResources", "CloudResources", "FaaSResources", "CompatibilityMatrix",
     "Performance", "Lambda", "LocalConstraints", "GlobalConstraints", "NetworkTechnology", "Time", "EnergyCostPct",
+    "Accuracy",
 }  # fmt: skip
+"""Those of SPACE4AI, and `Accuracy`, which is ours."""
 _NEEDED = ("DirectedAcyclicGraph", "Components", "CompatibilityMatrix", "Performance")
 _SLACK = 1e-9
 
@@ -85,6 +87,7 @@ class _Reader:
         components = [self._components.component(each) for each in order]
         for table in ("CompatibilityMatrix", "Performance"):
             self._check_names(table)
+        self._check_accuracies()
         load = self._load()
         domains = tuple(self._continuum.domains())
         bounds = (*self._local_bounds(), *self._path_bounds())
@@ -129,6 +132,17 @@ class _Reader:
                 elif are_known:
                     text, hint = f"{component} has no partition {shown(step)}", did_you_mean(step, steps)
                     tree.note(path, "unknown-partition", text, hint)
+
+    def _check_accuracies(self) -> None:
+        tree = self._tree
+        for component in tree.object_(("Accuracy",)):
+            if not self._knows(("Accuracy", component), component):
+                continue
+            known = tree.get(("Components", component))
+            for deployment in tree.object_(("Accuracy", component)):
+                if isinstance(known, dict) and deployment not in known:
+                    text, hint = f"{component} has no deployment {shown(deployment)}", did_you_mean(deployment, known)
+                    tree.note(("Accuracy", component, deployment), "unknown-deployment", text, hint)
 
     def _check_resources(self, path: tuple[str, str, str]) -> None:
         """Those of a partition that `Performance` speaks of."""

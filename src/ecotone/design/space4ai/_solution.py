@@ -24,9 +24,12 @@ _TIMES = frozenset({"response_time", "response_time_threshold"})
 _COPIES_MAX = 10**6
 
 
-def read_space4ai_solution(file: File, system: System) -> Placement:
+def read_space4ai_solution(file: File, system: System, *, is_running: bool = False) -> Placement:
     """Read a solution of `system`. Only where everything runs is read, and how many copies are taken (the most that are
     stated for a resource): costs and times are for the evaluator, and so are promises and rules that it breaks.
+
+    Args:
+        is_running: it was made for an older state of the system: resources may be gone, and components new or gone.
 
     Raises:
         InputError: with every mistake and its line.
@@ -34,7 +37,7 @@ def read_space4ai_solution(file: File, system: System) -> Placement:
     mistakes = JsonMistakes(file)
     document = read_json(file, mistakes)
     is_read = document is not None or not mistakes.count
-    placement = _SolutionReader(document, mistakes, system).placement() if is_read else None
+    placement = _SolutionReader(document, mistakes, system, is_running=is_running).placement() if is_read else None
     if mistakes.count or placement is None:
         raise InputError(f"{file}: {mistakes.count_text}", mistakes.problems)
     return placement
@@ -43,7 +46,8 @@ def read_space4ai_solution(file: File, system: System) -> Placement:
 class _SolutionReader:
     """From the document to a `Placement`; what is wrong is noted and left out."""
 
-    def __init__(self, document: Any, mistakes: JsonMistakes, system: System) -> None:
+    def __init__(self, document: Any, mistakes: JsonMistakes, system: System, *, is_running: bool) -> None:
+        self._is_running = is_running
         self._document = document
         self._tree = Tree(document, mistakes)
         self._system = system
@@ -61,12 +65,14 @@ class _SolutionReader:
             return None
         placed = tree.object_(("components",))
         for name in placed:
-            if name not in known:
+            if name not in known and not self._is_running:
                 text = f"{self._system.name} has no component {shown(name)}"
                 tree.note(("components", name), "unknown-component", text, did_you_mean(name, known))
         deployments: dict[str, str] = {}
         resources: dict[str, tuple[str, ...]] = {}
         for component in self._system.components:
+            if component.name not in placed and self._is_running:
+                continue
             if component.name not in placed:
                 text = f"the component {component.name} is placed nowhere"
                 tree.note(("components",), "missing-key", text)
@@ -122,6 +128,8 @@ class _SolutionReader:
         layer, name = on[0]
         place = (*path, layer, name)
         resource = self._resources.get(name)
+        if resource is None and self._is_running:
+            return name
         if resource is None:
             text, hint = f"there is no resource {shown(name)}", did_you_mean(name, self._resources)
             tree.note(place, "unknown-resource", text, hint)

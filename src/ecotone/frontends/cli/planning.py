@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from cyclopts import Parameter
 
 from ecotone.core.errors import InputError
 from ecotone.core.plan import decode_plan, in_milliseconds, plan_document
+from ecotone.core.units import QuantityError
 from ecotone.frontends.cli.options import (
     AppArgument,
     ContinuumOption,
@@ -32,6 +34,8 @@ from ecotone.frontends.cli.system_options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import RenderableType
 
     from ecotone.core.plan import Plan
@@ -49,6 +53,55 @@ FuseOption = Annotated[
 TimeLimitOption = Annotated[
     Duration, Parameter(name="--time-limit", help='Longest search, for example "10s"; 30 s by default.')
 ]
+
+_FOR_SYSTEM = "For a system instead of an application"
+
+
+def _price(type_: Any, tokens: Sequence[Any]) -> float:
+    """EUR/h from 0. Raises QuantityError, which cyclopts shows."""
+    text = tokens[0].value
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not 0 <= found < math.inf:
+        raise QuantityError(f"{text!r} is no price: write EUR/h, a number from 0, such as 0.05")
+    return found
+
+
+ParetoOption = Annotated[
+    Literal["power", "accuracy"] | None,
+    Parameter(help="Find every compromise between price and this.", group=_FOR_SYSTEM),
+]
+PlotOption = Annotated[
+    Path | None, Parameter(metavar="FILE", help="Draw the compromises into this file, as SVG.", group=_FOR_SYSTEM)
+]
+LargestLoadOption = Annotated[
+    bool,
+    Parameter(
+        negative="",
+        help="Find the largest load that can be carried; with --judge, by that placement.",
+        group=_FOR_SYSTEM,
+    ),
+]
+ObjectiveOption = Annotated[
+    Literal["price", "power"] | None,
+    Parameter(help="What is made least; the price by default.", group=_FOR_SYSTEM),
+]
+RunningOption = Annotated[
+    Path | None,
+    Parameter(
+        metavar="SOLUTION", help="What runs now, in SPACE4AI's format: what is moved from it is paid for.",
+        group=_FOR_SYSTEM,
+    ),
+]  # fmt: skip
+MovingPriceOption = Annotated[
+    float | None,
+    Parameter(
+        converter=_price, metavar="EUR/h", allow_leading_hyphen=True,
+        help="For each component that is moved from what runs; 0 by default.", group=_FOR_SYSTEM,
+    ),
+]  # fmt: skip
 
 
 def plan(
@@ -73,6 +126,12 @@ def plan(
     semantics: SemanticsOption = None,
     judge: JudgeOption = None,
     output: WrittenOption = None,
+    objective: ObjectiveOption = None,
+    running: RunningOption = None,
+    moving_price: MovingPriceOption = None,
+    pareto: ParetoOption = None,
+    plot: PlotOption = None,
+    largest_load: LargestLoadOption = False,
     json: JsonOption = False,
 ) -> int:
     """Find the cheapest placement that keeps every promise.
@@ -94,6 +153,12 @@ def plan(
         "--semantics": semantics is not None,
         "--judge": judge is not None,
         "--output": output is not None,
+        "--objective": objective is not None,
+        "--running": running is not None,
+        "--moving-price": moving_price is not None,
+        "--pareto": pareto is not None,
+        "--plot": plot is not None,
+        "--largest-load": largest_load,
     }
     if (app is None) == (space4ai is None):
         both = ", not both" if app is not None else ""
@@ -106,14 +171,44 @@ def plan(
         return _plan_application(
             app, continuum, set_, time_limit=time_limit or 30.0, gap=gap or 0.0, fuse=fuse, force=force, json=json
         )
-    from ecotone.frontends.cli.systems import judge_system, search_system
+    from ecotone.frontends.cli import systems
 
     shown, semantics = Output(json=json), semantics or "published"
+    is_given = for_system | {"--gap": gap is not None, "--time-limit": time_limit is not None}
+    if pareto is None:
+        _refuse({"--plot": plot is not None}, "only with --pareto")
+    else:
+        others = ("--judge", "--output", "--objective", "--running", "--moving-price", "--largest-load", "--gap")
+        _refuse({name: is_given[name] for name in others}, "not with --pareto")
+        return systems.front_of_system(
+            space4ai,
+            pareto,
+            shown,
+            load_per_s=load,
+            semantics=semantics,
+            time_limit_s=time_limit or 60.0,
+            seed=seed or 0,
+            plot=plot,
+        )
+    if largest_load:
+        others = ("--output", "--objective", "--running", "--moving-price", "--gap")
+        _refuse({name: is_given[name] for name in others}, "not with --largest-load")
+        return systems.largest_load_of_system(
+            space4ai,
+            shown,
+            solution=judge,
+            load_per_s=load,
+            semantics=semantics,
+            time_limit_s=time_limit or 60.0,
+            seed=seed or 0,
+        )
     if judge is not None:
-        searching = {"--time-limit": time_limit is not None, "--gap": gap is not None, "--seed": seed is not None}
-        _refuse(searching, "only for a search, not with --judge")
-        return judge_system(space4ai, judge, shown, load_per_s=load, semantics=semantics, written=output)
-    return search_system(
+        searching = ("--time-limit", "--gap", "--seed", "--objective", "--running", "--moving-price")
+        _refuse({name: is_given[name] for name in searching}, "only for a search, not with --judge")
+        return systems.judge_system(space4ai, judge, shown, load_per_s=load, semantics=semantics, written=output)
+    _refuse({"--moving-price": moving_price is not None and running is None}, "only with --running")
+    _refuse({"--running": running is not None and objective == "power"}, "not with --objective power")
+    return systems.search_system(
         space4ai,
         shown,
         load_per_s=load,
@@ -122,6 +217,9 @@ def plan(
         gap=gap or 0.0,
         seed=seed or 0,
         written=output,
+        objective=objective or "price",
+        running=running,
+        moving_eur_per_h=moving_price or 0.0,
     )
 
 

@@ -4,16 +4,27 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import os
 import signal
 import sys
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ecotone.core.errors import InputError, UnavailableError
+from ecotone.core.errors import InputError, MissingExtraError, UnavailableError
 from ecotone.frontends.cli.main import DONE, FAILED, INTERRUPTED
-from ecotone.session.systems import judge_solution, plan_system, system_document, write_solution
+from ecotone.session.systems import (
+    front_document,
+    front_of,
+    judge_solution,
+    largest_load_of,
+    load_document,
+    plan_system,
+    system_document,
+    write_solution,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -24,9 +35,9 @@ if TYPE_CHECKING:
     from ecotone.design.space4ai import Mode
     from ecotone.frontends.cli.output import Output
     from ecotone.frontends.terminal.system import SearchLine
-    from ecotone.session.systems import Progress, SystemPlan
+    from ecotone.session.systems import By, Objective, Progress, SystemFront, SystemPlan
 
-__all__ = ["judge_system", "search_system"]
+__all__ = ["front_of_system", "judge_system", "largest_load_of_system", "search_system"]
 
 _SHOW_CURSOR = b"\x1b[?25h\n"
 
@@ -41,14 +52,20 @@ def search_system(
     gap: float,
     seed: int,
     written: Path | None,
+    objective: Objective = "price",
+    running: Path | None = None,
+    moving_eur_per_h: float = 0.0,
 ) -> int:
     """Search, show what was found, and write the solution to `written`; the exit status."""
     _check_written(written)
-    with _interruptible() as stop, _SearchProgress() as progress:
+    with _interruptible() as stop, _SearchProgress("W" if objective == "power" else "EUR/h") as progress:
         plan = plan_system(
             file,
             load_per_s=load_per_s,
             semantics=semantics,
+            objective=objective,
+            running=running,
+            moving_eur_per_h=moving_eur_per_h,
             time_limit_s=time_limit_s,
             gap=gap,
             seed=seed,
@@ -66,11 +83,90 @@ def judge_system(
     return _show(judge_solution(file, solution, load_per_s=load_per_s, semantics=semantics), output, written)
 
 
-def _check_written(file: Path | None) -> None:
+def front_of_system(
+    file: Path,
+    by: By,
+    output: Output,
+    *,
+    load_per_s: float | None,
+    semantics: Mode,
+    time_limit_s: float,
+    seed: int,
+    plot: Path | None,
+) -> int:
+    """Find every compromise, show them, and draw them into `plot`; the exit status."""
+    _check_written(plot, "--plot")
+    if plot is not None:
+        _matplotlib()
+    with _interruptible() as stop, _SearchProgress("EUR/h") as progress:
+        found = front_of(
+            file,
+            by,
+            load_per_s=load_per_s,
+            semantics=semantics,
+            time_limit_s=time_limit_s,
+            seed=seed,
+            progress=progress,
+            stop=stop,
+        )
+
+    def picture(width: int) -> RenderableType:
+        from ecotone.frontends.terminal.system import front_view
+
+        return front_view(found, width)
+
+    output.show(picture, lambda: front_document(found))
+    status = INTERRUPTED if found.interrupted else DONE if found.front.points else FAILED
+    if plot is None:
+        return status
+    if not found.front.points:
+        output.say(f"there is nothing to draw into {plot}")
+        return status
+    try:
+        plot.write_text(front_plot(found))
+    except OSError as error:
+        output.say(f"error: {plot} cannot be written: {error.strerror}")
+        return FAILED
+    output.say(f"wrote {plot}")
+    return status
+
+
+def largest_load_of_system(
+    file: Path,
+    output: Output,
+    *,
+    solution: Path | None,
+    load_per_s: float | None,
+    semantics: Mode,
+    time_limit_s: float,
+    seed: int,
+) -> int:
+    """Find the largest load, of any placement or of the one in `solution`; the exit status."""
+    with _interruptible() as stop:
+        load = largest_load_of(
+            file,
+            solution=solution,
+            load_per_s=load_per_s,
+            semantics=semantics,
+            time_limit_s=time_limit_s,
+            seed=seed,
+            stop=stop,
+        )
+
+    def picture(width: int) -> RenderableType:
+        from ecotone.frontends.terminal.system import load_view
+
+        return load_view(load, width)
+
+    output.show(picture, lambda: load_document(load))
+    return INTERRUPTED if load.interrupted else DONE if load.found.factor is not None else FAILED
+
+
+def _check_written(file: Path | None, option: str = "--output") -> None:
     """What cannot be written is told before the search, not after it. Raises InputError."""
     if file is not None and (file.is_dir() or not file.parent.is_dir()):
         what = f"{file} is a folder" if file.is_dir() else f"there is no folder {file.parent}"
-        raise InputError(f"--output {file}: {what}; name a file in a folder that is there")
+        raise InputError(f"{option} {file}: {what}; name a file in a folder that is there")
 
 
 def _show(plan: SystemPlan, output: Output, written: Path | None) -> int:
@@ -98,14 +194,15 @@ def _show(plan: SystemPlan, output: Output, written: Path | None) -> int:
 class _SearchProgress:
     """A line on stderr while a person watches it; nothing otherwise."""
 
-    def __init__(self) -> None:
+    def __init__(self, unit: str) -> None:
+        self._unit = unit
         self._line: SearchLine | None = None
 
     def __enter__(self) -> _SearchProgress:
         if sys.stderr.isatty() and os.environ.get("TERM", "") != "dumb":
             from ecotone.frontends.terminal.system import SearchLine
 
-            self._line = SearchLine(sys.stderr)
+            self._line = SearchLine(sys.stderr, self._unit)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -160,3 +257,83 @@ def _interruptible() -> Generator[threading.Event]:
         for each, handler in handlers.items():
             signal.signal(each, handler)  # the solver leaves its own behind
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+# The plot of a front: a file of its own, light, that any viewer shows
+
+_INK, _SOFT, _LINE, _MAIN = "#1d2426", "#5c686b", "#dfe3e1", "#2f6fc1"
+_LABELS_MAX = 12
+
+
+def _matplotlib() -> tuple[Any, Any]:
+    """The package and its Figure class. Raises MissingExtraError where it is not installed."""
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    try:
+        import matplotlib as package
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingExtraError("matplotlib", "report") from None
+    return package, Figure
+
+
+def front_plot(found: SystemFront) -> str:
+    """The compromises as an SVG: what is above the stairs can be had, what is below them cannot.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    package, figure_class = _matplotlib()
+    front = found.front
+    points = [
+        (each.price_eur_per_h, each.power_w if front.by == "power" else (each.accuracy or 0.0), each.proven)
+        for each in front.points
+    ]
+    rules = {
+        "svg.fonttype": "none", "svg.hashsalt": "ecotone", "font.family": ["sans-serif"], "font.size": 10,
+        "text.color": _INK, "axes.edgecolor": _LINE, "axes.labelcolor": _SOFT, "axes.titlesize": 11,
+        "axes.titleweight": "semibold", "axes.titlelocation": "left", "axes.spines.top": False,
+        "axes.spines.right": False, "xtick.color": _SOFT, "ytick.color": _SOFT, "axes.grid": True, "grid.color": _LINE,
+        "grid.linewidth": 0.7, "axes.axisbelow": True, "legend.frameon": False, "legend.fontsize": 9,
+    }  # fmt: skip
+    with package.rc_context(rules):
+        figure = figure_class(figsize=(7.5, 4.6), layout="constrained")
+        _draw_front(figure.add_subplot(), found, points)
+        stream = io.StringIO()
+        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+    return stream.getvalue()
+
+
+def _draw_front(axes: Any, found: SystemFront, points: list[tuple[float, float, bool]]) -> None:
+    by = found.front.by
+    prices, others = [each[0] for each in points], [each[1] for each in points]
+    margins = [0.1 * ((max(each) - min(each)) or abs(max(each)) or 1.0) for each in (prices, others)]
+    left, right = min(prices) - margins[0], max(prices) + 1.6 * margins[0]
+    bottom, top = min(others) - margins[1], max(others) + 1.6 * margins[1]
+    stairs_x = [prices[0], *prices, right]
+    # for a price the compromise holds until the next dearer one
+    start = top if by == "power" else bottom
+    axes.fill_between(
+        stairs_x, [start, *others, others[-1]], start, step="post", color=_MAIN, alpha=0.08, linewidth=0,
+        label="can be had",
+    )  # fmt: skip
+    axes.step(stairs_x, [start, *others, others[-1]], where="post", color=_MAIN, linewidth=1.4, alpha=0.7)
+    for is_proven, label, face in ((True, "proven: nothing is better in both", _MAIN), (False, "not proven", "white")):
+        chosen = [each for each in points if each[2] == is_proven]
+        if chosen:
+            axes.scatter(
+                [each[0] for each in chosen], [each[1] for each in chosen], s=34, facecolor=face, edgecolor=_MAIN,
+                linewidth=1.4, zorder=3, label=label,
+            )  # fmt: skip
+    shown = points if len(points) <= _LABELS_MAX else [points[0], points[-1]]
+    for price, other, _ in shown:
+        text = f"{price:.2f} EUR/h, {other:.4g}{' W' if by == 'power' else ''}"
+        side = {"ha": "right", "xytext": (-7, 5)} if price > (left + right) / 2 and by != "power" else {
+            "ha": "left", "xytext": (7, 5)}  # fmt: skip
+        axes.annotate(text, (price, other), textcoords="offset points", fontsize=8, color=_INK, **side)
+    axes.set_xlim(left, right)
+    axes.set_ylim(bottom, top)
+    axes.set_xlabel("EUR/h")
+    axes.set_ylabel("W" if by == "power" else "least accuracy of the deployments")
+    whole = "all compromises" if found.front.complete else "compromises found in time"
+    axes.set_title(f"{found.system.name}: {whole} between price and {by}")
+    axes.legend(loc="upper right" if by == "power" else "lower right")

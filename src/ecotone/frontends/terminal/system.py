@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
     from ecotone.orchestration.placement.system.evaluate import Judgement, ResourceUse
     from ecotone.orchestration.placement.system.model import Bound, Resource
+    from ecotone.orchestration.placement.system.questions import Conflict, Front
     from ecotone.orchestration.placement.system.search import Found
-    from ecotone.session.systems import Partition, SystemPlan
+    from ecotone.session.systems import Partition, SystemFront, SystemLoad, SystemPlan
 
-__all__ = ["SearchLine", "system_view"]
+__all__ = ["SearchLine", "front_view", "load_view", "system_view"]
 
 _STYLES = {"edge": "edge", "vm": "cloud", "serverless": "cloud"}
 _KINDS = {"edge": "edge", "vm": "VM", "serverless": "function"}
@@ -34,7 +35,8 @@ _NEARLY_FULL = 0.85
 class SearchLine:
     """How far a search is, on one line of `stream` that goes when it is closed."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, unit: str = "EUR/h") -> None:
+        self._unit = unit
         self._bar = Progress(
             SpinnerColumn(),
             TextColumn("searching", style="bold"),
@@ -48,11 +50,11 @@ class SearchLine:
         self._bar.start()
 
     def update(self, value: float | None, lower_bound: float) -> None:
-        """`value`, in EUR/h, is that of the best placement so far; none costs less than `lower_bound`."""
-        state = f"no placement yet, none below {lower_bound:.4f} EUR/h"
+        """`value`, in the unit, is that of the best placement so far; none costs less than `lower_bound`."""
+        state = f"no placement yet, none below {lower_bound:.4f} {self._unit}"
         if value is not None:
             gap = max(0.0, value - lower_bound) / value if value else 0.0
-            state = f"{value:.4f} EUR/h, none below {lower_bound:.4f}, gap {gap * 100:.2g} %"
+            state = f"{value:.4f} {self._unit}, none below {lower_bound:.4f}, gap {gap * 100:.2g} %"
         self._bar.update(self._task, state=state)
 
     def close(self) -> None:
@@ -73,7 +75,105 @@ def system_view(plan: SystemPlan, width: int) -> RenderableType:
         rows.append(block(_bounds(plan, judged, width)))
     if judged is not None and not judged.feasible:
         rows.append(block(*(Text(f"× {each.message}", style="broken") for each in judged.violations)))  # noqa: RUF001
+    if plan.conflict is not None:
+        rows += _conflict(plan.conflict)
     rows.append(block(*_verdict(plan)))
+    return Group(*rows)
+
+
+def _conflict(conflict: Conflict) -> Iterator[RenderableType]:
+    """What contradicts what, and what would help."""
+    if not conflict.items:
+        yield block(Text("not even without any bound and rule: there is too little of what is given", style="broken"))
+        return
+    if len(conflict.items) == 1:
+        yield block(Text("nothing there can keep this", style="bold"), *_sentences(conflict))
+    else:
+        title = "these cannot hold together" + ("" if conflict.minimal else ", perhaps fewer of them")
+        yield block(Text(title, style="bold"), *_sentences(conflict))
+    if conflict.relaxations:
+        yield block(Text("any one of these helps, the smallest change first", style="bold"), *_changes(conflict))
+
+
+def _sentences(conflict: Conflict) -> Iterator[Text]:
+    for each in conflict.items:
+        yield Text(f"× {each.sentence}", style="broken")  # noqa: RUF001
+
+
+def _changes(conflict: Conflict) -> Iterator[Text]:
+    for each in conflict.relaxations:
+        price = (
+            f"{each.price_eur_per_h:.4f} EUR/h" if each.price_proven else f"at most {each.price_eur_per_h:.4f} EUR/h"
+        )
+        yield Text.assemble(("→ ", "kept"), each.sentence, (f"  {price}", "quiet"))
+
+
+def front_view(found: SystemFront, width: int) -> RenderableType:
+    """The compromises, the cheapest first, for a terminal of `width` columns."""
+    front = found.front
+    load = rate_text(next(iter(found.system.rates_per_s.values())))
+    rows: list[RenderableType] = [
+        heading(found.file),
+        Text(f"{load} enter, {found.semantics} semantics", style="quiet"),
+    ]
+    if front.points:
+        rows.append(block(_front_table(front, width)))
+    count = count_text(len(front.points), "compromise", "compromises")
+    if front.complete:
+        text = Text.assemble((f"{count} between price and {front.by}", "bold"), "  ", ("proven: all there are", "kept"))
+        if not front.points:
+            text = Text("no placement keeps every bound", style="broken")
+    else:
+        why = "interrupted" if found.interrupted else "the time was up"
+        text = Text.assemble((f"{count} between price and {front.by}", "bold"), "  ", (f"{why}: not all", "close"))
+    text.append(f"  in {time_text(front.wall_s)}", style="quiet")
+    rows.append(block(text))
+    return Group(*rows)
+
+
+def _front_table(front: Front, width: int) -> Table:
+    table = plain_table()
+    table.add_column("EUR/h", justify="right", no_wrap=True)
+    table.add_column("W" if front.by == "power" else "accuracy", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    table.add_column("proof", no_wrap=True)
+    table.add_column("resources", max_width=max(12, width - 60))
+    others = [each.power_w if front.by == "power" else each.accuracy or 0.0 for each in front.points]
+    for each, other in zip(front.points, others, strict=True):
+        taken = [
+            use.resource if use.copies <= 1 else f"{use.copies} {use.resource}" for use in each.judged.uses
+        ]  # fmt: skip
+        table.add_row(
+            f"{each.price_eur_per_h:.4f}",
+            f"{other:.2f}" if front.by == "power" else f"{other:.4g}",
+            budget_bar(other, max(others), 16),
+            Text("proven", style="kept") if each.proven else Text("found", style="close"),
+            Text(", ".join(taken), style="quiet"),
+        )
+    return table
+
+
+def load_view(load: SystemLoad, width: int) -> RenderableType:
+    """The largest load, for a terminal."""
+    found = load.found
+    whose = "any placement" if load.solution is None else load.solution
+    rows: list[RenderableType] = [heading(load.file), Text(f"{whose}, {load.semantics} semantics", style="quiet")]
+    entries = len(load.system.rates_per_s)
+    if found.load_per_s is None or found.judged is None:
+        rows.append(block(Text("no load was found that keeps every bound", style="broken")))
+        return Group(*rows)
+    text = Text.assemble((f"{found.load_per_s / entries:.6g} requests per second", "bold"), "  ")
+    if found.impossible_per_s is None:
+        text.append("more may be possible", style="close")
+    else:
+        style = "kept" if found.proven else "close"
+        text.append(f"proven: not {found.impossible_per_s / entries:.6g}", style=style)
+    text.append(f"  {found.judged.price_eur_per_h:.4f} EUR/h  in {time_text(found.wall_s)}", style="quiet")
+    rows.append(block(text))
+    tightest = max(found.judged.bounds, key=lambda each: each.time_s / each.limit_s, default=None)
+    if tightest is not None:
+        spare = f"{tightest.bound} takes {time_text(tightest.time_s)} of {time_text(tightest.limit_s)}"
+        rows.append(Text(f"tightest bound there: {spare}", style="quiet"))
     return Group(*rows)
 
 
@@ -193,14 +293,28 @@ def _verdict(plan: SystemPlan) -> Iterator[Text]:
         )
         yield text
         return
+    unit = "EUR/h"
+    if plan.objective == "power":
+        unit = "W"
+        text = Text.assemble((f"{judged.power_w:.2f} W", "bold"), f"  {judged.price_eur_per_h:.4f} EUR/h  ")
+    elif plan.running is not None:
+        text.append(f"+ {plan.moving_eur_per_h:.4f} for moving  ", style="quiet")
     proof = "proven optimal" if found.optimal else f"best found, gap {found.gap * 100:.2g} %"
     text.append(proof, style="kept" if found.optimal else "close")
     if not found.optimal:
-        text.append(f"  none costs less than {found.lower_bound:.4f} EUR/h", style="quiet")
+        text.append(
+            f"  none {'takes' if unit == 'W' else 'costs'} less than {found.lower_bound:.4f} {unit}", style="quiet"
+        )
     text.append(f"  in {time_text(found.wall_s)}", style="quiet")
     yield text
+    if plan.running is not None:
+        yield Text(f"moved: {', '.join(plan.moved) or 'nothing'}" + _lost(plan))
     if plan.interrupted:
         yield Text("interrupted: with more time there may be a cheaper one", style="close")
+
+
+def _lost(plan: SystemPlan) -> str:
+    return f"  (what ran it is gone: {', '.join(plan.lost)})" if plan.lost else ""
 
 
 def _none_found(plan: SystemPlan, found: Found) -> Iterator[Text]:

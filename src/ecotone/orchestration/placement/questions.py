@@ -196,7 +196,8 @@ def least_change(
 ) -> Reached:
     """The value nearest to an impossible one that is possible, in the direction of one that is.
 
-    Values are above 0. Bisection; whatever is found at a value may do for one that is nearer still, and then that is gone on from.
+    Values are above 0. Bisection; whatever is found at a value may do for one that is nearer still, and then that is
+    gone on from.
 
     Args:
         ask: whether a value is possible.
