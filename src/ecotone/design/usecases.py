@@ -5,6 +5,7 @@ In a wheel the use cases are package data; in a checkout they are the repository
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -72,8 +73,16 @@ def new_application(target: str | Path, source: str | None = None) -> Path:
         scratch.rename(folder)
     except OSError as error:
         shutil.rmtree(scratch, ignore_errors=True)
-        raise InputError(f"{folder} cannot be written: {error.strerror or error}") from None
+        raise InputError(f"{folder} cannot be written: {_reason(error)}") from None
     return folder
+
+
+def _reason(error: OSError) -> str:
+    """What hindered the first file: `copytree` lists what happened to each, with its path."""
+    if isinstance(error, shutil.Error) and isinstance(error.args[0], list):
+        _, _, text = error.args[0][0]
+        return re.sub(r"^\[Errno \d+\] |: ['\"].*$", "", str(text))
+    return error.strerror or str(error)
 
 
 def _homes() -> tuple[Path, ...]:

@@ -43,10 +43,18 @@ class RunFolders:
             BlockingIOError: another process holds them: the run is still going on.
             OSError: they cannot be created.
         """
-        for path in (self.folder, self.shared, f"{self.folder}/logs", self.outputs):
+        # The shared one is last: should the disk be full, nothing is left in memory.
+        for path in (self.folder, f"{self.folder}/logs", self.outputs, self.shared):
             os.makedirs(path, mode=0o700, exist_ok=True)
         self._lock = os.open(f"{self.shared}/lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def remove(self) -> None:
+        """The run has not begun, and will not: leave nothing. Idempotent."""
+        import shutil  # noqa: PLC0415
+
+        self.remove_shared()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def remove_shared(self) -> None:
         """The run is over: free the memory. Idempotent."""

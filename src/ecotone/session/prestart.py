@@ -37,13 +37,10 @@ class Started:
 
     def abandon(self) -> None:
         """It is not wanted after all: leave nothing behind."""
-        import shutil  # noqa: PLC0415
-
         self.agent.kill()
         if self.server is not None:
             self.server.stop()
-        self.folders.remove_shared()
-        shutil.rmtree(self.folders.folder, ignore_errors=True)
+        self.folders.remove()
 
 
 _started: list[Started] = []
@@ -65,13 +62,15 @@ def prestart(argv: list[str]) -> None:
     interrupts: list[int] = []
     asking = [each for each in _ASKING if signal.getsignal(each) not in {signal.SIG_IGN, signal.SIG_DFL}]
     before = {each: signal.signal(each, lambda number, _frame: interrupts.append(number)) for each in asking}
+    folders: RunFolders | None = None
     try:
         folders = open_run(state)
         # Parameters change what the module declares, so it can be imported before they are known only without any.
         preload = not any(each.partition("=")[0] == "--set" for each in argv)
         _started.append(start(folder, module if preload else "", folders))
-    except (OSError, UnavailableError):
-        pass  # the session meets the same trouble, and can say so
+    except (OSError, UnavailableError):  # the session meets the same trouble, and can say so
+        if folders is not None:
+            folders.remove()
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
@@ -97,6 +96,7 @@ def start(
 
     Raises:
         UnavailableError: the bus server cannot be started.
+        OSError: the agent cannot be started; nothing runs then.
     """
     from ecotone.infrastructure.bus._server import spawn_server  # noqa: PLC0415
     from ecotone.orchestration.control.processes import AgentProcess  # noqa: PLC0415
@@ -110,7 +110,12 @@ def start(
         module=module,
         parameters=parameters,
     )
-    agent.spawn()
+    try:
+        agent.spawn()
+    except OSError:
+        if server is not None:
+            server.stop()
+        raise
     return Started(application, folders, server, agent)
 
 

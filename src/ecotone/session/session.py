@@ -262,8 +262,8 @@ class Session:
             if started is not None:
                 started.abandon()
             raise
-        _replace(Path(folders.folder) / "plan.json", encode_plan(chosen))
         try:
+            _replace(Path(folders.folder) / "plan.json", encode_plan(chosen))
             if inline:
                 from ecotone.session.inline import run_inline  # noqa: PLC0415
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -76,3 +79,14 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be written"):
         new_application(tmp_path / "file" / "hello")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_full_disk_is_said_in_words_and_leaves_nothing(tmp_path, monkeypatch):
+    def full(source, target, **_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), os.fspath(source))
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(InputError) as caught:
+        new_application(tmp_path / "hello")
+    assert str(caught.value) == f"{tmp_path}/hello cannot be written: No space left on device"
+    assert list(tmp_path.iterdir()) == []
