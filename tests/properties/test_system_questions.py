@@ -36,7 +36,7 @@ def feasible(system: System) -> list[Judgement]:
 
 @cache
 def infeasible_seeds() -> tuple[int, ...]:
-    return tuple(seed for seed in range(120) if search(_strict(seed), any_will_do=True).infeasible)[:12]
+    return tuple(seed for seed in range(40) if search(_strict(seed), any_will_do=True).infeasible)[:5]
 
 
 def _strict(seed: int) -> System:
@@ -60,7 +60,7 @@ def _accuracy(system: System, judged: Judgement) -> float:
 
 
 @pytest.mark.parametrize("by", ["power", "accuracy"])
-@pytest.mark.parametrize("seed", range(14))
+@pytest.mark.parametrize("seed", range(10))
 def test_the_front_is_the_one_among_all_placements(seed, by):
     system = random_system(seed)
     if by == "accuracy" and not states_accuracy(system):
@@ -98,7 +98,7 @@ def test_a_front_without_time_is_empty_and_says_so():
     assert (found.points, found.complete) == ((), False)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(6))
 def test_the_largest_load_is_that_of_the_best_placement(seed):
     system = random_system(seed)
     found = largest_load(system, tolerance=0.01)
@@ -131,7 +131,7 @@ def test_the_largest_load_of_a_placement_is_where_it_breaks(seed):
         assert not judge(with_load(system, 2 * beyond), placement).feasible
 
 
-@pytest.mark.parametrize("number", range(6))
+@pytest.mark.parametrize("number", range(5))
 def test_a_conflict_is_minimal_and_its_relaxations_help(number):
     system = _strict(infeasible_seeds()[number])
     found = explain_infeasible(system)

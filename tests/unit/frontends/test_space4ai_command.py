@@ -235,6 +235,17 @@ def test_the_line_of_a_search_says_value_bound_and_gap(monkeypatch):
         (f"plan --space4ai {RIGHT} --semantics other", '"other" for --semantics'),
         (f"plan --space4ai {RIGHT} --output /nowhere/x.json", "there is no folder /nowhere"),
         (f"plan --space4ai {RIGHT} --output /", "/ is a folder"),
+        ("plan app --pareto power --largest-load", "--pareto, --largest-load: only with --space4ai"),
+        (f"plan --space4ai {RIGHT} --plot x.svg", "--plot: only with --pareto"),
+        (f"plan --space4ai {RIGHT} --pareto power", "the description states no power"),
+        (f"plan --space4ai {RIGHT} --objective power", "the description states no power"),
+        (f"plan --space4ai {RIGHT} --pareto accuracy", "the description states no accuracy"),
+        (f"plan --space4ai {RIGHT} --pareto power --judge x --gap 0.1", "--judge, --gap: not with --pareto"),
+        (f"plan --space4ai {RIGHT} --pareto power --plot /nowhere/x", "--plot /nowhere/x: there is no folder /nowhere"),
+        (f"plan --space4ai {RIGHT} --largest-load --gap 0.1", "--gap: not with --largest-load"),
+        (f"plan --space4ai {RIGHT} --moving-price 1", "--moving-price: only with --running"),
+        (f"plan --space4ai {RIGHT} --running x --moving-price -1", "'-1' is no price"),
+        (f"plan --space4ai {RIGHT} --running x --objective power", "--running: not with --objective power"),
         ("plan --space4ai nothing.json", "nothing.json: the file cannot be read: No such file"),
         (f"plan --space4ai {RIGHT} --judge nothing.json", "nothing.json: the file cannot be read: No such file"),
     ],
@@ -271,6 +282,108 @@ def test_a_full_disk_costs_the_file_and_not_the_answer(capsys):
     assert json.loads(printed.out)["optimal"] is True
     assert printed.err == "error: /dev/full cannot be written: No space left on device\n"
     assert Path("/dev/full").is_char_device(), "a device stays one"
+
+
+# Other questions
+
+
+def changed(tmp_path, change):
+    described = json.loads(Path(RIGHT).read_text())
+    change(described)
+    file = tmp_path / "changed.json"
+    file.write_text(json.dumps(described))
+    return str(file)
+
+
+def stating_power_and_accuracy(described):
+    for key in ("EdgeResources", "CloudResources"):
+        for number, layer in enumerate(described[key].values()):
+            for resource in layer.values():
+                resource |= {"idle_power_w": 5.0 if key == "EdgeResources" else 90.0 + number, "busy_power_w": 120.0}
+    described["Accuracy"] = {"c1": {name: 0.8 + 0.1 * at for at, name in enumerate(described["Components"]["c1"])}}
+
+
+@pytest.mark.parametrize("by", ["power", "accuracy"])
+def test_the_front_is_a_document_a_table_and_a_plot(by, tmp_path, capsys):
+    file, plot = changed(tmp_path, stating_power_and_accuracy), tmp_path / "front.svg"
+    assert run_command(["plan", "--space4ai", file, "--pareto", by, "--json"]) == 0
+    value = document(capsys)
+    assert value["complete"] is True
+    costs = [each["cost_eur_per_h"] for each in value["points"]]
+    assert costs == sorted(costs)
+    assert all(each["proven"] and each["solution"]["total_cost"] == each["cost_eur_per_h"] for each in value["points"])
+    pytest.importorskip("matplotlib")
+    assert run_command(["plan", "--space4ai", file, "--pareto", by, "--plot", str(plot)]) == 0
+    printed = capsys.readouterr()
+    assert "proven: all there are" in printed.out
+    assert f"{costs[0]:.4f}" in printed.out
+    assert printed.err == f"wrote {plot}\n"
+    assert "</svg>" in plot.read_text()
+
+
+def test_the_least_power_is_told_in_watts(tmp_path, capsys):
+    file = changed(tmp_path, stating_power_and_accuracy)
+    assert run_command(["plan", "--space4ai", file, "--objective", "power", "--json"]) == 0
+    value = document(capsys)
+    assert value["lower_bound_w"] == pytest.approx(value["power_w"], abs=1e-5)
+    assert value["lower_bound_eur_per_h"] is None
+    assert run_command(["plan", "--space4ai", file, "--objective", "power"]) == 0
+    assert f"{value['power_w']:.2f} W" in capsys.readouterr().out
+
+
+def test_the_largest_load_is_carried_and_more_is_not(tmp_path, capsys):
+    assert run_command(["plan", "--space4ai", RIGHT, "--largest-load", "--json"]) == 0
+    value = document(capsys)
+    load = value["largest_load_per_s"]
+    solution = tmp_path / "solution.json"
+    solution.write_text(json.dumps(value["solution"]))
+    line = ["plan", "--space4ai", RIGHT, "--judge", str(solution)]
+    assert run_command([*line, "--load", str(load)]) == 0
+    capsys.readouterr()
+    assert run_command([*line, "--largest-load", "--json"]) == 0
+    assert document(capsys)["largest_load_per_s"] == pytest.approx(load, rel=0.003)
+    if value["impossible_load_per_s"] is not None:
+        assert run_command(["plan", "--space4ai", RIGHT, "--load", str(value["impossible_load_per_s"])]) == 1
+        capsys.readouterr()
+    assert run_command(["plan", "--space4ai", RIGHT, "--largest-load"]) == 0
+    assert "requests per second" in capsys.readouterr().out
+
+
+def test_what_runs_stays_if_moving_costs_too_much(tmp_path, capsys):
+    solution = overloaded(tmp_path)
+    line = ["plan", "--space4ai", RIGHT, "--running", str(solution), "--json"]
+    assert run_command([*line, "--moving-price", "100"]) == 0
+    value = document(capsys)
+    assert (value["moved"], value["moving_eur_per_h"]) == ([], 0.0)
+    assert run_command(line) == 0
+    value = document(capsys)
+    assert value["moved"] == ["c1", "c2"]
+    assert value["cost_eur_per_h"] == pytest.approx(0.5)
+
+
+def test_what_has_lost_its_resource_moves(tmp_path, capsys):
+    solution = overloaded(tmp_path)
+    file = changed(
+        tmp_path, lambda it: [layer.get("Drone1", {}).update(number=0) for layer in it["EdgeResources"].values()]
+    )
+    assert run_command(["plan", "--space4ai", file, "--running", str(solution), "--moving-price", "9", "--json"]) == 0
+    value = document(capsys)
+    assert (value["lost"], value["moved"], value["moving_eur_per_h"]) == (["c1"], ["c1"], 9.0)
+    assert run_command(["plan", "--space4ai", file, "--running", str(solution)]) == 0
+    assert "what ran it is gone: c1" in capsys.readouterr().out
+
+
+def test_why_there_is_no_placement_is_told_with_what_helps(capsys):
+    line = ["plan", "--space4ai", RIGHT, "--load", "1000"]
+    assert run_command([*line, "--json"]) == 1
+    value = document(capsys)
+    assert value["infeasible"] is True
+    assert value["conflict"]
+    assert value["conflict_minimal"] is True
+    changes = [each["relative_change"] for each in value["relaxations"]]
+    assert changes
+    assert run_command(line) == 1
+    assert value["relaxations"][0]["sentence"].split()[0] in capsys.readouterr().out
 
 
 # Interrupted

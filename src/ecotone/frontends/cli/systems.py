@@ -262,7 +262,8 @@ def _interruptible() -> Generator[threading.Event]:
 # The plot of a front: a file of its own, light, that any viewer shows
 
 _INK, _SOFT, _LINE, _MAIN = "#1d2426", "#5c686b", "#dfe3e1", "#2f6fc1"
-_LABELS_MAX = 12
+_APART = (0.24, 0.07)
+"""Shares of width and height between labels."""
 
 
 def _matplotlib() -> tuple[Any, Any]:
@@ -308,13 +309,13 @@ def _draw_front(axes: Any, found: SystemFront, points: list[tuple[float, float, 
     prices, others = [each[0] for each in points], [each[1] for each in points]
     margins = [0.1 * ((max(each) - min(each)) or abs(max(each)) or 1.0) for each in (prices, others)]
     left, right = min(prices) - margins[0], max(prices) + 1.6 * margins[0]
-    bottom, top = min(others) - margins[1], max(others) + 1.6 * margins[1]
+    bottom, top = max(0.0, min(others) - margins[1]), max(others) + 1.6 * margins[1]
     stairs_x = [prices[0], *prices, right]
     # for a price the compromise holds until the next dearer one
     start = top if by == "power" else bottom
     axes.fill_between(
         stairs_x, [start, *others, others[-1]], start, step="post", color=_MAIN, alpha=0.08, linewidth=0,
-        label="can be had",
+        label="no better than one of these",
     )  # fmt: skip
     axes.step(stairs_x, [start, *others, others[-1]], where="post", color=_MAIN, linewidth=1.4, alpha=0.7)
     for is_proven, label, face in ((True, "proven: nothing is better in both", _MAIN), (False, "not proven", "white")):
@@ -324,12 +325,13 @@ def _draw_front(axes: Any, found: SystemFront, points: list[tuple[float, float, 
                 [each[0] for each in chosen], [each[1] for each in chosen], s=34, facecolor=face, edgecolor=_MAIN,
                 linewidth=1.4, zorder=3, label=label,
             )  # fmt: skip
-    shown = points if len(points) <= _LABELS_MAX else [points[0], points[-1]]
-    for price, other, _ in shown:
+    for price, other in _labelled(points, right - left, top - bottom):
         text = f"{price:.2f} EUR/h, {other:.4g}{' W' if by == 'power' else ''}"
-        side = {"ha": "right", "xytext": (-7, 5)} if price > (left + right) / 2 and by != "power" else {
-            "ha": "left", "xytext": (7, 5)}  # fmt: skip
-        axes.annotate(text, (price, other), textcoords="offset points", fontsize=8, color=_INK, **side)
+        is_right = price > left + 0.75 * (right - left)
+        axes.annotate(
+            text, (price, other), textcoords="offset points", fontsize=8.5, color=_INK,
+            ha="right" if is_right else "left", xytext=(-8, -12) if is_right else (8, 5),
+        )  # fmt: skip
     axes.set_xlim(left, right)
     axes.set_ylim(bottom, top)
     axes.set_xlabel("EUR/h")
@@ -337,3 +339,12 @@ def _draw_front(axes: Any, found: SystemFront, points: list[tuple[float, float, 
     whole = "all compromises" if found.front.complete else "compromises found in time"
     axes.set_title(f"{found.system.name}: {whole} between price and {by}")
     axes.legend(loc="upper right" if by == "power" else "lower right")
+
+
+def _labelled(points: list[tuple[float, float, bool]], width: float, height: float) -> list[tuple[float, float]]:
+    """Points whose labels do not cover each other: both ends first, then from the cheapest on."""
+    chosen: list[tuple[float, float]] = []
+    for price, other, _ in (points[0], points[-1], *points[1:-1]):
+        if all(abs(price - x) > _APART[0] * width or abs(other - y) > _APART[1] * height for x, y in chosen):
+            chosen.append((price, other))
+    return chosen
