@@ -45,7 +45,8 @@ def run(*, quick: bool) -> list[Report]:
             (case.name, each.lost, each.usable_s, each.best_s, each.found.wall_s, each.moved, each.moved_anew, dearer)
         )
         note(f"{case.name}: {each.lost} lost, proven in {each.found.wall_s:.2f} s, {each.moved} moved")
-    best_s, walls_s = [each.best_s for each in mended], [each.found.wall_s for each in mended]
+    usable_s, best_s = [each.usable_s for each in mended], [each.best_s for each in mended]
+    walls_s = [each.found.wall_s for each in mended]
     moved, anew = sum(each.moved for each in mended), sum(each.moved_anew for each in mended)
     return [
         Report(
@@ -53,6 +54,7 @@ def run(*, quick: bool) -> list[Report]:
             ("system", "lost", "usable s", "best s", "proven s", "moved", "moved if planned anew", "dearer"),
             rows,
             (
+                Claim("a re-plan that keeps all bounds known < 1 s", _times(usable_s), worst(usable_s) < 1.0),
                 Claim("best re-plan known < 1 s", _times(best_s), worst(best_s) < 1.0),
                 Claim("re-plan proven < 1 s, median", _times(walls_s), middle(walls_s) < 1.0),
                 Claim("re-plan proven < 1 s, worst", _times(walls_s), worst(walls_s) < 1.0),
