@@ -57,7 +57,7 @@ def search_system(
     moving_eur_per_h: float = 0.0,
 ) -> int:
     """Search, show what was found, and write the solution to `written`; the exit status."""
-    _check_written(written)
+    check_written(written)
     with _interruptible() as stop, _SearchProgress("W" if objective == "power" else "EUR/h") as progress:
         plan = plan_system(
             file,
@@ -79,7 +79,7 @@ def judge_system(
     file: Path, solution: Path, output: Output, *, load_per_s: float | None, semantics: Mode, written: Path | None
 ) -> int:
     """Judge a solution instead; the exit status."""
-    _check_written(written)
+    check_written(written)
     return _show(judge_solution(file, solution, load_per_s=load_per_s, semantics=semantics), output, written)
 
 
@@ -95,9 +95,11 @@ def front_of_system(
     plot: Path | None,
 ) -> int:
     """Find every compromise, show them, and draw them into `plot`; the exit status."""
-    _check_written(plot, "--plot")
     if plot is not None:
-        _matplotlib()
+        from ecotone.frontends.report.front import need_matplotlib
+
+        check_written(plot, "--plot")
+        need_matplotlib()
     with _interruptible() as stop, _SearchProgress("EUR/h") as progress:
         found = front_of(
             file,
@@ -117,17 +119,19 @@ def front_of_system(
 
     output.show(picture, lambda: front_document(found))
     status = INTERRUPTED if found.interrupted else DONE if found.front.points else FAILED
-    if plot is None:
-        return status
-    if not found.front.points:
+    if plot is not None and found.front.points:
+        points = [
+            FrontPoint(
+                price_eur_per_h=each.price_eur_per_h,
+                other=each.power_w if by == "power" else each.accuracy or 0.0,
+                proven=each.proven,
+            )
+            for each in found.front.points
+        ]
+        name, is_complete = found.system.name, found.front.complete
+        return status if write_front(plot, output, name, by, points, complete=is_complete) else FAILED
+    if plot is not None:
         output.say(f"there is nothing to draw into {plot}")
-        return status
-    try:
-        plot.write_text(front_plot(found))
-    except OSError as error:
-        output.say(f"error: {plot} cannot be written: {error.strerror}")
-        return FAILED
-    output.say(f"wrote {plot}")
     return status
 
 
@@ -160,13 +164,6 @@ def largest_load_of_system(
 
     output.show(picture, lambda: load_document(load))
     return INTERRUPTED if load.interrupted else DONE if load.found.factor is not None else FAILED
-
-
-def _check_written(file: Path | None, option: str = "--output") -> None:
-    """What cannot be written is told before the search, not after it. Raises InputError."""
-    if file is not None and (file.is_dir() or not file.parent.is_dir()):
-        what = f"{file} is a folder" if file.is_dir() else f"there is no folder {file.parent}"
-        raise InputError(f"{option} {file}: {what}; name a file in a folder that is there")
 
 
 def _show(plan: SystemPlan, output: Output, written: Path | None) -> int:
@@ -257,94 +254,3 @@ def _interruptible() -> Generator[threading.Event]:
         for each, handler in handlers.items():
             signal.signal(each, handler)  # the solver leaves its own behind
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-# The plot of a front: a file of its own, light, that any viewer shows
-
-_INK, _SOFT, _LINE, _MAIN = "#1d2426", "#5c686b", "#dfe3e1", "#2f6fc1"
-_APART = (0.24, 0.07)
-"""Shares of width and height between labels."""
-
-
-def _matplotlib() -> tuple[Any, Any]:
-    """The package and its Figure class. Raises MissingExtraError where it is not installed."""
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)
-    try:
-        import matplotlib as package
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingExtraError("matplotlib", "report") from None
-    return package, Figure
-
-
-def front_plot(found: SystemFront) -> str:
-    """The compromises as an SVG: what is above the stairs can be had, what is below them cannot.
-
-    Raises:
-        MissingExtraError: matplotlib is not installed.
-    """
-    package, figure_class = _matplotlib()
-    front = found.front
-    points = [
-        (each.price_eur_per_h, each.power_w if front.by == "power" else (each.accuracy or 0.0), each.proven)
-        for each in front.points
-    ]
-    rules = {
-        "svg.fonttype": "none", "svg.hashsalt": "ecotone", "font.family": ["sans-serif"], "font.size": 10,
-        "text.color": _INK, "axes.edgecolor": _LINE, "axes.labelcolor": _SOFT, "axes.titlesize": 11,
-        "axes.titleweight": "semibold", "axes.titlelocation": "left", "axes.spines.top": False,
-        "axes.spines.right": False, "xtick.color": _SOFT, "ytick.color": _SOFT, "axes.grid": True, "grid.color": _LINE,
-        "grid.linewidth": 0.7, "axes.axisbelow": True, "legend.frameon": False, "legend.fontsize": 9,
-    }  # fmt: skip
-    with package.rc_context(rules):
-        figure = figure_class(figsize=(7.5, 4.6), layout="constrained")
-        _draw_front(figure.add_subplot(), found, points)
-        stream = io.StringIO()
-        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
-    return stream.getvalue()
-
-
-def _draw_front(axes: Any, found: SystemFront, points: list[tuple[float, float, bool]]) -> None:
-    by = found.front.by
-    prices, others = [each[0] for each in points], [each[1] for each in points]
-    margins = [0.1 * ((max(each) - min(each)) or abs(max(each)) or 1.0) for each in (prices, others)]
-    left, right = min(prices) - margins[0], max(prices) + 1.6 * margins[0]
-    bottom, top = max(0.0, min(others) - margins[1]), max(others) + 1.6 * margins[1]
-    stairs_x = [prices[0], *prices, right]
-    # for a price the compromise holds until the next dearer one
-    start = top if by == "power" else bottom
-    axes.fill_between(
-        stairs_x, [start, *others, others[-1]], start, step="post", color=_MAIN, alpha=0.08, linewidth=0,
-        label="no better than one of these",
-    )  # fmt: skip
-    axes.step(stairs_x, [start, *others, others[-1]], where="post", color=_MAIN, linewidth=1.4, alpha=0.7)
-    for is_proven, label, face in ((True, "proven: nothing is better in both", _MAIN), (False, "not proven", "white")):
-        chosen = [each for each in points if each[2] == is_proven]
-        if chosen:
-            axes.scatter(
-                [each[0] for each in chosen], [each[1] for each in chosen], s=34, facecolor=face, edgecolor=_MAIN,
-                linewidth=1.4, zorder=3, label=label,
-            )  # fmt: skip
-    for price, other in _labelled(points, right - left, top - bottom):
-        text = f"{price:.2f} EUR/h, {other:.4g}{' W' if by == 'power' else ''}"
-        is_right = price > left + 0.75 * (right - left)
-        axes.annotate(
-            text, (price, other), textcoords="offset points", fontsize=8.5, color=_INK,
-            ha="right" if is_right else "left", xytext=(-8, -12) if is_right else (8, 5),
-        )  # fmt: skip
-    axes.set_xlim(left, right)
-    axes.set_ylim(bottom, top)
-    axes.set_xlabel("EUR/h")
-    axes.set_ylabel("W" if by == "power" else "least accuracy of the deployments")
-    whole = "all compromises" if found.front.complete else "compromises found in time"
-    axes.set_title(f"{found.system.name}: {whole} between price and {by}")
-    axes.legend(loc="upper right" if by == "power" else "lower right")
-
-
-def _labelled(points: list[tuple[float, float, bool]], width: float, height: float) -> list[tuple[float, float]]:
-    """Points whose labels do not cover each other: both ends first, then from the cheapest on."""
-    chosen: list[tuple[float, float]] = []
-    for price, other, _ in (points[0], points[-1], *points[1:-1]):
-        if all(abs(price - x) > _APART[0] * width or abs(other - y) > _APART[1] * height for x, y in chosen):
-            chosen.append((price, other))
-    return chosen
