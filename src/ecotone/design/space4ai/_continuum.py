@@ -19,7 +19,7 @@ _IGNORED = "transition_cost"
 _JOINED = ("computationallayers", "computationalLayers")
 """The layers of a network, as the Python and the C++ code spell them."""
 _POWER = ("idle_power_w", "busy_power_w")
-"""Keys of ours, of one copy; SPACE4AI's tools leave them alone."""
+"""Keys of ours, of one copy."""
 _POWER_MAX_W = 1e6
 _PRICE_MAX = 1e4
 _BANDWIDTH_MAX = 1e12
