@@ -4,7 +4,15 @@ import msgspec
 import pytest
 
 from ecotone.core.errors import InputError
-from ecotone.core.plan import Assignment, ComponentPrediction, PathPrediction, Plan, decode_plan, encode_plan
+from ecotone.core.plan import (
+    Assignment,
+    ComponentPrediction,
+    PathPrediction,
+    Plan,
+    decode_plan,
+    encode_plan,
+    plan_differences,
+)
 
 
 def _plan() -> Plan:
@@ -69,3 +77,11 @@ def test_a_file_that_is_no_plan_is_named_with_what_is_wrong(data: bytes, says: s
     with pytest.raises(InputError, match=r"mine\.json") as caught:
         decode_plan(data, "mine.json")
     assert says in str(caught.value)
+
+
+def test_costs_that_look_the_same_are_no_difference():
+    before = _plan()
+    after = msgspec.structs.replace(before, cost_eur_per_h=before.cost_eur_per_h * (1 + 1e-6))
+    assert plan_differences(before, after) == []
+    dearer = msgspec.structs.replace(before, cost_eur_per_h=0.5)
+    assert plan_differences(before, dearer)[-1].endswith("to 0.5 EUR/h")
