@@ -162,7 +162,13 @@ class Session:
         return found
 
     def pareto(
-        self, by: Second, *, time_limit_s: float = 60.0, fuse: bool = False, progress: Progress | None = None
+        self,
+        by: Second,
+        *,
+        time_limit_s: float = 60.0,
+        fuse: bool = False,
+        load: float = 1.0,
+        progress: Progress | None = None,
     ) -> Frontier[Plan]:
         """Every plan of which none is cheaper without being worse in `by`, the cheapest first; proven, if time allows.
 
@@ -171,7 +177,7 @@ class Session:
         from ecotone.orchestration.placement import pareto  # noqa: PLC0415
 
         given = self._given(fuse=fuse, progress=progress)
-        return pareto(given, by, time_limit_s=time_limit_s, parameters=self.check().read.parameters)
+        return pareto(given, by, load=load, time_limit_s=time_limit_s, parameters=self.check().read.parameters)
 
     def largest_load(
         self, plan: Plan | None = None, *, time_limit_s: float = 60.0, progress: Progress | None = None

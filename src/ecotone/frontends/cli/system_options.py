@@ -54,8 +54,8 @@ LoadOption = Annotated[
         converter=_load,
         metavar="RATE",
         allow_leading_hyphen=True,
-        help="Requests per second that enter, for example 1.8; without it, what FILE says.",
-        group=_GROUP,
+        help="Of a system, the requests per second that enter (without it, what FILE says); of an application, a "
+        "multiple of what its sources bring, such as 2.",
     ),
 ]
 SemanticsOption = Annotated[

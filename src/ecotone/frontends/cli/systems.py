@@ -4,17 +4,16 @@
 
 from __future__ import annotations
 
-import io
-import logging
 import os
 import signal
 import sys
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ecotone.core.errors import InputError, MissingExtraError, UnavailableError
+from ecotone.core.errors import UnavailableError
 from ecotone.frontends.cli.main import DONE, FAILED, INTERRUPTED
+from ecotone.frontends.cli.written import check_written, write_front
 from ecotone.session.systems import (
     front_document,
     front_of,
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from ecotone.design.space4ai import Mode
     from ecotone.frontends.cli.output import Output
     from ecotone.frontends.terminal.system import SearchLine
-    from ecotone.session.systems import By, Objective, Progress, SystemFront, SystemPlan
+    from ecotone.session.systems import By, Objective, Progress, SystemPlan
 
 __all__ = ["front_of_system", "judge_system", "largest_load_of_system", "search_system"]
 
@@ -120,6 +119,8 @@ def front_of_system(
     output.show(picture, lambda: front_document(found))
     status = INTERRUPTED if found.interrupted else DONE if found.front.points else FAILED
     if plot is not None and found.front.points:
+        from ecotone.frontends.report.front import FrontPoint
+
         points = [
             FrontPoint(
                 price_eur_per_h=each.price_eur_per_h,

@@ -1,33 +1,96 @@
-"""`ecotone plan APP --pareto` and `--largest-load`: what an application could have instead. Loaded by `planning`."""
+"""`ecotone plan APP`: the best plan, every compromise, or the largest load. Loaded by `planning`."""
 # ruff: noqa: PLC0415 - what a command does not need is not imported: it must start quickly
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from ecotone.core.plan import plan_document
+from ecotone.core.plan import Plan, plan_document
 from ecotone.frontends.cli.main import DONE, FAILED
 from ecotone.frontends.cli.profiling import profile_progress
+from ecotone.frontends.cli.written import check_written, write_front
+
+Second = Literal["power", "accuracy"]
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from ecotone.core.plan import Plan
     from ecotone.frontends.cli.output import Output
-    from ecotone.orchestration.placement import Frontier, LargestLoad
-    from ecotone.orchestration.placement.tradeoffs import Second
+    from ecotone.frontends.report.front import FrontPoint
+    from ecotone.orchestration.placement import Frontier, Goal, LargestLoad
     from ecotone.session import Session
 
-__all__ = ["plan_front", "plan_largest_load"]
+__all__ = ["Wanted", "plan_application"]
+
+_TIME_LIMIT_S = 30.0
+_LONG_TIME_LIMIT_S = 60.0
 
 
-def plan_front(session: Session, by: Second, output: Output, *, time_limit_s: float, fuse: bool) -> int:
-    """Every compromise; the exit status is that of a plan."""
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What the options of `ecotone plan APP` ask for; `time_limit_s` None: as long as is usual."""
+
+    time_limit_s: float | None = None
+    gap: float = 0.0
+    fuse: bool = False
+    force: bool = False
+    load: float = 1.0
+    objective: Literal["price", "power"] = "price"
+    running: Plan | None = None
+    moving_eur_per_h: float = 0.0
+    pareto: Second | None = None
+    plot: Path | None = None
+    largest_load: bool = False
+
+
+def plan_application(session: Session, wanted: Wanted, output: Output) -> int:
+    """Plan, show what was found, and say how it went: the exit status."""
+    if wanted.pareto is not None:
+        return _plan_front(session, wanted, wanted.pareto, output)
+    if wanted.largest_load:
+        return _plan_largest_load(session, wanted, output)
     with profile_progress() as progress:
-        session.plan(fuse=fuse, progress=progress)  # says why, where there is none
-        front = session.pareto(by, time_limit_s=time_limit_s, fuse=fuse)
+        found = session.plan(
+            time_limit_s=wanted.time_limit_s or _TIME_LIMIT_S,
+            gap=wanted.gap,
+            fuse=wanted.fuse,
+            force=wanted.force,
+            goal=_goal(wanted),
+            load=wanted.load,
+            progress=progress,
+        )
+
+    def picture(width: int) -> RenderableType:
+        from ecotone.frontends.cli.planning import plan_picture
+
+        return plan_picture(session, found, width)
+
+    output.show(picture, lambda: plan_document(found))
+    return DONE
+
+
+def _goal(wanted: Wanted) -> Goal | None:
+    """None: the usual one."""
+    if wanted.objective == "price" and wanted.running is None:
+        return None
+    from ecotone.orchestration.placement import Goal
+
+    running = () if wanted.running is None else wanted.running.assignments
+    return Goal(minimise=wanted.objective, running=running, moving_eur_per_h=wanted.moving_eur_per_h)
+
+
+def _plan_front(session: Session, wanted: Wanted, by: Second, output: Output) -> int:
+    if wanted.plot is not None:
+        from ecotone.frontends.report.front import need_matplotlib
+
+        check_written(wanted.plot, "--plot")
+        need_matplotlib()
+    with profile_progress() as progress:
+        session.plan(fuse=wanted.fuse, load=wanted.load, progress=progress)  # says why, where there is none
+    limit_s = wanted.time_limit_s or _LONG_TIME_LIMIT_S
+    front = session.pareto(by, time_limit_s=limit_s, fuse=wanted.fuse, load=wanted.load)
     if not front.points:
         output.say("the time was up before any plan was found; allow more with --time-limit")
         return FAILED
@@ -38,7 +101,19 @@ def plan_front(session: Session, by: Second, output: Output, *, time_limit_s: fl
         return front_view(front, by, width)
 
     output.show(picture, lambda: _front_document(front, by))
-    return DONE
+    if wanted.plot is None:
+        return DONE
+    name = front.points[0].answer.application
+    is_written = write_front(wanted.plot, output, name, by, _drawn(front), complete=front.complete)
+    return DONE if is_written else FAILED
+
+
+def _drawn(front: Frontier[Plan]) -> list[FrontPoint]:
+    from ecotone.frontends.report.front import FrontPoint
+
+    return [
+        FrontPoint(price_eur_per_h=point.first, other=abs(point.second), proven=point.proven) for point in front.points
+    ]
 
 
 def _front_document(front: Frontier[Plan], by: Second) -> dict[str, Any]:
@@ -57,12 +132,13 @@ def _front_document(front: Frontier[Plan], by: Second) -> dict[str, Any]:
     return {"by": by, "complete": front.complete, "points": points}
 
 
-def plan_largest_load(session: Session, output: Output, *, time_limit_s: float, fuse: bool) -> int:
-    """The largest load of the cheapest plan, and of any plan."""
+def _plan_largest_load(session: Session, wanted: Wanted, output: Output) -> int:
+    """Of the cheapest plan, and of any plan."""
+    limit_s = wanted.time_limit_s or _LONG_TIME_LIMIT_S
     with profile_progress() as progress:
-        plan = session.plan(fuse=fuse, progress=progress)
-    this = session.largest_load(plan, time_limit_s=time_limit_s / 2)
-    any_plan = session.largest_load(time_limit_s=time_limit_s / 2)
+        plan = session.plan(fuse=wanted.fuse, load=wanted.load, progress=progress)
+    this = session.largest_load(plan, time_limit_s=limit_s / 2)
+    any_plan = session.largest_load(time_limit_s=limit_s / 2)
 
     def picture(width: int) -> RenderableType:
         from ecotone.frontends.terminal.tradeoffs import largest_load_view

@@ -45,6 +45,7 @@ def pareto(
     given: Given,
     by: Second,
     *,
+    load: float = 1.0,
     time_limit_s: float = 60.0,
     parameters: Mapping[str, Value] | None = None,
     points_max: int = 100,
@@ -57,13 +58,14 @@ def pareto(
     known. Exact, by epsilon-constraint, unless the time runs out: then `complete` is False.
 
     Args:
+        load: multiplies the rates of all sources.
         progress: called with the number of points so far.
 
     Raises:
         InputError: samples, rates or figures that are missing or cannot be.
     """
     deadline_s = clock.monotonic_s() + time_limit_s
-    problem = given.problem()
+    problem = given.problem(load=load)
     last: list[Found] = []
     points = 0
 
