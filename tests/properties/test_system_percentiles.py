@@ -12,11 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.systems import every_placement, random_system
 
-from ecotone.orchestration.placement.system._formulation import Formulation
 from ecotone.orchestration.placement.system.evaluate import bound_time_s, demands_of, judge
 from ecotone.orchestration.placement.system.flows import Flows
 from ecotone.orchestration.placement.system.laws import Demand, Moments, erlang_c, quantile, response
-from ecotone.orchestration.placement.system.model import MEAN, PERCENTILE_MIN, Deployment, Goal, Law, Placement
+from ecotone.orchestration.placement.system.model import MEAN, PERCENTILE_MIN, Deployment, Law, Placement
 
 MANY = settings(max_examples=400, deadline=None)
 LAWS: tuple[Law, ...] = ("ps", "mm1", "mg1", "mmc")
@@ -143,9 +142,8 @@ def test_what_the_formulation_allows_the_mean_to_be_is_not_exceeded(seed: int) -
     """Every placement that keeps a bound on a percentile has mean responses, networks aside, of at most that."""
     system = random_system(seed)
     flows = Flows(system)
-    formulation = Formulation(flows, Goal(), flows.copies)
     for bound in system.bounds:
-        most_s = formulation._mean_max(bound)  # pyright: ignore[reportPrivateUsage]
+        most_s = flows.mean_max_s(bound)
         for placement in islice(every_placement(system), 0, 4000, 7):
             judged = judge(system, placement, flows)
             if not judged.times_s or not math.isfinite(judged.price_eur_per_h):

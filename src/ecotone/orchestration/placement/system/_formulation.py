@@ -16,8 +16,8 @@ from ortools.sat.python import cp_model
 
 from ecotone.orchestration.placement.system._cuts import LOAD, Cut
 from ecotone.orchestration.placement.system.flows import Flows, Terms
-from ecotone.orchestration.placement.system.laws import Demand, Moments, pressure, quantile, variation_min
-from ecotone.orchestration.placement.system.model import MEAN, Component, Copies, Deployment, Goal, Placement, Resource
+from ecotone.orchestration.placement.system.laws import Demand, pressure
+from ecotone.orchestration.placement.system.model import Component, Copies, Deployment, Goal, Placement, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -268,34 +268,13 @@ class Formulation:
     def _promise(self) -> None:
         bounds = self._system.bounds
         for name in sorted({name for bound in bounds for name in bound.components}):
-            limit_s = min(self._mean_max(bound) for bound in bounds if name in bound.components)
+            limit_s = min(self._flows.mean_max_s(bound) for bound in bounds if name in bound.components)
             self._time[name] = self.model.new_int_var(0, math.ceil(_TIME * limit_s), f"time of {name}")
             self._time_component(self._flows.components[name], limit_s)
         for bound in bounds:
             self.model.add(
-                sum(self._time[name] for name in bound.components) <= math.ceil(_TIME * self._mean_max(bound))
+                sum(self._time[name] for name in bound.components) <= math.ceil(_TIME * self._flows.mean_max_s(bound))
             )
-
-    def _mean_max(self, bound: Bound) -> float:
-        """What a bound allows the mean to be, networks aside, at most.
-
-        `quantile` grows with mean and variance, so with less of both it is lower. Of a mean m of `count` partitions'
-        times, each weighted by how often it is reached, the variance is at least `least` * m^2 / `count`: least where
-        all are equally long and independent; early exits and resources in common add to it. Networks add to the mean
-        or to the time itself, and so do services that never vary, with which `least` is 0.
-        """
-        if bound.percentile == MEAN:
-            return bound.limit_s
-        count, least = 0, 1.0
-        for name in bound.components:
-            deployments = self._flows.components[name].deployments
-            count += max(len(deployment.partitions) for deployment in deployments)
-            for deployment in deployments:
-                for partition in deployment.partitions:
-                    resources = [self._flows.resources[option.resource] for option in partition.options]
-                    lasting = [resource for resource in resources if resource.kind != "serverless"]
-                    least = min([least, *(variation_min(resource.law) for resource in lasting)])
-        return bound.limit_s / quantile(Moments(1.0, least / count), bound.percentile)
 
     def _time_component(self, component: Component, limit_s: float) -> None:
         """The least that its mean response may be, networks aside."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["recreate"]
 
-_FULL = (0.98, 0.9, 0.8)
+_FULL = (0.999, 0.94, 0.82)
 """Shares of busy time up to which copies are filled, in turn."""
 _NOISE = 0.35
 """Prices are multiplied by exp(gauss(0, this)) each time, so that each time something else looks cheap."""

@@ -13,22 +13,30 @@ from collections import defaultdict
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import msgspec
 from ortools.math_opt.python import mathopt
 from ortools.util.python.solve_interrupter import SolveInterrupter
 
+from ecotone.orchestration.placement.system._quiet import quiet_stdout
 from ecotone.orchestration.placement.system._stopping import when_set
 from ecotone.orchestration.placement.system.flows import Flows
-from ecotone.orchestration.placement.system.model import Placement
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from threading import Event
 
-    from ecotone.orchestration.placement.system.model import Component, Deployment, Goal
+    from ecotone.core.clock import Clock
+    from ecotone.orchestration.placement.system.model import Bound, Component, Copies, Deployment, Goal
 
-__all__ = ["Relaxation", "restricted"]
+__all__ = ["Relaxation"]
 
+_BROKEN = 1e-6
+_TIGHTENINGS = 3
+"""How often bounds are looked at while copies are counted."""
+_VERY_LARGE = 10_000
+"""Options from which on that takes too long."""
+_DEAR_SHARE = 0.2
+"""Kinds of resources that take less of the objective are not worth counting."""
+_WHOLE = 1e-4
 _SAFE = 1e-7
 """Relative: by how much a bound of a solver that computes with floats is lowered."""
 
@@ -42,19 +50,25 @@ class Relaxation:
         self._once = flows.system.semantics.shared_serverless_once
         self.bound: float | None = 0.0
         self.kept: Collection[tuple[str, int]] = flows.copies
+        self._least: dict[str, int] = {}
 
     def drop(self, value: float) -> None:
         """Raise the bound to that of the linear relaxation; drop the copies that no placement below `value` takes."""
-        model = _Model(self._flows, self.kept, in_watts=self._in_watts, once=self._once, integer=False)
-        result = mathopt.solve(model.model, mathopt.SolverType.HIGHS)
-        reason = result.termination.reason
-        if reason == mathopt.TerminationReason.INFEASIBLE:
-            self.bound = None
-        if reason != mathopt.TerminationReason.OPTIMAL or not result.has_dual_feasible_solution():
-            return
+        spent = self._drop(value)
+        news = [self._count(kind, value) for kind, share in spent.items() if share >= _DEAR_SHARE]
+        if any(news) and self.bound is not None:
+            self._drop(value)
+
+    def _drop(self, value: float) -> dict[str, float]:
+        """The share of the objective that each kind of resource takes of it, as far as copies are paid for."""
+        model = self._model(integer=False)
+        result = _solve(model)
+        if result.termination.reason == mathopt.TerminationReason.INFEASIBLE:
+            self._give_up(value)
+        if not _is_solved(result) or not result.has_dual_feasible_solution():
+            return {}
         found = result.objective_value() * (1 - _SAFE)
-        assert self.bound is not None
-        self.bound = max(self.bound, found)
+        self._raise_to(found)
         left, taken = value - found, model.taken
         values = result.variable_values(list(taken.values()))
         costs = result.reduced_costs(list(taken.values()))
@@ -63,55 +77,107 @@ class Relaxation:
             for key, share, cost in zip(taken, values, costs, strict=True)
             if share > 0.0 or cost <= left * (1 + 1e-6) + 1e-6
         }
+        spent: dict[str, float] = defaultdict(float)
+        for (name, _), var, share in zip(taken, taken.values(), values, strict=True):
+            cost = model.model.objective.get_linear_coefficient(var)
+            spent[self._flows.resources[name].kind] += share * cost / max(found, 1e-9)
+        return spent
 
-    def raise_bound(self, time_limit_s: float, stop: Event | None) -> Placement | None:
-        """Raise the bound by branch and bound, and give the placement that it belongs to: without times it would be
-        the best."""
-        model = _Model(self._flows, self.kept, in_watts=self._in_watts, once=self._once, integer=True)
-        params = mathopt.SolveParameters(relative_gap_tolerance=0.0, time_limit=timedelta(seconds=time_limit_s))
+    def _count(self, kind: str, value: float) -> bool:
+        """Whether it is news how many copies of a kind of resource are taken at least by what is below `value`: a whole
+        number, though the relaxation would take a little of each."""
+        model = self._model(integer=False)
+        model.aim_at(model.copies_of(kind), value)
+        least = 0
+        for _ in range(1 if self._flows.options > _VERY_LARGE else _TIGHTENINGS):
+            result = _solve(model)
+            if result.termination.reason == mathopt.TerminationReason.INFEASIBLE:
+                self._give_up(value)
+            if not _is_solved(result):
+                break
+            least = math.ceil(result.objective_value() - _WHOLE)
+            if not model.tighten(result.variable_values()):
+                break
+        if least <= self._least.get(kind, 0):
+            return False
+        self._least[kind] = least
+        return True
+
+    def _give_up(self, value: float) -> None:
+        """There is nothing below `value`, and nothing at all if that is infinite."""
+        self.bound = value if math.isfinite(value) and self.bound is not None else None
+
+    def raise_bound(self, time_limit_s: float, stop: Event | None, clock: Clock) -> Copies | None:
+        """Raise the bound by branch and bound over what is taken, and give what that takes: without times it would be
+        the least."""
+        deadline_s = clock.monotonic_s() + time_limit_s
+        model = self._model(integer=True)
         interrupter = SolveInterrupter()
+        copies: Copies | None = None
         with when_set(stop, interrupter.interrupt):
-            result = mathopt.solve(model.model, mathopt.SolverType.HIGHS, params=params, interrupter=interrupter)
-        if result.termination.reason == mathopt.TerminationReason.INFEASIBLE:
-            self.bound = None
-            return None
-        found = result.best_objective_bound() * (1 - _SAFE)
+            while (left_s := deadline_s - clock.monotonic_s()) > 0.0 and not interrupter.interrupted:
+                result = _solve(model, left_s, interrupter)
+                if result.termination.reason == mathopt.TerminationReason.INFEASIBLE:
+                    self.bound = None
+                    return None
+                self._raise_to(result.best_objective_bound() * (1 - _SAFE))
+                if not result.has_primal_feasible_solution():
+                    break
+                values = result.variable_values()
+                copies = {name: number for (name, number), var in model.taken.items() if values[var] > 0.5}
+                if not model.tighten(values):
+                    break
+        return copies
+
+    def _model(self, *, integer: bool) -> _Model:
+        return _Model(self._flows, self.kept, self._least, in_watts=self._in_watts, once=self._once, integer=integer)
+
+    def _raise_to(self, found: float) -> None:
         assert self.bound is not None
         if math.isfinite(found):
             self.bound = max(self.bound, found)
-        return model.placement(result) if result.has_primal_feasible_solution() else None
 
 
-def restricted(flows: Flows, kept: Collection[tuple[str, int]]) -> Flows:
-    """The system with only the resources of which copies are kept; deployments that are left without go, too."""
-    system = flows.system
-    names = {name for name, _ in kept} | {each.name for each in system.resources if each.kind == "serverless"}
-    components = tuple(
-        msgspec.structs.replace(component, deployments=tuple(_deployable(component, names)))
-        for component in system.components
-    )
-    resources = tuple(resource for resource in system.resources if resource.name in names)
-    return Flows(msgspec.structs.replace(system, components=components, resources=resources))
+def _solve(
+    model: _Model, time_limit_s: float | None = None, interrupter: SolveInterrupter | None = None
+) -> mathopt.SolveResult:
+    limit = None if time_limit_s is None else timedelta(seconds=time_limit_s)
+    params = mathopt.SolveParameters(relative_gap_tolerance=0.0, time_limit=limit)
+    with quiet_stdout():  # HiGHS tells of its sub-solver whatever it is told
+        return mathopt.solve(model.model, mathopt.SolverType.HIGHS, params=params, interrupter=interrupter)
 
 
-def _deployable(component: Component, names: Collection[str]) -> Iterator[Deployment]:
-    for deployment in component.deployments:
-        partitions = tuple(
-            msgspec.structs.replace(
-                partition, options=tuple(option for option in partition.options if option.resource in names)
-            )
-            for partition in deployment.partitions
-        )
-        if all(partition.options for partition in partitions):
-            yield msgspec.structs.replace(deployment, partitions=partitions)
+def _is_solved(result: mathopt.SolveResult) -> bool:
+    return result.termination.reason == mathopt.TerminationReason.OPTIMAL
 
 
 _On = tuple[str, str, int, str]
+_Parts = list[tuple[float, mathopt.Variable]]
+
+
+class _Row:
+    """plus - minus <= most."""
+
+    def __init__(self, plus: _Parts, minus: _Parts, most: float) -> None:
+        self.plus = plus
+        self.minus = minus
+        self.most = most
+
+    def excess(self, values: Mapping[mathopt.Variable, float]) -> float:
+        plus = sum(weight * values[var] for weight, var in self.plus)
+        return plus - sum(weight * values[var] for weight, var in self.minus) - self.most
 
 
 class _Model:
     def __init__(
-        self, flows: Flows, kept: Collection[tuple[str, int]], *, in_watts: bool, once: bool, integer: bool
+        self,
+        flows: Flows,
+        kept: Collection[tuple[str, int]],
+        least: Mapping[str, int],
+        *,
+        in_watts: bool,
+        once: bool,
+        integer: bool,
     ) -> None:
         self.model = mathopt.Model()
         self._flows = flows
@@ -126,12 +192,16 @@ class _Model:
         self._deployed: dict[tuple[str, str], mathopt.Variable] = {}
         self.taken: dict[tuple[str, int], mathopt.Variable] = {}
         self._take(kept)
+        self._count(least)
         for component in self._system.components:
             self._deploy(component)
         self._carry()
+        if not self._system.semantics.returns:
+            self._forbid_returns()
+        self._waiting = [row for bound in self._system.bounds for row in self._hurries(bound)]
 
-    def _var(self, cost: float) -> mathopt.Variable:
-        var = self.model.add_variable(lb=0.0, ub=1.0, is_integer=self._integer)
+    def _var(self, cost: float, *, integer: bool = False) -> mathopt.Variable:
+        var = self.model.add_variable(lb=0.0, ub=1.0, is_integer=integer and self._integer)
         if cost:
             self.model.objective.set_linear_coefficient(var, cost)
         return var
@@ -156,7 +226,7 @@ class _Model:
             for number in range(1, resource.copies_max + 1):
                 if (resource.name, number) in kept:
                     cost = resource.idle_w if self._in_watts else resource.price_eur_per_h
-                    var = self.taken[resource.name, number] = self._var(cost * number)
+                    var = self.taken[resource.name, number] = self._var(cost * number, integer=True)
                     self._copies[resource.name].append((number, var))
                     by_layer[resource.layer].append(var)
         for name, copies in self._copies.items():
@@ -165,6 +235,26 @@ class _Model:
         for layer in sorted(self._system.one_type_layers):
             if by_layer[layer]:
                 self._row(_each(by_layer[layer]), (), 1.0)
+
+    def _count(self, least: Mapping[str, int]) -> None:
+        for kind, count in least.items():
+            self._row((), self.copies_of(kind), -count)
+
+    def copies_of(self, kind: str) -> _Parts:
+        """How many copies of resources of a kind are taken."""
+        return [
+            part for name, copies in self._copies.items() if self._flows.resources[name].kind == kind for part in copies
+        ]
+
+    def aim_at(self, parts: _Parts, most: float) -> None:
+        """Minimise something else, the objective being at most this."""
+        objective = self.model.objective
+        if math.isfinite(most):
+            terms = [(term.coefficient, term.variable) for term in objective.linear_terms()]
+            self._row(terms, (), most)
+        objective.clear()
+        for weight, var in parts:
+            objective.set_linear_coefficient(var, weight)
 
     def _deploy(self, component: Component) -> None:
         ways: list[mathopt.Variable] = []
@@ -197,17 +287,13 @@ class _Model:
             yield var
 
     def _need_taken(self, component: Component) -> None:
-        """As in the formulation: one partition of each deployment at a time."""
-        most = max((len(deployment.partitions) for deployment in component.deployments), default=0)
+        """A resource that is not taken hosts nothing."""
         known: set[tuple[str, tuple[int, ...]]] = set()
-        for step in range(most):
+        for step in self._steps(component):
             hosts: dict[str, list[mathopt.Variable]] = defaultdict(list)
-            for deployment in component.deployments:
-                at = min(step, len(deployment.partitions) - 1)
-                for option in deployment.partitions[at].options:
-                    var = self._on.get((component.name, deployment.name, at, option.resource))
-                    if var is not None and option.resource in self._copies:
-                        hosts[option.resource].append(var)
+            for name, var in step:
+                if name in self._copies:
+                    hosts[name].append(var)
             for name, hosted in hosts.items():
                 key = name, tuple(var.id for var in hosted)
                 if key not in known:
@@ -226,17 +312,79 @@ class _Model:
             else:
                 self._row(needed, (), 1.0)
 
-    def placement(self, result: mathopt.SolveResult) -> Placement:
-        values = result.variable_values()
-        deployments = {component: name for (component, name), var in self._deployed.items() if values[var] > 0.5}
-        resources: dict[str, list[str]] = {name: [] for name in deployments}
-        for (component, deployment, _, name), var in self._on.items():
-            if deployments[component] == deployment and values[var] > 0.5:
-                resources[component].append(name)
-        copies = {name: number for (name, number), var in self.taken.items() if values[var] > 0.5}
-        return Placement(
-            deployments=deployments, resources={name: tuple(each) for name, each in resources.items()}, copies=copies
-        )
+    def _forbid_returns(self) -> None:
+        """What has left the edge does not come back to it, from component to component."""
+        away: dict[str, mathopt.Variable] = {}
+        for component in self._system.components:
+            name = component.name
+            arrives, gone = self._var(0.0), self._var(0.0)
+            away[name] = gone
+            for before in self._flows.predecessors[name]:
+                self._row([(1.0, away[before])], [(1.0, arrives)], 0.0)
+            self._row([(1.0, arrives)], [(1.0, gone)], 0.0)
+            for step in self._steps(component):
+                at_edge = [each for each in step if self._flows.resources[each[0]].kind == "edge"]
+                elsewhere = [each for each in step if self._flows.resources[each[0]].kind != "edge"]
+                if at_edge:
+                    self._row(_each(var for _, var in at_edge), [(-1.0, arrives)], 1.0)
+                if elsewhere:
+                    self._row(_each(var for _, var in elsewhere), [(1.0, gone)], 0.0)
+
+    def _steps(self, component: Component) -> Iterator[list[tuple[str, mathopt.Variable]]]:
+        """One partition of each deployment at a time: where they are, of which at most one is true."""
+        for step in range(max((len(deployment.partitions) for deployment in component.deployments), default=0)):
+            found: list[tuple[str, mathopt.Variable]] = []
+            for deployment in component.deployments:
+                at = min(step, len(deployment.partitions) - 1)
+                for option in deployment.partitions[at].options:
+                    var = self._on.get((component.name, deployment.name, at, option.resource))
+                    if var is not None:
+                        found.append((option.resource, var))
+            yield found
+
+    def tighten(self, values: Mapping[mathopt.Variable, float]) -> bool:
+        """Add the rows of bounds that an answer breaks; False when it breaks none. Most never matter."""
+        broken = [row for row in self._waiting if row.excess(values) > _BROKEN]
+        for row in broken:
+            self._row(row.plus, row.minus, row.most)
+        self._waiting = [row for row in self._waiting if row not in broken]
+        return bool(broken)
+
+    def _hurries(self, bound: Bound) -> Iterator[_Row]:
+        """What a bound's components take on one resource alone is within the bound.
+
+        With processor sharing by n copies of load l, services that take a when alone take a n / (n - l), so that
+        l + a n / limit <= n. Of the product a n, which is not linear, McCormick's two lower bounds are taken.
+        """
+        limit_s = self._flows.mean_max_s(bound)
+        parts: dict[str, list[tuple[float, mathopt.Variable]]] = defaultdict(list)
+        longest: dict[str, float] = defaultdict(float)
+        for name in bound.components:
+            component = self._flows.components[name]
+            of_component: dict[str, float] = defaultdict(float)
+            for deployment in component.deployments:
+                taken: dict[str, float] = defaultdict(float)
+                for at, share in enumerate(self._flows.reaching(deployment)):
+                    for option in deployment.partitions[at].options:
+                        var = self._on.get((name, deployment.name, at, option.resource))
+                        if var is not None and self._flows.resources[option.resource].law == "ps":
+                            part = share * option.service_s / limit_s
+                            parts[option.resource].append((part, var))
+                            taken[option.resource] += part
+                for resource, part in taken.items():
+                    of_component[resource] = max(of_component[resource], part)
+            for resource, part in of_component.items():
+                longest[resource] += part
+        for name, alone in parts.items():
+            if name not in self._copies:
+                continue
+            copies, load = self._copies[name], self._loads[name]
+            yield _Row([*load, *alone], copies, 0.0)
+            n = self._flows.resources[name].copies_max
+            if n > 1:  # n a + a_max (copies - n) <= a copies
+                most = longest[name]
+                times = [(n * part, var) for part, var in alone]
+                yield _Row([*load, *times], [((1.0 - most) * number, var) for number, var in copies], n * most)
 
 
 def _each(variables: Iterable[mathopt.Variable]) -> list[tuple[float, mathopt.Variable]]:

@@ -5,13 +5,26 @@ and takes. Called by the evaluator, the solver, the baseline and the simulation.
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from ecotone.orchestration.placement.system.laws import Moments, serverless_response
-from ecotone.orchestration.placement.system.model import Component, Deployment, Option, Partition, Resource, System
+from ecotone.orchestration.placement.system.laws import Moments, quantile, serverless_response, variation_min
+from ecotone.orchestration.placement.system.model import (
+    MEAN,
+    Bound,
+    Component,
+    Deployment,
+    Option,
+    Partition,
+    Resource,
+    System,
+)
 
-__all__ = ["Flows", "Terms"]
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+__all__ = ["Flows", "Terms", "restricted"]
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,6 +144,27 @@ class Flows:
             )
         return min((delay + size_bytes / bandwidth for delay, bandwidth in domains), default=float("inf"))
 
+    def mean_max_s(self, bound: Bound) -> float:
+        """What a bound allows the mean to be, networks aside, at most.
+
+        `quantile` grows with mean and variance, so with less of both it is lower. Of a mean m of `count` partitions'
+        times, each weighted by how often it is reached, the variance is at least `least` * m^2 / `count`: least where
+        all are equally long and independent; early exits and resources in common add to it. Networks add to the mean
+        or to the time itself, and so do services that never vary, with which `least` is 0.
+        """
+        if bound.percentile == MEAN:
+            return bound.limit_s
+        count, least = 0, 1.0
+        for name in bound.components:
+            deployments = self.components[name].deployments
+            count += max(len(deployment.partitions) for deployment in deployments)
+            for deployment in deployments:
+                for partition in deployment.partitions:
+                    resources = [self.resources[option.resource] for option in partition.options]
+                    lasting = [resource for resource in resources if resource.kind != "serverless"]
+                    least = min([least, *(variation_min(resource.law) for resource in lasting)])
+        return bound.limit_s / quantile(Moments(1.0, least / count), bound.percentile)
+
     def allowed(self, component: Component, partition: Partition) -> tuple[Option, ...]:
         """The options that the rules of the component, and of those whose output it gets, leave."""
         return tuple(option for option in partition.options if self.refusal(component, option) is None)
@@ -157,3 +191,27 @@ class Flows:
 
 def _in_region(region: str, pattern: str) -> bool:
     return region.startswith(pattern[:-1]) if pattern.endswith("*") else region == pattern
+
+
+def restricted(flows: Flows, kept: Collection[tuple[str, int]]) -> Flows:
+    """The system with only the resources of which copies are kept; deployments that are left without go, too."""
+    system = flows.system
+    names = {name for name, _ in kept} | {each.name for each in system.resources if each.kind == "serverless"}
+    components = tuple(
+        msgspec.structs.replace(component, deployments=tuple(_deployable(component, names)))
+        for component in system.components
+    )
+    resources = tuple(resource for resource in system.resources if resource.name in names)
+    return Flows(msgspec.structs.replace(system, components=components, resources=resources))
+
+
+def _deployable(component: Component, names: Collection[str]) -> Iterator[Deployment]:
+    for deployment in component.deployments:
+        partitions = tuple(
+            msgspec.structs.replace(
+                partition, options=tuple(option for option in partition.options if option.resource in names)
+            )
+            for partition in deployment.partitions
+        )
+        if all(partition.options for partition in partitions):
+            yield msgspec.structs.replace(deployment, partitions=partitions)

@@ -17,13 +17,14 @@ from ecotone.core.clock import SYSTEM_CLOCK, Clock
 from ecotone.orchestration.placement.system._cuts import cut_of
 from ecotone.orchestration.placement.system._recreate import recreate
 from ecotone.orchestration.placement.system.evaluate import Judgement, judge
-from ecotone.orchestration.placement.system.flows import Flows
+from ecotone.orchestration.placement.system.flows import Flows, restricted
 from ecotone.orchestration.placement.system.model import Goal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from ecotone.orchestration.placement.system._formulation import Formulation
+    from ecotone.orchestration.placement.system._relaxation import Relaxation
     from ecotone.orchestration.placement.system.model import Placement, System
 
 __all__ = ["CHEAPEST", "Found", "Progress", "search"]
@@ -147,7 +148,6 @@ class _Search:
         """Whether there is no placement at all."""
         # OR-Tools takes longer to import than many a search.
         from ecotone.orchestration.placement.system._formulation import Formulation  # noqa: PLC0415
-        from ecotone.orchestration.placement.system._relaxation import restricted  # noqa: PLC0415
 
         kept = self._relax()
         if kept is None:
@@ -176,21 +176,35 @@ class _Search:
         from ecotone.orchestration.placement.system._relaxation import Relaxation  # noqa: PLC0415
 
         relaxation = Relaxation(self._flows, self._goal)
-        relaxation.drop(self._value)
-        if relaxation.bound is not None and self._flows.options > _LARGE and not self._is_over():
-            found = relaxation.raise_bound(_RELAXATION_SHARE * self._left_s(), self._stop)
-            if found is not None and not self._is_over():
-                before = self._value
-                self._recreate(_ROUNDS_AGAIN, found)
-                if self._value < before:
-                    relaxation.drop(self._value)
-        if relaxation.bound is None:
-            return None
-        self._on_bound(relaxation.bound)
-        return relaxation.kept
+        self._drop(relaxation)
+        if self._flows.options > _LARGE:
+            if not self._is_over() and relaxation.bound is not None:
+                self._recreate_with(relaxation, relaxation.kept)
+            if not self._is_over() and relaxation.bound is not None:
+                share_s = _RELAXATION_SHARE * self._left_s()
+                copies = relaxation.raise_bound(share_s, self._stop, self._clock)
+                self._hear(relaxation)
+                if copies is not None and not self._is_over():
+                    self._recreate_with(relaxation, {key for key in self._flows.copies if key[0] in copies})
+        return None if relaxation.bound is None else relaxation.kept
 
-    def _recreate(self, rounds: int, start: Placement | None) -> None:
-        """Something to begin with, or something better."""
+    def _drop(self, relaxation: Relaxation) -> None:
+        relaxation.drop(self._value)
+        self._hear(relaxation)
+
+    def _hear(self, relaxation: Relaxation) -> None:
+        if relaxation.bound is not None:
+            self._on_bound(relaxation.bound)
+
+    def _recreate_with(self, relaxation: Relaxation, kept: Collection[tuple[str, int]]) -> None:
+        """Look for something better that takes only these copies; then even more can be dropped."""
+        before = self._value
+        self._recreate(_ROUNDS_AGAIN, None if self._best is None else self._best.placement, kept)
+        if self._value < before and not self._is_over():
+            self._drop(relaxation)
+
+    def _recreate(self, rounds: int, start: Placement | None, kept: Collection[tuple[str, int]] | None = None) -> None:
+        """Something to begin with, or something better that takes only the copies that are `kept`."""
         goal = self._goal
 
         def forbidden(component: str, deployment: str) -> bool:
@@ -198,17 +212,14 @@ class _Search:
             least = goal.accuracy_min
             return least is not None and found.accuracy is not None and found.accuracy < least
 
-        def is_kept(placement: Placement) -> bool:
-            return self._judge(placement) and not math.isinf(self._value)
-
         recreate(
-            self._flows,
+            self._flows if kept is None else restricted(self._flows, kept),
             rounds=rounds,
             seed=self._seed,
             goal=goal,
             forbidden=forbidden,
             start=start,
-            is_kept=is_kept,
+            is_kept=self._judge,
             go_on=lambda: not self._is_over(),
         )
 
@@ -247,7 +258,10 @@ class _Search:
             self._broken = judged
             return False
         value = self._value_of(judged)
-        if value < self._value - _SAME or (self._best is None and not math.isinf(value)):
+        if math.isinf(value):  # a limit of the goal, by less than the formulation's rounding
+            self._broken = judged
+            return False
+        if value < self._value - _SAME or self._best is None:
             self._best, self._value = judged, value
             self._tell()
         return True
