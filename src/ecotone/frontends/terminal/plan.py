@@ -50,6 +50,8 @@ def _emulated(continuum: Continuum | None) -> bool:
 
 def _remarks(plan: Plan) -> list[Text]:
     remarks = list(plan.notes)
+    if plan.moved:
+        remarks.insert(0, f"moved from where they run now: {', '.join(plan.moved)}")
     if plan.groups:
         fused = "; ".join(" + ".join(group) for group in plan.groups)
         remarks.insert(0, f"fused into one host each, without isolation from each other: {fused}")
