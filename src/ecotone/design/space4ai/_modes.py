@@ -24,7 +24,10 @@ MODES: dict[Mode, Reading] = {
     "published": Reading(
         bits_per_byte=1,
         semantics=Semantics(
-            serverless_time_rate="component", serverless_price_rate="component", serverless_starts="queued"
+            serverless_time_rate="component",
+            serverless_price_rate="component",
+            serverless_starts="queued",
+            leaving="last",
         ),
     ),
     "python": Reading(

@@ -379,10 +379,8 @@ class Formulation:
         parts: list[cp_model.LinearExprT] = []
         for deployment in component.deployments:
             size = deployment.output_bytes.get(following.name, 0.0)
-            last = len(deployment.partitions) - 1
-            for at, share in enumerate(self._flows.reaching(deployment)):
-                leaves = share * (1.0 if at == last else deployment.partitions[at].exit_probability)
-                weight = math.floor(_FINE * leaves)
+            for at, share in enumerate(self._flows.leaving(deployment)):
+                weight = math.floor(_FINE * share)
                 if weight == 0:
                     continue
                 for way in following.deployments:

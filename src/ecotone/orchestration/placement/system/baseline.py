@@ -316,10 +316,9 @@ class Numbers:
         deployments = {each.name: each for each in self.system.components[at].deployments}
         for way in self.ways[at]:
             deployment = deployments[way.name]
-            size_bytes, shares = deployment.output_bytes.get(following, 0.0), Flows.reaching(deployment)
-            for step, partition, share in zip(way.steps, deployment.partitions, shares, strict=True):
-                leaving = 1.0 if step is way.steps[-1] else partition.exit_probability
-                found[step] = self._table(size_bytes, share * leaving)
+            size_bytes, shares = deployment.output_bytes.get(following, 0.0), self.flows.leaving(deployment)
+            for step, share in zip(way.steps, shares, strict=True):
+                found[step] = self._table(size_bytes, share)
         return found
 
     # Placements

@@ -339,14 +339,10 @@ class _Judge:
         deployment, terms = self._deployments[name], self._terms[name]
         target = self._terms[following][0].resource.name
         size = deployment.output_bytes.get(following, 0.0)
-        shares = Flows.reaching(deployment)
-        last = len(terms) - 1
         return sum(
-            share
-            * (1.0 if at == last else deployment.partitions[at].exit_probability)
-            * self._flows.delay_s(terms[at].resource.name, target, size)
-            for at, share in enumerate(shares)
-            if at == last or deployment.partitions[at].exit_probability > 0.0
+            share * self._flows.delay_s(each.resource.name, target, size)
+            for each, share in zip(terms, self._flows.leaving(deployment), strict=True)
+            if share > 0.0
         )
 
 

@@ -86,6 +86,16 @@ class Flows:
             for partition in deployment.partitions
         )
 
+    def leaving(self, deployment: Deployment) -> tuple[float, ...]:
+        """The share of a component's requests that goes on to the next component from each of its partitions."""
+        last = len(deployment.partitions) - 1
+        if self.system.semantics.leaving == "last":
+            return (*(0.0 for _ in range(last)), 1.0)
+        return tuple(
+            share * (1.0 if at == last else deployment.partitions[at].exit_probability)
+            for at, share in enumerate(self.reaching(deployment))
+        )
+
     @staticmethod
     def reaching(deployment: Deployment) -> tuple[float, ...]:
         """The share of a component's requests that reach each of its partitions."""

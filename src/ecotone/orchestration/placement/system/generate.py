@@ -96,7 +96,10 @@ class _Generator:
             bounds=(*self._local_bounds(), *self._path_bounds()),
             one_type_layers=frozenset(vm_layers),
             semantics=Semantics(
-                serverless_time_rate="component", serverless_price_rate="component", serverless_starts="queued"
+                serverless_time_rate="component",
+                serverless_price_rate="component",
+                serverless_starts="queued",
+                leaving="last",
             ),
         )
 

@@ -172,6 +172,8 @@ class Semantics(_Frozen, frozen=True, kw_only=True):
         serverless_time_rate, serverless_price_rate: requests that a serverless function answers, and is paid for: those
             that reach the partition, or all that reach its component.
         serverless_starts: of its instances.
+        leaving: requests go on to the next component from where they exit, or all, on paper, from the last partition;
+            the simulation knows only the first.
         memory_of_copies: a resource of n copies has n times the memory of one.
         shared_serverless_once: a function that several partitions run on is paid for the busiest of them only.
         saturation: a resource may be busy all the time, and then answers never.
@@ -181,6 +183,7 @@ class Semantics(_Frozen, frozen=True, kw_only=True):
     serverless_time_rate: Literal["partition", "component"] = "partition"
     serverless_price_rate: Literal["partition", "component"] = "partition"
     serverless_starts: Starts = "parallel"
+    leaving: Literal["exits", "last"] = "exits"
     memory_of_copies: bool = True
     shared_serverless_once: bool = False
     saturation: bool = False
