@@ -17,7 +17,7 @@ import msgspec
 
 from ecotone.core.errors import NotFoundError, UnavailableError
 from ecotone.infrastructure.bus._nats_feed import Feed
-from ecotone.infrastructure.bus._nats_jetstream import nanoseconds
+from ecotone.infrastructure.bus._nats_jetstream import NO_RESPONDERS, ConsumerInfo, ask, nanoseconds
 
 if TYPE_CHECKING:
     from ecotone.infrastructure.bus._nats_link import Link, Listener, Packet
@@ -70,6 +70,7 @@ class Reader(Feed[NatsDelivery]):
     def __init__(self, link: Link, *, stream: str, consumer: str, prefetch: int, ack_wait_s: float) -> None:
         super().__init__(link, f"consumer '{consumer}' of stream '{stream}'")
         self._pull_subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
+        self._info_operation = f"CONSUMER.INFO.{stream}.{consumer}"
         self._prefetch = prefetch
         self._ack_wait_s = ack_wait_s
         self._inbox = link.new_inbox()
@@ -78,6 +79,7 @@ class Reader(Feed[NatsDelivery]):
         self._asked = 0
         self._heard_s = 0.0
         self._paused_until_s = 0.0
+        self._is_doubtful = False  # whether there is such a consumer: the word of its end may have been missed
         self._open: dict[str, NatsDelivery] = {}  # handed out, by token
         self._paused = asyncio.Event()
         self._listener: Listener | None = None
@@ -179,6 +181,7 @@ class Reader(Feed[NatsDelivery]):
             await self._ask()
             return
         _log.debug("%s: asking again after %s %s", self._what, packet.status, reason)
+        self._is_doubtful = packet.status == NO_RESPONDERS
         await self._begin_round(pause_s=_PAUSE_S)
 
     async def _keep(self) -> None:
@@ -196,6 +199,13 @@ class Reader(Feed[NatsDelivery]):
                 await self._tick()
 
     async def _tick(self) -> None:
+        if self._is_doubtful and self._link.connected:
+            self._is_doubtful = False
+            try:
+                await ask(self._link, self._info_operation, self._what, ConsumerInfo)
+            except NotFoundError:
+                self._fail(NotFoundError(f"{self._what} was deleted"))
+                return
         now_s = self._now()
         for delivery in list(self._values):
             await self.touch(delivery)
