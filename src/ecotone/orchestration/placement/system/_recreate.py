@@ -61,6 +61,13 @@ class _Step(msgspec.Struct, frozen=True, gc=False):
     machines: tuple[_Place, ...]
     functions: tuple[_Place, ...]
 
+    def only(self, place: _Place) -> _Step:
+        """The same with one place left."""
+        kept = [
+            tuple(each for each in places if each is place) for places in (self.edges, self.machines, self.functions)
+        ]
+        return _Step(self.share, *kept)
+
 
 class _Way(msgspec.Struct, frozen=True, gc=False):
     """A deployment that some place is left for."""
@@ -159,6 +166,9 @@ class _Recreation:
         self._type = [-1] * len(layers)
         self._chosen: list[_Chosen | None] = [None] * len(self._names)
         self._full = _FULL[0]
+        running = None if self._in_watts else goal.running
+        self._homes = [None if running is None else self._chosen_in(running, at) for at in range(len(self._names))]
+        self._moving = [0.0 if running is None else goal.moving_eur_per_h.get(name, 0.0) for name in self._names]
 
     def _ways_of(self, component: Component, forbidden: Callable[[str, str], bool]) -> Iterator[_Way]:
         for deployment in component.deployments:
@@ -279,17 +289,26 @@ class _Recreation:
                 self._put(at, chosen)
 
     def _load_from(self, start: Placement) -> None:
-        for at, name in enumerate(self._names):
-            for number, way in enumerate(self._ways[at]):
-                if start.deployments.get(name) != way.name or len(start.resources[name]) != len(way.steps):
-                    continue
-                wanted = [self._number.get(each) for each in start.resources[name]]
-                places = [
-                    next((place for place in (*step.edges, *step.machines, *step.functions) if place.at == where), None)
-                    for step, where in zip(way.steps, wanted, strict=True)
-                ]
-                if all(place is not None for place in places):
-                    self._put(at, (number, tuple(place for place in places if place is not None)))
+        for at in range(len(self._names)):
+            chosen = self._chosen_in(start, at)
+            if chosen is not None:
+                self._put(at, chosen)
+
+    def _chosen_in(self, placement: Placement, component: int) -> _Chosen | None:
+        """Where a component is in a placement, if it may be there."""
+        name = self._names[component]
+        for number, way in enumerate(self._ways[component]):
+            if placement.deployments.get(name) != way.name or len(placement.resources[name]) != len(way.steps):
+                continue
+            wanted = [self._number.get(each) for each in placement.resources[name]]
+            places = [
+                next((place for place in (*step.edges, *step.machines, *step.functions) if place.at == where), None)
+                for step, where in zip(way.steps, wanted, strict=True)
+            ]
+            found = tuple(place for place in places if place is not None)
+            if len(found) == len(places):
+                return number, found
+        return None
 
     # Putting back
 
@@ -329,6 +348,13 @@ class _Recreation:
         """Where this component costs least, the others being where they are."""
         best: _Chosen | None = None
         least = math.inf
+        home = self._homes[component]
+        if home is not None:
+            way = self._ways[component][home[0]]
+            steps = tuple(step.only(place) for step, place in zip(way.steps, home[1], strict=True))
+            price, places = self._cheapest_way(_Way(way.name, steps), attempt, least)
+            if price < least:
+                least, best = price - self._moving[component], home
         for number, way in enumerate(self._ways[component]):
             price, places = self._cheapest_way(way, attempt, least)
             if price < least:
@@ -436,7 +462,8 @@ class _Recreation:
 
     def _total(self, copies: Sequence[int]) -> float:
         functions = sum(place.price for at in range(len(self._names)) for place in self._places(at))
-        return functions + sum(price * count for price, count in zip(self._price, copies, strict=True))
+        moves = sum(price for at, price in enumerate(self._moving) if price and self._chosen[at] != self._homes[at])
+        return functions + moves + sum(price * count for price, count in zip(self._price, copies, strict=True))
 
     def _doubt(self) -> None:
         """The judge found it broken: be stricter where it was nearly so."""
