@@ -101,6 +101,7 @@ class Detect:
 
     def __init__(self, pixels: int) -> None:
         self._network = FaceNetwork(pixels)
+        self._network.faces(np.zeros((360, 640, 3), np.uint8))  # the first look takes several times as long
 
     def __call__(self, frame: np.ndarray) -> Sighting:
         return Sighting(frame, self._network.faces(frame))
