@@ -102,6 +102,11 @@ class Plan(_Frozen, frozen=True, kw_only=True):
     parameters: dict[str, str | int | float | bool] = {}
     notes: tuple[str, ...] = ()
 
+    @property
+    def least_accuracy(self) -> float | None:
+        """Of the least accurate component of which it is known."""
+        return min((each.accuracy for each in self.components if each.accuracy is not None), default=None)
+
     def assignments_of(self, component: str) -> tuple[Assignment, ...]:
         return tuple(each for each in self.assignments if each.component == component)
 

@@ -117,13 +117,11 @@ def _drawn(front: Frontier[Plan]) -> list[FrontPoint]:
 
 
 def _front_document(front: Frontier[Plan], by: Second) -> dict[str, Any]:
-    from ecotone.frontends.terminal.tradeoffs import least_accuracy
-
     points = [
         {
             "cost_eur_per_h": point.answer.cost_eur_per_h,
             "power_w": point.answer.power_w,
-            "accuracy": least_accuracy(point.answer),
+            "accuracy": point.answer.least_accuracy,
             "proven": point.proven,
             "plan": plan_document(point.answer),
         }

@@ -19,12 +19,7 @@ if TYPE_CHECKING:
     from ecotone.orchestration.placement import Frontier, LargestLoad
     from ecotone.orchestration.placement.tradeoffs import Second
 
-__all__ = ["front_view", "largest_load_view", "least_accuracy"]
-
-
-def least_accuracy(plan: Plan) -> float | None:
-    """Of the least accurate component of which it is known."""
-    return min((each.accuracy for each in plan.components if each.accuracy is not None), default=None)
+__all__ = ["front_view", "largest_load_view"]
 
 
 def front_view(front: Frontier[Plan], by: Second, width: int) -> RenderableType:
@@ -40,7 +35,7 @@ def front_view(front: Frontier[Plan], by: Second, width: int) -> RenderableType:
         table.add_column(f"{percentile_text(path.percentile)} {path.components[-1]}", justify="right", no_wrap=True)
     table.add_column("proof", no_wrap=True)
     for number, point in enumerate(front.points, start=1):
-        plan, accuracy = point.answer, least_accuracy(point.answer)
+        plan, accuracy = point.answer, point.answer.least_accuracy
         times = [promise_text(path.predicted_s, path.promised_s) for path in plan.paths]
         proof = Text("none better" if point.proven else "perhaps better", style="kept" if point.proven else "close")
         shown = NOTHING if accuracy is None else f"{accuracy:.3g}"

@@ -103,7 +103,7 @@ def pareto(
 def _second(plan: Plan, by: Second) -> float:
     if by == "power":
         return plan.power_w
-    return -min((each.accuracy for each in plan.components if each.accuracy is not None), default=1.0)
+    return -(1.0 if plan.least_accuracy is None else plan.least_accuracy)
 
 
 def largest_load(

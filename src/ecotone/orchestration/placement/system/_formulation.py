@@ -82,11 +82,10 @@ class Formulation:
             self.model.add(price <= math.ceil(PARTS * goal.price_max_eur_per_h))
         if goal.power_max_w is not None:
             self.model.add(power <= math.ceil(PARTS * goal.power_max_w))
-        if goal.accuracy_min is not None:
-            for component in self._system.components:
-                for deployment in component.deployments:
-                    if deployment.accuracy is not None and deployment.accuracy < goal.accuracy_min:
-                        self.model.add(self._deployed[component.name, deployment.name] == 0)
+        for component in self._system.components:
+            for deployment in component.deployments:
+                if not goal.accepts(deployment):
+                    self.model.add(self._deployed[component.name, deployment.name] == 0)
         if goal.minimise == "power":
             return power
         return price if goal.running is None else sum([*self._price, *self._moves(goal, goal.running)])
@@ -140,8 +139,7 @@ class Formulation:
                     for option in self._flows.allowed(component, partition)
                 ]
                 model.add(sum(places) == way)
-            least, found = component.accuracy_min, deployment.accuracy
-            if least is not None and (found is None or found < least):
+            if not component.accepts(deployment):
                 model.add(way == 0)
         model.add_exactly_one(ways)
         self._need_taken(component)

@@ -103,7 +103,6 @@ def recreate(
     rounds: int,
     seed: int,
     goal: Goal,
-    forbidden: Callable[[str, str], bool],
     start: Placement | None,
     is_kept: Callable[[Placement], bool],
     go_on: Callable[[], bool],
@@ -112,22 +111,15 @@ def recreate(
 
     Args:
         rounds: how often to ruin and recreate.
-        goal: what is minimised; its limits are left to `is_kept`.
-        forbidden: whether a component (first) may not be deployed so (second).
+        goal: what is minimised; its limits on price and power are left to `is_kept`.
         start: where to begin; None: from nothing.
         go_on: asked now and then; False ends it.
     """
-    _Recreation(flows, random.Random(seed), goal, forbidden).run(rounds, start, is_kept, go_on)  # noqa: S311
+    _Recreation(flows, random.Random(seed), goal).run(rounds, start, is_kept, go_on)  # noqa: S311
 
 
 class _Recreation:
-    def __init__(
-        self,
-        flows: Flows,
-        draw: random.Random,
-        goal: Goal,
-        forbidden: Callable[[str, str], bool],
-    ) -> None:
+    def __init__(self, flows: Flows, draw: random.Random, goal: Goal) -> None:
         system = flows.system
         self._flows = flows
         self._draw = draw
@@ -153,7 +145,7 @@ class _Recreation:
             system.resources, self._lasts, strict=True)]  # fmt: skip
         self._names = [component.name for component in system.components]
         order = {name: at for at, name in enumerate(self._names)}
-        self._ways = [tuple(self._ways_of(component, forbidden)) for component in system.components]
+        self._ways = [tuple(self._ways_of(component, goal)) for component in system.components]
         self._before = [_mask(order[each] for each in flows.predecessors[name]) for name in self._names]
         self._after = [_mask(order[each.component] for each in component.successors) for component in system.components]
         self._returns = system.semantics.returns
@@ -170,11 +162,9 @@ class _Recreation:
         self._homes = [None if running is None else self._chosen_in(running, at) for at in range(len(self._names))]
         self._moving = [0.0 if running is None else goal.moving_eur_per_h.get(name, 0.0) for name in self._names]
 
-    def _ways_of(self, component: Component, forbidden: Callable[[str, str], bool]) -> Iterator[_Way]:
+    def _ways_of(self, component: Component, goal: Goal) -> Iterator[_Way]:
         for deployment in component.deployments:
-            least = component.accuracy_min
-            inaccurate = least is not None and (deployment.accuracy is None or deployment.accuracy < least)
-            if inaccurate or forbidden(component.name, deployment.name):
+            if not (component.accepts(deployment) and goal.accepts(deployment)):
                 continue
             steps = tuple(
                 self._step(component, deployment, at, share)

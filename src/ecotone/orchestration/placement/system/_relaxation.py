@@ -259,8 +259,7 @@ class _Model:
     def _deploy(self, component: Component) -> None:
         ways: list[mathopt.Variable] = []
         for deployment in component.deployments:
-            least = component.accuracy_min
-            if least is not None and (deployment.accuracy is None or deployment.accuracy < least):
+            if not component.accepts(deployment):
                 continue
             way = self._deployed[component.name, deployment.name] = self._var(0.0)
             for at in range(len(deployment.partitions)):

@@ -262,8 +262,7 @@ class Numbers:
     def _ways(self, component: Component) -> list[_Way]:
         found: list[_Way] = []
         for deployment in component.deployments:
-            least, accuracy = component.accuracy_min, deployment.accuracy
-            if least is not None and (accuracy is None or accuracy < least):
+            if not component.accepts(deployment):
                 continue
             allowed = [
                 [

@@ -145,6 +145,11 @@ class Component(_Frozen, frozen=True, kw_only=True):
     confidential: bool = False
     accuracy_min: float | None = None
 
+    def accepts(self, deployment: Deployment) -> bool:
+        """Whether it is known to be accurate enough."""
+        least, found = self.accuracy_min, deployment.accuracy
+        return least is None or (found is not None and found >= least)
+
 
 class Domain(_Frozen, frozen=True, kw_only=True):
     """A network that joins layers; between two resources the fastest common one is taken."""
@@ -234,6 +239,11 @@ class Goal(_Frozen, frozen=True, kw_only=True):
     accuracy_min: float | None = None
     running: Placement | None = None
     moving_eur_per_h: dict[str, float] = {}
+
+    def accepts(self, deployment: Deployment) -> bool:
+        """Whether it is not known to be too inaccurate."""
+        least, found = self.accuracy_min, deployment.accuracy
+        return least is None or found is None or found >= least
 
     def moved(self, placement: Placement) -> tuple[str, ...]:
         """The components that are not where they run now, in their order."""

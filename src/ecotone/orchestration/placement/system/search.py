@@ -205,19 +205,11 @@ class _Search:
 
     def _recreate(self, rounds: int, start: Placement | None, kept: Collection[tuple[str, int]] | None = None) -> None:
         """Something to begin with, or something better that takes only the copies that are `kept`."""
-        goal = self._goal
-
-        def forbidden(component: str, deployment: str) -> bool:
-            found = next(each for each in self._flows.components[component].deployments if each.name == deployment)
-            least = goal.accuracy_min
-            return least is not None and found.accuracy is not None and found.accuracy < least
-
         recreate(
             self._flows if kept is None else restricted(self._flows, kept),
             rounds=rounds,
             seed=self._seed,
-            goal=goal,
-            forbidden=forbidden,
+            goal=self._goal,
             start=start,
             is_kept=self._judge,
             go_on=lambda: not self._is_over(),
