@@ -20,15 +20,13 @@ import msgspec
 
 from ecotone.core.errors import ComponentError, InputError, UnavailableError
 from ecotone.design.profiling.interface import Failed, Going, Job, Limits, Measured, Message
+from ecotone.infrastructure.threads import thread_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["ONE_THREAD", "measure"]
+__all__ = ["measure"]
 
-_NUMERIC_LIBRARIES = ("OMP", "OPENBLAS", "MKL", "BLIS", "NUMEXPR", "ONEDNN")
-ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in _NUMERIC_LIBRARIES}
-"""Numeric libraries read these when they are imported."""
 _WAIT_S = 0.25
 _LOG_LINES = 5
 _LOG_TAIL_BYTES = 8192
@@ -95,7 +93,7 @@ def scratch_folder(folder: Path) -> tempfile.TemporaryDirectory[str]:
 
 
 def _environment(own: Mapping[str, str], outputs: Path) -> dict[str, str]:
-    return {**own, **ONE_THREAD, "ECOTONE_OUTPUT_DIR": str(outputs), "PYTHONUNBUFFERED": "1"}
+    return {**thread_environment(own, 1), "ECOTONE_OUTPUT_DIR": str(outputs), "PYTHONUNBUFFERED": "1"}
 
 
 def _listen(job: Job, process: subprocess.Popen[bytes], descriptor: int, going: Callable[[Going], None]) -> Measured:

@@ -30,6 +30,7 @@ from ecotone.design.profiling._statistics import RunningMean, thinned
 from ecotone.design.profiling.interface import Failed, Going, Job, Measured, Message
 from ecotone.execution.host.codec import Encoder
 from ecotone.execution.host.kinds import load
+from ecotone.infrastructure.waiting import CoreWait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -304,28 +305,18 @@ class _Stopwatch:
     since that says something of this machine's load, and nothing of the component."""
 
     def __init__(self) -> None:
-        try:
-            self._statistics = os.open("/proc/thread-self/schedstat", os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:  # a kernel without it: then a busy machine shows in the elapsed times
-            self._statistics = -1
+        self._core = CoreWait()
 
     def timed(self, work: Callable[[], tuple[Any, ...]]) -> tuple[float, float, tuple[Any, ...]]:
         """CPU time of all threads, elapsed time, and the result."""
-        waited_s = self._waited_s()
+        waited_s = self._core.waited_s()
         wall_s, cpu_s = time.perf_counter(), time.process_time()
         result = work()
         cpu_s, wall_s = time.process_time() - cpu_s, time.perf_counter() - wall_s
-        return cpu_s, max(0.0, wall_s - (self._waited_s() - waited_s)), result
-
-    def _waited_s(self) -> float:
-        """How long this thread has been ready to run without a core."""
-        if self._statistics < 0:
-            return 0.0
-        return int(os.pread(self._statistics, 128, 0).split()[1]) * 1e-9
+        return cpu_s, max(0.0, wall_s - (self._core.waited_s() - waited_s)), result
 
     def close(self) -> None:
-        if self._statistics >= 0:
-            os.close(self._statistics)
+        self._core.close()
 
 
 def _memory_bytes(field: str) -> float:

@@ -14,6 +14,12 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
     ("new", f"{_HERE}.designing:new", _DESIGN, "Write a new application that runs."),
     ("check", f"{_HERE}.designing:check", _DESIGN, "Find every mistake of an application and its continuum."),
     ("profile", f"{_HERE}.designing:profile", _DESIGN, "Measure each component on real inputs."),
+    (
+        "performance",
+        f"{_HERE}.performance:performance",
+        _DESIGN,
+        "Calibrate machines, and fit and ask performance models.",
+    ),
     ("plan", f"{_HERE}.planning:plan", _DESIGN, "Find the cheapest placement that keeps every promise."),
     ("explain", f"{_HERE}.planning:explain", _DESIGN, "Say why each component is where it is, and what else it costs."),
     ("run", f"{_HERE}.running:run", _RUN, "Profile and plan if needed, then run it and report."),
