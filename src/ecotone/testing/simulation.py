@@ -24,7 +24,7 @@ import msgspec
 
 from ecotone.core.messages import WantedInstance, WantedNode
 from ecotone.execution.agent.decide import decide
-from ecotone.orchestration.control.reconcile import ChildState, child_died, progress
+from ecotone.orchestration.control.reconcile import SOURCES_WAIT_MAX_S, ChildState, child_died, progress
 from ecotone.testing._simulated_world import CHAIN, REPLICAS_MAX, Host, Violation, World
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ __all__ = ["Outcome", "SimCluster", "Violation", "simulate"]
 _FAULTS_FOR_S = 25.0
 _CALM_FOR_S = 40.0
 _BROKEN_SHARE = 0.15
+_LOOK_EVERY_S = 0.05
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +79,7 @@ class SimCluster(World):
         self._plan_anew()
         for agent in self.agents:
             self._start_agent(agent)
+        self._hold_source_back()
         self._plan_faults()
         try:
             self.heap.run_until(_FAULTS_FOR_S)
@@ -117,6 +119,22 @@ class SimCluster(World):
                 name = f"{component}.{node}.{replica}"
                 wanted[node].append(WantedInstance(id=name, components=(component,), variants=(variant,)))
         self._want({node: WantedNode(node=node, instances=tuple(each)) for node, each in wanted.items()})
+
+    def _hold_source_back(self) -> None:
+        """As the controller deploys: the source is wanted when the rest runs, or has had its time."""
+        everything = self.wanted
+        first = {node: self._without_source(each) for node, each in everything.items()}
+        self._want(first)
+
+        def look() -> None:
+            if self.wanted is not first:
+                return  # there is another plan by now
+            if progress(first, self.seen).converged or self.heap.now_s >= SOURCES_WAIT_MAX_S:
+                self._want(everything)
+            else:
+                self.heap.after(_LOOK_EVERY_S, look)
+
+        look()
 
     def _without_source(self, wanted: WantedNode) -> WantedNode:
         kept = tuple(each for each in wanted.instances if each.components[0] != "source")

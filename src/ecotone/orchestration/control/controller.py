@@ -45,6 +45,7 @@ from ecotone.orchestration.control.observe import (
 )
 from ecotone.orchestration.control.outputs import outputs_of
 from ecotone.orchestration.control.reconcile import (
+    SOURCES_WAIT_MAX_S,
     ChildState,
     channels_outside,
     child_died,
@@ -52,6 +53,7 @@ from ecotone.orchestration.control.reconcile import (
     progress,
     sources,
     streams_of,
+    wanted_first,
     wanted_nodes,
     without,
 )
@@ -113,6 +115,8 @@ class Controller:
         self._start_s = clock.monotonic_s()
         self._wanted = wanted_nodes(deployment)
         self._published: dict[str, WantedNode] = {}
+        self._publishing = anyio.Lock()  # what was said last must be written last
+        self._draining = False
         self._seen: dict[str, SeenNode] = {}
         self._restarts: dict[tuple[str, str], int] = {}
         self._failed: set[str] = set()
@@ -169,6 +173,10 @@ class Controller:
     async def deploy(self) -> None:
         """Make the streams and say what is wanted. Nothing has started yet when this returns.
 
+        The sources are not wanted before everything else runs, or `SOURCES_WAIT_MAX_S` have passed: a run whose sources
+        are ready first begins with a backlog. In a run that goes on after a crash they are wanted at once: the agent
+        may have started them already, from what is on the bus.
+
         Raises:
             ConflictError: the bus has streams of another application.
             UnavailableError: the bus is not there.
@@ -182,10 +190,15 @@ class Controller:
             self.gateway = Gateway(self._bus, self._deployment.application)
             assert self._group is not None
             await self._group.start(self.gateway.serve)
+        first = wanted_first(self._deployment.application, self._wanted)
         if await self._has_items():
             await self._take_over()
-        await self._publish(self._wanted)
+            first = self._wanted
+        await self._publish(first)
         self._record("deployed", reason=f"plan {self._deployment.plan.fingerprint[:12]}")
+        if first != self._wanted:
+            assert self._group is not None
+            self._group.start_soon(self._publish_all_after, first)
 
     async def _has_items(self) -> bool:
         """Whether the streams are those of a run that was cut short."""
@@ -248,6 +261,7 @@ class Controller:
         """Stop the sources, let everything under way be finished (for `limit_s` at most), stop the hosts, and report.
         The child processes are stopped when the context is left."""
         self._record("draining")
+        self._draining = True
         stopped = sources(self._deployment.application)
         await self._publish(without(self._wanted, stopped))
         with anyio.move_on_after(limit_s):
@@ -407,8 +421,23 @@ class Controller:
 
     # Doing.
 
+    async def _publish_all_after(self, first: dict[str, WantedNode]) -> None:
+        """Say that the sources are wanted too, once `first` runs or has had its time."""
+        with anyio.move_on_after(SOURCES_WAIT_MAX_S):
+            await self._until(lambda: progress(first, self._seen).converged)
+        try:
+            async with self._publishing:
+                if not self._draining:
+                    await self._write(self._wanted)
+        except UnavailableError:
+            await self._repeat(self._say_again)
+
     async def _publish(self, wanted: dict[str, WantedNode]) -> None:
-        """Write what changed."""
+        async with self._publishing:
+            await self._write(wanted)
+
+    async def _write(self, wanted: dict[str, WantedNode]) -> None:
+        """Write what changed; under the lock `_publishing`."""
         changed = {
             node: each
             for node, each in wanted.items()
@@ -452,10 +481,11 @@ class Controller:
             await self._bus.create_stream(config)
         if await self._bus.get(BUCKET_DEPLOYMENT, KEY_CURRENT) is None:
             await self._bus.put(BUCKET_DEPLOYMENT, KEY_CURRENT, encode(self._deployment))
-        for node, each in self._published.items():
-            entry = await self._bus.get(BUCKET_WANTED, node)
-            if entry is None or entry.value != encode(each):
-                await self._bus.put(BUCKET_WANTED, node, encode(each))
+        async with self._publishing:
+            for node, each in self._published.items():
+                entry = await self._bus.get(BUCKET_WANTED, node)
+                if entry is None or entry.value != encode(each):
+                    await self._bus.put(BUCKET_WANTED, node, encode(each))
 
     async def _repeat(self, act: Callable[[], Awaitable[None]]) -> None:
         delay_s = 0.1

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ecotone.infrastructure.bus import ConsumerState
 
 __all__ = [
+    "SOURCES_WAIT_MAX_S",
     "ChildState",
     "Progress",
     "channels_outside",
@@ -32,10 +33,13 @@ __all__ = [
     "progress",
     "sources",
     "streams_of",
+    "wanted_first",
     "wanted_nodes",
     "without",
 ]
 
+SOURCES_WAIT_MAX_S = 5.0
+"""How long sources are held back at most while the rest starts: what never starts must not keep the others silent."""
 _DEAD_LETTERS_CAPACITY = 10_000
 _BACKOFF_FIRST_S = 0.1
 _BACKOFF_MAX_S = 5.0
@@ -97,6 +101,12 @@ def without(wanted: Mapping[str, WantedNode], components: frozenset[str]) -> dic
         )
         for node, each in wanted.items()
     }
+
+
+def wanted_first(application: Application, wanted: Mapping[str, WantedNode]) -> dict[str, WantedNode]:
+    """What is started first: all but the sources; everything, when there is nothing else."""
+    rest = without(wanted, sources(application))
+    return rest if any(each.instances for each in rest.values()) else dict(wanted)
 
 
 def channels_outside(application: Application, plan: Plan) -> dict[str, tuple[str, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import pytest
@@ -31,6 +31,7 @@ from ecotone.core.messages import (
 )
 from ecotone.infrastructure.bus import Bus, MemoryServer, StreamConfig
 from ecotone.orchestration.control import Controller
+from ecotone.orchestration.control.reconcile import SOURCES_WAIT_MAX_S
 from ecotone.testing.virtual_time import VirtualTimeLoop
 
 pytestmark = pytest.mark.anyio
@@ -85,15 +86,42 @@ def deployment() -> Deployment:
     return Deployment(run="r", application=application, continuum=continuum(), plan=plan, root="/", module="app")
 
 
-async def agent(bus: Bus, phase: Callable[[str], str]) -> None:
-    """Reports whatever is wanted to be in the phase that `phase` says."""
+async def agent(bus: Bus, phase: Callable[[str], str], told: list[tuple[float, str]] | None = None) -> None:
+    """Reports whatever is wanted to be in the phase that `phase` says; `told` keeps what was wanted, and when."""
     async with bus.watch(BUCKET_WANTED) as entries:
         async for entry in entries:
             assert entry.value is not None
             wanted = decode(entry.value, WantedNode)
-            told = {"restarts": 3, "reason": "no model"}
-            statuses = tuple(InstanceStatus(id=each.id, phase=phase(each.id), **told) for each in wanted.instances)
+            if told is not None:
+                now_s = round(asyncio.get_running_loop().time(), 3)
+                told.append((now_s, " ".join(each.id for each in wanted.instances) or "nothing"))
+            why = {"restarts": 3, "reason": "no model"}
+            statuses = tuple(InstanceStatus(id=each.id, phase=phase(each.id), **why) for each in wanted.instances)
             await bus.put(BUCKET_SEEN, wanted.node, encode(SeenNode(node=wanted.node, boot="b", instances=statuses)))
+
+
+class OddBus:
+    """Writes what starts something more slowly than what stops everything, and nothing while it is `away`."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self.away = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._bus, name)
+
+    async def put(self, bucket: str, key: str, value: bytes) -> int:
+        if self.away:
+            raise UnavailableError("the bus is away")
+        if bucket == BUCKET_WANTED and decode(value, WantedNode).instances:
+            await anyio.sleep(0.05)
+        return await self._bus.put(bucket, key, value)
+
+
+async def wanted_ids(bus: Bus) -> set[str]:
+    """All that is wanted, by what is on the bus."""
+    entries = [await bus.get(BUCKET_WANTED, key) for key in await bus.keys(BUCKET_WANTED)]
+    return {one.id for each in entries if each and each.value for one in decode(each.value, WantedNode).instances}
 
 
 async def tell_telemetry(bus: Bus) -> None:
@@ -134,6 +162,119 @@ async def test_from_deployment_to_report(tmp_path: Path) -> None:
     wanted = await bus.get(BUCKET_WANTED, "cloud")
     assert wanted is not None
     assert decode(wanted.value or b"", WantedNode).instances == ()
+
+
+async def test_sources_are_wanted_when_everything_else_runs(tmp_path: Path) -> None:
+    server = MemoryServer()
+    told: list[tuple[float, str]] = []
+    ready_s = asyncio.get_running_loop().time() + 2.0
+    async with anyio.create_task_group() as group:
+
+        async def slow_agent(bus: Bus) -> None:
+            await agent(bus, lambda _: "running" if asyncio.get_running_loop().time() >= ready_s else "starting", told)
+
+        async def repeat(bus: Bus) -> None:
+            """What an agent says when its hosts are ready."""
+            await anyio.sleep_until(ready_s)
+            entry = await bus.get(BUCKET_WANTED, "cloud")
+            assert entry is not None
+            await bus.put(BUCKET_WANTED, "cloud", entry.value or b"")
+
+        group.start_soon(slow_agent, server.connect())
+        group.start_soon(repeat, server.connect())
+        async with Controller(server.connect(), deployment(), tmp_path, clock=LoopClock()) as controller:
+            await controller.deploy()
+            await controller.wait_running(10.0)
+        group.cancel_scope.cancel()
+    began_s = round(ready_s - 2.0, 3)
+    assert [(round(at_s - began_s, 3), what) for at_s, what in told] == [
+        (0.0, "detect.cloud.0"),
+        (2.0, "detect.cloud.0"),
+        (2.0, "camera.edge-1.0"),
+    ]
+
+
+async def test_a_component_that_does_not_start_keeps_the_sources_back_for_a_while_only(tmp_path: Path) -> None:
+    server = MemoryServer()
+    told: list[tuple[float, str]] = []
+    async with anyio.create_task_group() as group:
+        group.start_soon(agent, server.connect(), lambda _: "starting", told)
+        async with Controller(server.connect(), deployment(), tmp_path, clock=LoopClock()) as controller:
+            began_s = asyncio.get_running_loop().time()
+            await controller.deploy()
+            await anyio.sleep(10.0)
+        group.cancel_scope.cancel()
+    assert [(round(at_s - began_s, 3), what) for at_s, what in told] == [
+        (0.0, "detect.cloud.0"),
+        (SOURCES_WAIT_MAX_S, "camera.edge-1.0"),
+    ]
+
+
+async def test_an_application_of_sources_alone_starts_at_once(tmp_path: Path) -> None:
+    application = Application(name="test", components=(camera(),))
+    alone = Deployment(
+        run="r", application=application, continuum=continuum(), plan=plan_of(application), root="/", module="app"
+    )
+    bus = MemoryServer().connect()
+    async with Controller(bus, alone, tmp_path, clock=LoopClock()) as controller:
+        await controller.deploy()
+        assert await wanted_ids(bus) == {"camera.edge-1.0"}
+
+
+async def test_a_run_that_goes_on_leaves_its_sources_alone(tmp_path: Path) -> None:
+    server = MemoryServer()
+    bus = server.connect()
+    async with anyio.create_task_group() as group:
+        group.start_soon(tell_telemetry, server.connect())
+        async with Controller(bus, deployment(), tmp_path, clock=LoopClock()) as controller:
+            await controller.deploy()
+        await bus.append("camera", b"1", item_id="1")
+        async with Controller(bus, deployment(), tmp_path, clock=LoopClock()) as controller:
+            await controller.deploy()
+            assert await wanted_ids(bus) == {"camera.edge-1.0", "detect.cloud.0"}
+        group.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("after_s", [0.0, SOURCES_WAIT_MAX_S - 0.001, SOURCES_WAIT_MAX_S, SOURCES_WAIT_MAX_S + 0.001])
+async def test_sources_never_start_once_a_run_drains(tmp_path: Path, after_s: float) -> None:
+    """Whatever comes first, the end of the waiting or the end of the run; a slow bus lets them overlap."""
+    server = MemoryServer()
+    bus = OddBus(server.connect())
+    async with Controller(cast("Bus", bus), deployment(), tmp_path, clock=LoopClock()) as controller:
+        await controller.deploy()
+        await anyio.sleep(after_s)
+        await controller.drain_and_stop(1.0)
+        await anyio.sleep(2 * SOURCES_WAIT_MAX_S)
+        assert await wanted_ids(server.connect()) == set()
+
+
+async def test_what_is_held_back_is_not_said_again_but_comes_when_its_time_is_there(tmp_path: Path) -> None:
+    server = MemoryServer()
+    bus, child = server.connect(), FakeChild("bus")
+    async with Controller(bus, deployment(), tmp_path, children=(child,), clock=LoopClock()) as controller:
+        await controller.deploy()
+        await bus.delete(BUCKET_WANTED, "cloud")
+        child.die()
+        await anyio.sleep(1.0)
+        assert await wanted_ids(bus) == {"detect.cloud.0"}
+        await anyio.sleep(SOURCES_WAIT_MAX_S)
+        assert await wanted_ids(bus) == {"camera.edge-1.0", "detect.cloud.0"}
+        await bus.delete(BUCKET_WANTED, "edge-1")
+        child.die()
+        await anyio.sleep(1.0)
+        assert await wanted_ids(bus) == {"camera.edge-1.0", "detect.cloud.0"}
+
+
+async def test_a_bus_that_is_away_when_the_sources_should_start_gets_them_later(tmp_path: Path) -> None:
+    server = MemoryServer()
+    bus = OddBus(server.connect())
+    async with Controller(cast("Bus", bus), deployment(), tmp_path, clock=LoopClock()) as controller:
+        await controller.deploy()
+        bus.away = True
+        await anyio.sleep(SOURCES_WAIT_MAX_S + 1.0)
+        bus.away = False
+        await anyio.sleep(5.0)
+        assert await wanted_ids(server.connect()) == {"camera.edge-1.0", "detect.cloud.0"}
 
 
 async def test_a_failed_instance_ends_the_waiting_with_its_reason(tmp_path: Path) -> None:

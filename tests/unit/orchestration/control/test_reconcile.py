@@ -19,6 +19,7 @@ from ecotone.orchestration.control.reconcile import (
     progress,
     sources,
     streams_of,
+    wanted_first,
     wanted_nodes,
     without,
 )
@@ -45,6 +46,22 @@ def test_every_node_has_its_part() -> None:
         "edge-2": ["detect.edge-2.0", "detect.edge-2.1"],
         "cloud": ["count.cloud.0"],
     }
+
+
+def test_sources_and_what_is_fused_behind_them_start_last() -> None:
+    plan = deployment(*CHAIN, camera("clock"), groups=(("camera", "detect"),))
+    wanted = wanted_nodes(plan)
+    first = wanted_first(plan.application, wanted)
+
+    assert set(first) == set(wanted)
+    assert [each.id for one in first.values() for each in one.instances] == ["blur.edge-1.0", "count.edge-1.0"]
+
+
+def test_sources_alone_start_first() -> None:
+    plan = deployment(camera(), camera("clock"))
+    wanted = wanted_nodes(plan)
+
+    assert wanted_first(plan.application, wanted) == wanted
 
 
 def test_a_fused_group_is_one_instance() -> None:
