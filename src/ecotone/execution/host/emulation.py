@@ -38,12 +38,14 @@ def relative_speed(node_speed: float, machine_score: float) -> float:
     return min(1.0, node_speed / machine_score)
 
 
-def padding_s(cpu_s: float, elapsed_s: float, speed: float) -> float:
+def padding_s(cpu_s: float, elapsed_s: float, speed: float, waited_s: float = 0.0) -> float:
     """How much longer work would have taken on a node of relative `speed` (0 < speed <= 1).
 
     Work on several threads has used more CPU time than time has passed; then it is the elapsed time that stretches.
+    For `waited_s` of the elapsed time the work waited for a core of this machine, which emulated nodes share and which
+    the node would have had for itself: that much of the padding has passed already.
     """
-    return max(0.0, min(cpu_s, elapsed_s)) * (1.0 / speed - 1.0)
+    return max(0.0, max(0.0, min(cpu_s, elapsed_s)) * (1.0 / speed - 1.0) - waited_s)
 
 
 def sleep_s(duration_s: float) -> float:
@@ -54,14 +56,19 @@ def sleep_s(duration_s: float) -> float:
 
 
 class CoreSlots:
-    """The cores of one emulated node, as locked files: a slot is free again when its holder dies.
+    """The cores of one emulated node, as locked files: a slot is free again when its holder dies. First come, first
+    served.
 
-    Whoever wants a slot first takes the queue's lock, so that nobody can overtake one who waits.
+    Whoever wants a slot draws a ticket and locks the byte of its number, until it has a slot. When no smaller number is
+    locked, it is its turn; the dead hold no locks. (A plain lock is no queue: all its waiters are woken, and whoever
+    runs first gets it, or one who just comes. On one core that two hosts wanted all the time, a third waited up to nine
+    turns.)
     """
 
     def __init__(self, folder: Path, cores: int) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        self._tickets = _Shared(folder / "tickets", 8)
         self._queue = os.open(folder / "queue", flags, 0o600)
         self._slots = [os.open(folder / str(core), flags, 0o600) for core in range(cores)]
         self._held = -1
@@ -69,12 +76,22 @@ class CoreSlots:
 
     def __enter__(self) -> Self:
         """Wait for a core and take it."""
-        fcntl.flock(self._queue, fcntl.LOCK_EX)
         try:
+            with self._tickets:
+                (ticket,) = _INTEGER.unpack_from(self._tickets.data, 0)
+                _INTEGER.pack_into(self._tickets.data, 0, ticket + 1)
+                self._lock(fcntl.F_WRLCK, ticket, 1)
+            if ticket:
+                self._lock(fcntl.F_RDLCK, 0, ticket)
             self._held = self._take()
         finally:
-            fcntl.flock(self._queue, fcntl.LOCK_UN)
+            self._lock(fcntl.F_UNLCK, 0, 0)
         return self
+
+    def _lock(self, kind: int, first: int, count: int) -> None:
+        """Wait for a lock on bytes of the queue; a `count` of 0 means all that follow. It belongs to the open file, as
+        flock's do."""
+        fcntl.fcntl(self._queue, fcntl.F_OFD_SETLKW, _FILE_LOCK.pack(kind, os.SEEK_SET, first, count, 0))
 
     def __exit__(self, *_: object) -> None:
         held, self._held = self._held, -1
@@ -96,6 +113,7 @@ class CoreSlots:
             time.sleep(_POLL_S)
 
     def close(self) -> None:
+        self._tickets.close()
         for descriptor in (self._queue, *self._slots):
             os.close(descriptor)
 
@@ -151,6 +169,8 @@ class Route:
 
 _REAL = struct.Struct("<d")
 _INTEGER = struct.Struct("<q")
+_FILE_LOCK = struct.Struct("hhqqi4x")
+"""`struct flock`: type, whence, start, length, process (0 for locks of open files)."""
 
 
 class _Shared:

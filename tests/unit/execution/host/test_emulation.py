@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
+import subprocess
+import sys
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +19,7 @@ from ecotone.core.continuum import Link
 from ecotone.execution.host.emulation import CoreSlots, Route, crossing, padding_s, relative_speed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 EDGE = Link(between=("device", "edge"), latency_s=0.005, bandwidth_bytes_per_s=1e6)
@@ -32,6 +37,12 @@ def test_work_stretches_and_waiting_does_not() -> None:
     assert padding_s(0.010, 0.050, 0.5) == pytest.approx(0.010)
     assert padding_s(0.040, 0.010, 0.5) == pytest.approx(0.010)  # four threads at once
     assert padding_s(-0.001, 0.010, 0.5) == 0.0
+
+
+def test_waiting_for_a_core_of_this_machine_is_padding_that_has_passed_already() -> None:
+    assert padding_s(0.010, 0.014, 0.5, waited_s=0.004) == pytest.approx(0.006)
+    assert padding_s(0.010, 0.030, 0.5, waited_s=0.020) == 0.0
+    assert padding_s(0.010, 0.014, 1.0, waited_s=0.004) == 0.0
 
 
 @given(st.lists(st.tuples(st.floats(0, 10), st.integers(0, 10**7)), min_size=1, max_size=30))
@@ -93,6 +104,121 @@ def test_no_more_instances_compute_than_there_are_cores(tmp_path: Path, cores: i
         slot.__exit__()
     for slot in slots:
         slot.close()
+
+
+HOST = """
+import sys
+from pathlib import Path
+from ecotone.execution.host.emulation import CoreSlots
+slots = CoreSlots(Path(sys.argv[1]), int(sys.argv[2]))
+for line in sys.stdin:
+    if line == "take\\n":
+        slots.__enter__()
+        print("taken", flush=True)
+    else:
+        slots.__exit__()
+"""
+
+
+class HostProcess:
+    """A process that takes and gives back a core when it is told to. `takes` waits until it stands in the queue."""
+
+    def __init__(self, folder: Path, cores: int) -> None:
+        command = [sys.executable, "-c", HOST, str(folder), str(cores)]
+        self.folder = folder
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+
+    def tell(self, word: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{word}\n".encode())
+
+    def takes(self) -> None:
+        before = self._drawn()
+        self.tell("take")
+        while self._drawn() == before:
+            time.sleep(0.001)
+
+    def has_taken(self) -> bool:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline() == b"taken\n"
+
+    def is_waiting(self) -> bool:
+        assert self.process.stdout is not None
+        os.set_blocking(self.process.stdout.fileno(), False)
+        time.sleep(0.02)
+        waits = self.process.stdout.read(1) is None
+        os.set_blocking(self.process.stdout.fileno(), True)
+        return waits
+
+    def _drawn(self) -> bytes:
+        tickets = self.folder / "tickets"
+        return tickets.read_bytes() if tickets.exists() else bytes(8)
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.end()
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def hosts(tmp_path: Path) -> Iterator[Callable[[int, int], list[HostProcess]]]:
+    started: list[HostProcess] = []
+
+    def start(count: int, cores: int) -> list[HostProcess]:
+        started.extend(HostProcess(tmp_path / "cores", cores) for _ in range(count))
+        return started
+
+    yield start
+    for each in started:
+        if each.process.returncode is None:
+            each.end()
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_cores_go_to_those_who_came_first(hosts: Callable[[int, int], list[HostProcess]], cores: int) -> None:
+    processes = hosts(cores + 3, cores)
+    holders, waiters = processes[:cores], processes[cores:]
+    for each in holders:
+        each.takes()
+        assert each.has_taken()
+    for each in waiters:
+        each.takes()
+    giver = holders[0]
+    for place, each in enumerate(waiters):
+        giver.tell("give back")
+        giver.takes()  # at once, and still it comes last
+        assert each.has_taken()
+        assert all(other.is_waiting() for other in (giver, *waiters[place + 1 :]))
+        giver = each
+    giver.tell("give back")
+    assert holders[0].has_taken()
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_the_dead_hold_nobody_up(hosts: Callable[[int, int], list[HostProcess]], cores: int) -> None:
+    processes = hosts(cores + 4, cores)
+    holders, (first, second, third, fourth) = processes[:cores], processes[cores:]
+    for each in holders:
+        each.takes()
+        assert each.has_taken()
+    for each in (first, second, third, fourth):
+        each.takes()
+    second.kill()  # it waits, behind another
+    assert third.is_waiting()
+    first.kill()  # it is the next
+    assert third.is_waiting()
+    holders[0].kill()
+    assert third.has_taken()
+    assert fourth.is_waiting()
+    third.kill()
+    assert fourth.has_taken()
 
 
 def test_a_dead_holder_gives_its_core_back(tmp_path: Path) -> None:
