@@ -110,7 +110,9 @@ def best_by_enumeration(problem: Problem, goal: Goal) -> float:
 
 @pytest.mark.parametrize("seed", range(30))
 def test_other_goals_are_reached_as_exactly(seed: int) -> None:
-    application, continuum, samples = random_case(seed, components=2 + seed % 2, node_types=2, strictness=0.5)
+    application, continuum, samples = random_case(
+        seed, components=2 + seed % 2, node_types=2 + seed % 2, strictness=0.5
+    )
     problem = compile_problem(application, continuum, samples)
     if size(problem) > MOST_COMBINATIONS // 4:
         pytest.skip(f"{size(problem)} combinations are too many to enumerate")

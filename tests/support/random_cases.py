@@ -60,6 +60,14 @@ def gpu(rng: random.Random) -> tuple[Accelerator, ...]:
     return (Accelerator(kind="gpu", memory_bytes=rng.choice((0.0, 4e9))),)
 
 
+def random_power(rng: random.Random, number: int) -> Power:
+    """A straight line, a curve that grows quickly at first, or one that jumps late."""
+    idle_w, busy_w = rng.uniform(1, 20), rng.uniform(20, 60)
+    curves = ((), ((0.1, 0.6), (0.5, 0.9)), ((0.4, 0.1), (0.41, 0.7)))
+    points = tuple((share, idle_w + (busy_w - idle_w) * part) for share, part in curves[number % 3])
+    return Power(idle_w=idle_w, busy_w=busy_w, curve=points)
+
+
 def random_continuum(rng: random.Random, node_types: int) -> Continuum:
     """One to three sites in a chain."""
     sites: list[Site] = []
@@ -71,7 +79,7 @@ def random_continuum(rng: random.Random, node_types: int) -> Continuum:
             speed=rng.choice((0.4, 0.7, 1.0)),
             memory_bytes=rng.choice((0.3e9, 1e9, 8e9)),
             price_eur_per_h=round(rng.uniform(0.01, 0.3), 3),
-            power=Power(idle_w=rng.uniform(1, 20), busy_w=rng.uniform(20, 60)),
+            power=random_power(rng, number),
             devices=(Device(kind="gpu", count=rng.choice((1, 2)), memory_bytes=8e9),) if rng.random() < 0.4 else (),
         )
         if sites and rng.random() < 0.2:

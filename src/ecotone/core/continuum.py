@@ -6,11 +6,12 @@ Built by the continuum reader; read by placement, emulation and the report. Seco
 from __future__ import annotations
 
 import heapq
-from itertools import count
+from itertools import count, pairwise
 
 import msgspec
 
 from ecotone.core.application import Layer
+from ecotone.core.calibration import Calibration
 
 __all__ = ["Continuum", "Device", "Link", "Node", "NodeType", "Power", "Site", "Trust"]
 
@@ -28,10 +29,29 @@ class Device(_Frozen, frozen=True, kw_only=True):
 
 
 class Power(_Frozen, frozen=True, kw_only=True):
-    """Electrical power of one node: `idle_w` when it does nothing, `busy_w` with all cores busy."""
+    """Electrical power of one node: `idle_w` when it does nothing, `busy_w` with all cores busy; between them a
+    straight line, or straight lines through the `curve`: (busy share of the cores, watts), both growing."""
 
     idle_w: float = 0.0
     busy_w: float = 0.0
+    curve: tuple[tuple[float, float], ...] = ()
+
+    @property
+    def points(self) -> tuple[tuple[float, float], ...]:
+        """The curve with its ends: from (0, idle) to (1, busy)."""
+        return ((0.0, self.idle_w), *self.curve, (1.0, max(self.idle_w, self.busy_w)))
+
+    def at_w(self, busy_share: float) -> float:
+        """Power when this share of the cores is busy (0 to 1; more counts as 1)."""
+        share = min(1.0, max(0.0, busy_share))
+        for (low, low_w), (high, high_w) in pairwise(self.points):
+            if share <= high:
+                return low_w + (high_w - low_w) * (share - low) / (high - low)
+        return self.busy_w
+
+    def per_core_w(self, cores: int) -> float:
+        """What one more busy core takes, on the average from idle to busy."""
+        return max(0.0, self.busy_w - self.idle_w) / cores
 
 
 class Trust(_Frozen, frozen=True, kw_only=True):
@@ -41,7 +61,8 @@ class Trust(_Frozen, frozen=True, kw_only=True):
 
 
 class NodeType(_Frozen, frozen=True, kw_only=True):
-    """`count` equal nodes. `speed` is the single-thread score relative to the machine that took the samples."""
+    """`count` equal nodes. `speed` is the single-thread score relative to the machine that took the samples;
+    `calibration` says more of it: how fast it is at each kind of work."""
 
     name: str
     count: int = 1
@@ -52,6 +73,7 @@ class NodeType(_Frozen, frozen=True, kw_only=True):
     labels: dict[str, str] = {}
     price_eur_per_h: float = 0.0
     power: Power = Power()
+    calibration: Calibration | None = None
 
 
 class Site(_Frozen, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ecotone.core.continuum import Continuum, Device, Link, NodeType, Power, Site, Trust
+from ecotone.core.continuum import Continuum, Device, Link, NodeType, Site, Trust
 from ecotone.core.errors import InputError
 from ecotone.core.ids import is_name
 from ecotone.core.problems import Place, Problem, did_you_mean
@@ -31,6 +31,7 @@ from ecotone.design._fields import (
     text,
 )
 from ecotone.design._keywords import LAYERS
+from ecotone.design._machine_fields import calibration, power
 from ecotone.design._written import BROKEN, Mistakes, Pairs, Written, plain
 from ecotone.design._yaml import read_yaml
 
@@ -124,15 +125,6 @@ def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, (int, float)) else value
 
 
-def _power(what: str, written: Written, mistakes: Mistakes) -> Any:
-    power = _mapping(_POWER, Power, "power")(what, written, mistakes)
-    if power is not BROKEN and power.idle_w > power.busy_w:
-        message = f"power: idle ({power.idle_w:g} W) is more than busy ({power.busy_w:g} W)"
-        mistakes.add(written.place, "contradiction", message, "exchange the two")
-        return BROKEN
-    return power
-
-
 def _devices(what: str, written: Written, mistakes: Mistakes) -> Any:
     if not isinstance(written.value, Pairs):
         return _wrong_type(written, f"{what}: expected devices by kind, got {plain(written)!r}", mistakes)
@@ -144,10 +136,6 @@ _DEVICE = {
     "count": Field(integer(1, 1000), "count"),
     "memory": Field(quantity(Dimension.SIZE), "memory_bytes"),
 }
-_POWER = {
-    "idle": Field(quantity(Dimension.POWER, zero=True), "idle_w"),
-    "busy": Field(quantity(Dimension.POWER, zero=True), "busy_w"),
-}
 _TRUST = {"attested": Field(flag, "attested")}
 _NODE = {
     "count": Field(integer(1, 10_000), "count"),
@@ -157,7 +145,8 @@ _NODE = {
     "devices": Field(_devices, "devices"),
     "labels": Field(_labels, "labels"),
     "price": Field(quantity(Dimension.PRICE_PER_HOUR, zero=True), "price_eur_per_h"),
-    "power": Field(_power, "power"),
+    "power": Field(power, "power"),
+    "calibration": Field(calibration, "calibration"),
 }
 _SITE = {
     "layer": Field(choice("layer", LAYERS), "layer", required=True),

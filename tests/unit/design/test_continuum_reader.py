@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
+from ecotone.core.calibration import Calibration, Rate, Scaling
 from ecotone.core.continuum import Device, Link, NodeType, Power, Site, Trust
 from ecotone.core.errors import InputError
 from ecotone.design import read_continuum
+from ecotone.design.calibration import calibration_document, read_calibration, write_calibration
 
 FULL = """
 name: street
@@ -67,6 +70,51 @@ def test_everything_is_in_base_units(tmp_path: Path) -> None:
         ),
     )
     assert [node.name for node in continuum.nodes] == ["camera-1", "camera-2", "cloud"]
+
+
+def test_a_power_curve_says_the_ends_or_lies_between_them(tmp_path: Path) -> None:
+    text = "sites: {a: {layer: edge, nodes: {a: {cores: 4, power: %s}}}}"
+    whole = read_continuum(write(tmp_path, text % "{curve: [[0 %, 2 W], [0.5, 5 W], [100 %, 6 W]]}")).require()
+    power = whole.nodes[0].type.power
+    assert power == Power(idle_w=2.0, busy_w=6.0, curve=((0.5, 5.0),))
+    between = read_continuum(write(tmp_path, text % "{idle: 2 W, busy: 6 W, curve: [[50 %, 5 W]]}")).require()
+    assert between.nodes[0].type.power == power
+    assert [power.at_w(share) for share in (-1, 0, 0.25, 0.5, 0.75, 1, 3)] == [2, 2, 3.5, 5, 5.5, 6, 6]
+    assert power.per_core_w(4) == 1.0
+
+
+def test_a_node_type_names_its_calibration(tmp_path: Path) -> None:
+    found = Calibration(machine="a board", cores=4, taken_at="now", rates={"python": Rate(value=1e6, spread=0.1)})
+    write_calibration(tmp_path / "board.json", found)
+    text = """
+sites:
+  a:
+    layer: edge
+    nodes:
+      named: {calibration: board.json}
+      inline: {calibration: {machine: a board, rates: {python: 1.0e+6, memory: {value: 2.0e+9, unit: B/s}}}}
+      none: {}
+"""
+    named, inline, none = read_continuum(write(tmp_path, text)).require().nodes
+    assert named.type.calibration == found
+    assert inline.type.calibration is not None
+    assert inline.type.calibration.machine == "a board"
+    assert {kind: rate.value for kind, rate in inline.type.calibration.rates.items()} == {"python": 1e6, "memory": 2e9}
+    assert none.type.calibration is None
+
+
+def test_what_calibrate_prints_can_be_pasted(tmp_path: Path) -> None:
+    found = Calibration(
+        machine="a board", cores=4, taken_at="now", rates={"python": Rate(value=1e6, unit="steps/s", repeats=9)},
+        scaling=(Scaling(threads=4, speedups={"memory": 1.5}),), notes=("busy",), took_s=12.0,
+    )  # fmt: skip
+    printed = {"schema_version": 1, **calibration_document(found), "reliable": False, "file": None}
+    document = {"sites": {"a": {"layer": "edge", "nodes": {"a": {"calibration": printed}}}}}
+    read = read_continuum(write(tmp_path, json.dumps(document))).require().nodes[0].type.calibration
+    assert read is not None
+    assert (read.machine, read.rates) == (found.machine, found.rates)
+    (tmp_path / "printed.json").write_text(json.dumps(printed))
+    assert read_calibration(tmp_path / "printed.json") == found
 
 
 def test_the_default_continuum_has_three_layers_and_no_node_faster_than_this_machine() -> None:

@@ -22,16 +22,14 @@ from ecotone.core.calibration import Calibration, Rate, Scaling
 from ecotone.core.errors import UnavailableError
 from ecotone.design.calibration._judge import certainty, disturbances, rate_of
 from ecotone.design.calibration._machine import cpu_time, is_in_memory, own_cores, thread_counts, writable
-from ecotone.design.calibration._works import UNITS
-from ecotone.design.calibration.interface import Progress, Ready, Repeat
+from ecotone.design.calibration.interface import UNITS, Progress, Ready, Repeat
 from ecotone.design.profiling._score import machine_name
 from ecotone.infrastructure.threads import thread_environment
 
 _Message = TypeVar("_Message", Ready, Repeat)
 
-__all__ = ["BRIEF_S", "KINDS", "LONGEST_S", "calibrate"]
+__all__ = ["BRIEF_S", "LONGEST_S", "calibrate"]
 
-KINDS = tuple(UNITS)
 LONGEST_S = 60.0
 BRIEF_S = 5.0
 """Enough for the machine that profiles, of which more is known from its samples."""

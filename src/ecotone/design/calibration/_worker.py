@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ecotone.design.calibration._works import SEVERAL_THREADS, UNITS, make_work
-from ecotone.design.calibration.interface import Ready, Repeat
+from ecotone.design.calibration._works import make_work
+from ecotone.design.calibration.interface import SEVERAL_THREADS, UNITS, Ready, Repeat
 from ecotone.infrastructure.waiting import CoreWait
 
 if TYPE_CHECKING:

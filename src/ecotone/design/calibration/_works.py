@@ -23,23 +23,8 @@ if TYPE_CHECKING:
 
     Work = Callable[[], float]
 
-__all__ = ["SEVERAL_THREADS", "UNITS", "make_work"]
+__all__ = ["make_work"]
 
-UNITS = {
-    "python": "steps/s",
-    "arrays": "calls/s",
-    "memory": "B/s",
-    "matmul": "flop/s",
-    "half": "values/s",
-    "convolution": "flop/s",
-    "int8": "op/s",
-    "hash": "B/s",
-    "codec": "B/s",
-    "system": "calls/s",
-    "disk_write": "B/s",
-    "disk_read": "B/s",
-}
-SEVERAL_THREADS = ("memory", "matmul", "convolution", "hash")
 _COPIED_BYTES = 48 * 2**20
 """Copied from one array to another: no cache holds both."""
 _FILE_BYTES = 4 * 2**20

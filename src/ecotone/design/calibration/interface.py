@@ -6,7 +6,25 @@ from typing import Protocol
 
 import msgspec
 
-__all__ = ["Progress", "Ready", "Repeat"]
+__all__ = ["SEVERAL_THREADS", "UNITS", "Progress", "Ready", "Repeat"]
+
+UNITS = {
+    "python": "steps/s",
+    "arrays": "calls/s",
+    "memory": "B/s",
+    "matmul": "flop/s",
+    "half": "values/s",
+    "convolution": "flop/s",
+    "int8": "op/s",
+    "hash": "B/s",
+    "codec": "B/s",
+    "system": "calls/s",
+    "disk_write": "B/s",
+    "disk_read": "B/s",
+}
+"""The kinds of work, in the order in which they are shown."""
+SEVERAL_THREADS = ("memory", "matmul", "convolution", "hash")
+"""Kinds of work that are also done on several threads."""
 
 
 class Progress(Protocol):

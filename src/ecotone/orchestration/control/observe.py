@@ -328,20 +328,20 @@ def _cpu_there_s(node: Node, instance: InstanceTelemetry, deployment: Deployment
 
 def _work_j(node: Node, instance: InstanceTelemetry, deployment: Deployment) -> float:
     """Energy above that of the idle node, from its declared power."""
-    power_w = max(0.0, node.type.power.busy_w - node.type.power.idle_w) / node.type.cores
-    return power_w * _cpu_there_s(node, instance, deployment)
+    return node.type.power.per_core_w(node.type.cores) * _cpu_there_s(node, instance, deployment)
 
 
 def _node_report(deployment: Deployment, node: Node, facts: Facts) -> NodeReport:
     here = [each for group in facts.now.instances.values() for each in group if each.node == node.name]
     busy_s = sum(_cpu_there_s(node, each, deployment) for each in here)
+    busy_share = min(1.0, busy_s / max(1e-9, node.type.cores * facts.duration_s))
     return NodeReport(
         node=node.name,
         site=node.site,
         layer=node.layer,
-        busy_share=min(1.0, busy_s / max(1e-9, node.type.cores * facts.duration_s)),
+        busy_share=busy_share,
         cost_eur=node.type.price_eur_per_h * facts.duration_s / 3600,
-        energy_j=node.type.power.idle_w * facts.duration_s + sum(_work_j(node, each, deployment) for each in here),
+        energy_j=node.type.power.at_w(busy_share) * facts.duration_s,
     )
 
 

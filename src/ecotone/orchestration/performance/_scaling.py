@@ -54,7 +54,7 @@ class SampledModel:
 
     def energy(self, component: str, variant: str, node: NodeType) -> Estimate:
         service = self.service(component, variant, node)
-        power_w = max(0.0, node.power.busy_w - node.power.idle_w) / node.cores
+        power_w = node.power.per_core_w(node.cores)
         value = power_w * self.cpu_s(component, variant, node) / self._samples[component, variant].batch_items
         ratio_low, ratio_high = (service.low / service.value, service.high / service.value) if service.value else (1, 1)
         return Estimate(value=value, low=value * ratio_low, high=value * ratio_high, supported=service.supported)

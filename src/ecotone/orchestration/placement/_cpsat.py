@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ecotone.core.application import Component
+    from ecotone.core.continuum import NodeType
     from ecotone.orchestration.placement._cuts import Cut, TimeLimit
     from ecotone.orchestration.placement.goal import Goal
     from ecotone.orchestration.placement.problem import Option, Problem
@@ -33,6 +34,8 @@ __all__ = ["UNITS", "Answer", "LinearModel"]
 
 UNITS = 1_000_000_000
 """Integer units of one EUR/h or one W."""
+_SHARES = 1_000_000
+"""Integer units of a busy share where power curves are reckoned with. A bound is about 1 mW low by it."""
 _TICKS_PER_S = 10_000_000
 _PARTS = 1_000_000_000
 """Integer units of a share."""
@@ -98,15 +101,48 @@ class LinearModel:
 
     def _power(self) -> Linear:
         """Of all nodes; what more than the least has to be done takes more."""
-        terms: list[Linear] = []
-        for name, node in self._problem.nodes.items():
-            terms.append(int(node.type.power.idle_w * UNITS) * self._used[name])
+        shares: dict[str, list[tuple[float, cp_model.IntVar]]] = defaultdict(list)
         for component, option, total, part in self._options():
             node = self._problem.nodes[option.node].type
             work = work_of(self._problem, component, option.variant, self._problem.flows_least)
             busy = work.calls_per_s * work.factor * option.cpu_s / total / node.cores
-            terms.append(int(busy * max(0.0, node.power.busy_w - node.power.idle_w) * UNITS) * part)
+            shares[option.node].append((busy, part))
+        terms: list[Linear] = []
+        for name, node in self._problem.nodes.items():
+            power = node.type.power
+            if power.curve:
+                terms.append(self._on_curve(node.type, self._used[name], shares[name]))
+                continue
+            terms.append(int(power.idle_w * UNITS) * self._used[name])
+            growing_w = max(0.0, power.busy_w - power.idle_w)
+            terms += [int(busy * growing_w * UNITS) * part for busy, part in shares[name]]
         return sum(terms)
+
+    def _on_curve(
+        self, kind: NodeType, used: cp_model.IntVar, shares: Sequence[tuple[float, cp_model.IntVar]]
+    ) -> cp_model.IntVar:
+        """Power of one node: exactly one piece of its curve holds if it is used, and it takes at least what that says.
+
+        Whole numbers are rounded down, so that a bound remains one.
+        """
+        # A variable of its own: with the sum in each constraint, presolve of OR-Tools 9.15 takes some models for
+        # infeasible that are not.
+        busy = self._model.new_int_var(0, sum(int(share * _SHARES) for share, _ in shares) * kind.cores, "")
+        self._model.add(busy == sum(int(share * _SHARES) * part for share, part in shares))
+        found = self._model.new_int_var(0, math.ceil(kind.power.busy_w * UNITS), "")
+        points = kind.power.points
+        chosen = [self._model.new_bool_var("") for _ in points]
+        self._model.add(sum(chosen) == used)
+        for piece, (low, low_w), (high, high_w) in zip(chosen, points, [*points[1:], (math.inf, 0.0)], strict=True):
+            slope = start = 0
+            if high < math.inf:
+                slope = math.floor((high_w - low_w) / (high - low) * UNITS / _SHARES)
+                start = -slope * math.ceil(low * _SHARES)
+                self._model.add(busy <= math.ceil(high * _SHARES)).only_enforce_if(piece)
+            start += math.floor(low_w * UNITS)
+            self._model.add(busy >= math.floor(low * _SHARES)).only_enforce_if(piece)
+            self._model.add(found >= start + slope * busy).only_enforce_if(piece)
+        return found
 
     def _moves(self, goal: Goal) -> Iterable[Linear]:
         """The price of moving each component that runs, unless it stays exactly as it is."""

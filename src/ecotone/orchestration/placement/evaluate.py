@@ -257,7 +257,6 @@ class _Judgement:
             if not here:
                 continue
             utilisation = sum(self.core_load[row.component, name] for row in here) / node.type.cores
-            power = node.type.power
             uses.append(
                 NodeUse(
                     node=name,
@@ -265,7 +264,7 @@ class _Judgement:
                     utilisation=utilisation,
                     memory_bytes=sum(row.replicas * self._memory(row) for row in here),
                     price_eur_per_h=node.type.price_eur_per_h,
-                    power_w=power.idle_w + min(1.0, utilisation) * max(0.0, power.busy_w - power.idle_w),
+                    power_w=node.type.power.at_w(utilisation),
                 )
             )
         return tuple(uses)

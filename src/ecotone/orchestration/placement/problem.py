@@ -7,6 +7,7 @@ here decides. Options are necessary conditions of single placements; what depend
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -250,11 +251,15 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _check_node(kind: NodeType) -> None:
-    figures = (kind.speed, kind.memory_bytes, kind.price_eur_per_h, kind.power.idle_w, kind.power.busy_w)
+    power = kind.power
+    figures = (kind.speed, kind.memory_bytes, kind.price_eur_per_h, power.idle_w, power.busy_w)
     if not all(math.isfinite(x) and x >= 0 for x in figures) or kind.speed == 0 or kind.cores < 1:
         raise InputError(
             f"node type {kind.name}: speed above 0, at least one core, memory, price and power finite and not negative"
         )
+    steps = pairwise(power.points)
+    if power.curve and not all(low < high and low_w <= high_w for (low, low_w), (high, high_w) in steps):
+        raise InputError(f"node type {kind.name}: its power curve must grow, from idle at 0 to busy at 1")
 
 
 def _equal_nodes(continuum: Continuum) -> list[tuple[str, ...]]:
