@@ -1,0 +1,86 @@
+"""The families of models that compete, and how each is fitted. Called by `learn`.
+
+Every family is a sum of forms: a shape that can be carried beyond the data, and what it leaves over. Shapes are shared:
+the posynomial of two terms is fitted once for the families that build on it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy
+
+from ecotone.orchestration.performance.learner.fitting import (
+    Runs,
+    fit_monomials,
+    fit_posynomial,
+    fit_process,
+    fit_trees,
+    merged,
+)
+from ecotone.orchestration.performance.learner.process import Prior
+
+if TYPE_CHECKING:
+    from ecotone.orchestration.performance.interface import Floats
+    from ecotone.orchestration.performance.learner.forms import Form
+
+__all__ = ["EXTRAPOLATING", "FEW", "INTERPOLATING", "PHYSICAL", "Fitter"]
+
+POWER = "power law + process"
+TWO = "posynomial of 2 + process"
+THREE = "posynomial of 3 + process"
+PROCESS = "process"
+PHYSICAL = (TWO, POWER, PROCESS, THREE)
+"""Taken together where validation cannot choose."""
+EXTRAPOLATING = (*PHYSICAL, "monomials", "posynomial of 2", "posynomial of 3", "posynomial of 2 + trees")
+INTERPOLATING = (PROCESS, TWO, THREE, "trees", "posynomial of 2 + trees")
+FEW = (PROCESS, POWER, TWO, "power law", "posynomial of 2")
+"""For fewer runs than trees can say anything about."""
+
+_ALONE = Prior()
+_LEFT_OVER = Prior(exponent_sd=0.1)
+_TREES_ALONE = {"rounds": 500, "rate": 0.05, "leaves": 31}
+_TREES_AFTER = {"rounds": 200, "rate": 0.06, "leaves": 15}
+
+
+class Fitter:
+    """Fits families to one set of runs; `low`, `high` are the ranges of all that will be asked."""
+
+    def __init__(self, z: Floats, logs: Floats) -> None:
+        """Args: z: (runs, features); logs: (runs,)."""
+        self._z, self._logs = z, logs
+        self._runs = merged(z, logs)
+        self._low, self._high = z.min(axis=0), z.max(axis=0)
+        self._shapes: dict[str, Form] = {}
+
+    def fit(self, family: str) -> tuple[Form, ...] | None:
+        """The forms whose sum is the family's answer; None where there are too few runs for it."""
+        shape_name, _, rest = family.partition(" + ")
+        if shape_name == "process":
+            return (fit_process(self._runs, _ALONE, self._low, self._high),)
+        if shape_name == "trees":
+            trees = fit_trees(self._z, self._logs, **_TREES_ALONE)
+            return None if trees is None else (trees,)
+        shape = self._shape(shape_name)
+        if not rest:
+            return (shape,)
+        if rest == "process":
+            left = self._runs.logs - shape.predict(self._runs.z)
+            runs = Runs(self._runs.z, left, self._runs.repeats)
+            return (shape, fit_process(runs, _LEFT_OVER, self._low, self._high))
+        trees = fit_trees(self._z, self._logs - shape.predict(self._z), **_TREES_AFTER)
+        return None if trees is None else (shape, trees)
+
+    def _shape(self, name: str) -> Form:
+        if name not in self._shapes:
+            terms = {"power law": 1, "posynomial of 2": 2, "posynomial of 3": 3}
+            if name == "monomials":
+                self._shapes[name] = fit_monomials(self._runs)
+            else:
+                self._shapes[name] = fit_posynomial(self._runs, terms[name])
+        return self._shapes[name]
+
+
+def predicted(forms: tuple[Form, ...], z: Floats) -> Floats:
+    """Logarithms of the figure."""
+    return numpy.sum([form.predict(z) for form in forms], axis=0)

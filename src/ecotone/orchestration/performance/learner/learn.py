@@ -1,0 +1,417 @@
+"""Learns a performance model from a table of runs: which families, with which weights, how sure, and where not to ask.
+
+`fit` is the only entry. Validation is like the question: values held out at random for interpolation; the top of each
+named column held out, at several cuts, for extrapolation. What is asked about later is never seen.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy
+
+from ecotone.core.errors import InputError
+from ecotone.core.problems import did_you_mean
+from ecotone.orchestration.performance.learner.families import (
+    EXTRAPOLATING,
+    FEW,
+    INTERPOLATING,
+    PHYSICAL,
+    Fitter,
+    predicted,
+)
+from ecotone.orchestration.performance.learner.model import (
+    Candidate,
+    Extrapolated,
+    Feature,
+    Intervals,
+    LearnedModel,
+    Member,
+    transformed,
+    weighted,
+)
+from ecotone.orchestration.performance.learner.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ecotone.orchestration.performance.interface import Floats
+
+__all__ = ["ROWS_MIN", "Progress", "fit"]
+
+ROWS_MIN = 8
+_FEW_ROWS = 40
+_FOLDS = 5
+_CUTS = (0.45, 0.6, 0.8)
+"""How much of a column's lower values is learnt from when the rest is predicted in validation."""
+_CUT_POWER = 4.0
+"""Cuts that leave little out are most like the final question: weight by the share learnt from, to this power."""
+_CLOSE = 1.5
+"""Families whose error is within this factor of the best one's are averaged."""
+_DISAGREEMENT_WEIGHT = 0.7
+_CURVATURE = 0.15
+"""Spread of how much an exponent changes while a feature grows by a factor of e, where nothing was held out to see."""
+_LEVEL = 0.9
+_LEVEL_CUTS = 0.8
+_NOISE_MIN = 0.005
+_CROSSED_MIN = 0.3
+_INFLATION_MAX = 2.0
+"""Largest variance inflation factor of a column with two values that still tells its effect from the others'."""
+
+
+class Progress(Protocol):
+    """Called often."""
+
+    def __call__(self, fraction: float, message: str) -> None:
+        """`fraction` of the work that is done, 0 to 1, and what is being done."""
+        ...
+
+
+class _Trial(NamedTuple):
+    """One validation: what was held out, what each family said of it, and how much it counts."""
+
+    z: Floats
+    logs: Floats
+    said: dict[str, Floats]
+    weight: float
+
+
+def fit(
+    table: Table, target: str, *, extrapolate: Sequence[str] = (), progress: Progress | None = None
+) -> LearnedModel:
+    """Learn to predict one column from the others.
+
+    Args:
+        table: runs, one a row; all columns but the target are features.
+        target: the column to predict; positive.
+        extrapolate: features that will be asked about above the values in the table.
+        progress: is told how far it is.
+
+    Raises:
+        InputError: the table cannot be learnt from; the message lists every reason.
+        MissingExtraError: LightGBM is not installed.
+    """
+    features, constants, notes = _checked(table, target, extrapolate)
+    z, logs = transformed(features, table), numpy.log(table.column(target))
+    places = [index for index, each in enumerate(features) if each.name in extrapolate]
+    steps = _Steps(progress)
+    if places:
+        cuts = [cut for place in places for cut in _cuts(z[:, place])]
+        families = EXTRAPOLATING if len(logs) >= _FEW_ROWS else FEW
+    else:
+        cuts, families = [], INTERPOLATING if len(logs) >= _FEW_ROWS else FEW
+    folds = _folds(len(logs))
+    noise_of = PHYSICAL[:1] if places else families
+    steps.total = len(cuts) * len(families) + len(folds) * len(noise_of) + len(families)
+    scattered = [_trial(z, logs, ~held, noise_of, 1.0, steps) for held in folds]
+    trials = [_trial(z, logs, below, families, weight, steps) for below, weight in cuts] if places else scattered
+    candidates, chosen = _chosen(families, trials, extrapolating=bool(places))
+    fitter = Fitter(z, logs)
+    members: list[Member] = []
+    for family, weight in chosen.items():
+        steps.say(f"fitting {family}")
+        forms = fitter.fit(family)
+        assert forms is not None
+        members.append(Member(family=family, weight=weight, forms=forms))
+    intervals = _intervals(scattered, trials, chosen, features, extrapolating=bool(places))
+    asked = tuple(_extrapolated(features, z, place) for place in places)
+    best = min(candidates, key=lambda each: each.error) if trials else None
+    steps.done()
+    return LearnedModel(
+        target=target,
+        question="extrapolation" if places else "interpolation",
+        features=features,
+        constants=constants,
+        members=tuple(members),
+        intervals=intervals,
+        extrapolated=asked,
+        candidates=tuple(sorted(candidates, key=lambda each: each.error)),
+        rows=len(logs),
+        configurations=len(numpy.unique(z, axis=0)),
+        error=_error(trials, chosen),
+        reason=_reason(best, chosen, extrapolate, trials),
+        notes=tuple(notes),
+    )
+
+
+# The table.
+
+
+def _checked(
+    table: Table, target: str, extrapolate: Sequence[str]
+) -> tuple[tuple[Feature, ...], dict[str, float], list[str]]:
+    problems: list[str] = []
+    notes: list[str] = []
+    if target not in table.names:
+        raise InputError(f"no column {target!r} to predict ({did_you_mean(target, table.names)})")
+    wrong = numpy.flatnonzero(table.column(target) <= 0.0)
+    if len(wrong):
+        value = table.column(target)[wrong[0]]
+        problems.append(
+            f"the target {target!r} must be above zero; row {wrong[0] + 1} holds {value:g}"
+            + (f", and {len(wrong) - 1} more do" if len(wrong) > 1 else "")
+        )
+    names = [name for name in table.names if name != target]
+    problems += [
+        f"no column {name!r} to extrapolate ({did_you_mean(name, names)})" for name in extrapolate if name not in names
+    ]
+    if len(table) < ROWS_MIN:
+        problems.append(f"{len(table)} rows; at least {ROWS_MIN} runs are needed to learn and to check what was learnt")
+    constants: dict[str, float] = {}
+    features: list[Feature] = []
+    kept: dict[bytes, str] = {}
+    for name in names:
+        values = table.column(name)
+        if values.min() == values.max():
+            constants[name] = float(values[0])
+            notes.append(f"{name} is always {values[0]:g}: it is left out, and other values are not supported")
+            if name in extrapolate:
+                problems.append(f"{name} is always {values[0]:g}: there is nothing to extrapolate from")
+            continue
+        same = kept.setdefault(values.tobytes(), name)
+        if same != name:
+            notes.append(f"{name} holds the same values as {same}: it is left out")
+            if name in extrapolate:
+                problems.append(f"{name} holds the same values as {same}: extrapolate that one")
+            continue
+        features.append(_feature(name, values))
+    if not features and not problems:
+        problems.append("no column but the target varies; there is nothing to predict from")
+    if problems:
+        raise InputError("\n".join(problems))
+    return tuple(features), constants, notes
+
+
+def _feature(name: str, values: Floats) -> Feature:
+    return Feature(
+        name=name,
+        log=bool(values.min() > 0.0),
+        scale=float(values.std()),
+        low=float(values.min()),
+        high=float(values.max()),
+        levels=len(numpy.unique(values)),
+    )
+
+
+# Validation.
+
+
+def _folds(rows: int) -> list[numpy.ndarray[tuple[int], numpy.dtype[numpy.bool_]]]:
+    """Masks of what is held out: each row once."""
+    count = _FOLDS if rows >= _FEW_ROWS else min(rows, 2 * _FOLDS)
+    place = numpy.random.default_rng(0).permutation(rows) % count
+    return [place == fold for fold in range(count)]
+
+
+def _cuts(values: Floats) -> list[tuple[numpy.ndarray[tuple[int], numpy.dtype[numpy.bool_]], float]]:
+    """Masks of what is learnt from when the top of a column is held out, with their weights; none below three values:
+    one value teaches nothing of a column."""
+    levels = numpy.unique(values)
+    count = len(levels)
+    kept = sorted({min(count - 1, max(1, round(share * count))) for share in _CUTS})
+    kept = [each for each in kept if each >= 3] or [each for each in kept if each >= 2]
+    masks = [(values <= levels[each - 1], (each / count) ** _CUT_POWER) for each in kept]
+    return [(mask, weight) for mask, weight in masks if mask.sum() >= ROWS_MIN]
+
+
+def _trial(
+    z: Floats,
+    logs: Floats,
+    learnt: numpy.ndarray[tuple[int], numpy.dtype[numpy.bool_]],
+    families: Sequence[str],
+    weight: float,
+    steps: _Steps,
+) -> _Trial:
+    fitter = Fitter(z[learnt], logs[learnt])
+    said: dict[str, Floats] = {}
+    for family in families:
+        steps.say(f"trying {family}")
+        forms = fitter.fit(family)
+        if forms is not None:
+            said[family] = predicted(forms, z[~learnt])
+    return _Trial(z[~learnt], logs[~learnt], said, weight)
+
+
+def _relative(said: Floats, logs: Floats) -> Floats:
+    """Errors as a share of what was measured, at most 1 upwards or downwards."""
+    return numpy.abs(numpy.expm1(numpy.clip(said - logs, -1.0, math.log(2.0))))
+
+
+def _chosen(
+    families: Sequence[str], trials: Sequence[_Trial], *, extrapolating: bool
+) -> tuple[list[Candidate], dict[str, float]]:
+    if not trials:
+        return [], {family: 1.0 / len(PHYSICAL) for family in PHYSICAL}
+    tried = [family for family in families if all(family in trial.said for trial in trials)]
+    total = sum(trial.weight for trial in trials)
+    errors = {
+        family: sum(t.weight * float(_relative(t.said[family], t.logs).mean()) for t in trials) / total
+        for family in tried
+    }
+    if extrapolating:
+        floor = max(min(errors.values()), 0.01)
+        close = [family for family in tried if errors[family] <= _CLOSE * floor]
+        weights = dict.fromkeys(close, 1.0 / len(close))
+    else:
+        weights = _blended(tried, trials)
+    listed = [Candidate(family=each, error=errors[each], weight=weights.get(each, 0.0)) for each in tried]
+    return listed, weights
+
+
+def _blended(families: Sequence[str], trials: Sequence[_Trial]) -> dict[str, float]:
+    """Weights from adding, again and again, the family that helps the average most (Caruana et al. 2004)."""
+    said = {family: numpy.concatenate([trial.said[family] for trial in trials]) for family in families}
+    logs = numpy.concatenate([trial.logs for trial in trials])
+    counts = dict.fromkeys(families, 0)
+    total = numpy.zeros(len(logs))
+    for turn in range(1, 21):
+        best = min(families, key=lambda each: float(_relative((total + said[each]) / turn, logs).mean()))
+        total += said[best]
+        counts[best] += 1
+    return {family: count / 20 for family, count in counts.items() if count}
+
+
+def _error(trials: Sequence[_Trial], chosen: dict[str, float]) -> float:
+    if not trials:
+        return math.nan
+    total = sum(trial.weight for trial in trials)
+    return sum(t.weight * float(_relative(_blend(t, chosen)[0], t.logs).mean()) for t in trials) / total
+
+
+def _blend(trial: _Trial, chosen: dict[str, float]) -> tuple[Floats, Floats]:
+    each = numpy.stack([trial.said[family] for family in chosen])
+    return weighted(each, numpy.array(list(chosen.values())))
+
+
+# Intervals and support.
+
+
+def _intervals(
+    scattered: Sequence[_Trial],
+    trials: Sequence[_Trial],
+    chosen: dict[str, float],
+    features: Sequence[Feature],
+    *,
+    extrapolating: bool,
+) -> Intervals:
+    level, slopes, low, high = _noise(scattered, chosen if not extrapolating else dict.fromkeys(PHYSICAL[:1], 1.0))
+    shape = Intervals(
+        quantile=1.0,
+        noise_level=level,
+        noise_slopes=slopes,
+        noise_low=low,
+        noise_high=high,
+        disagreement_weight=_DISAGREEMENT_WEIGHT,
+        curvature=_CURVATURE,
+    )
+    scores: list[Floats] = []
+    weights: list[Floats] = []
+    judged = trials or scattered
+    known = chosen if trials else dict.fromkeys(PHYSICAL[:1], 1.0)
+    for trial in judged:
+        said, apart = _blend(trial, known)
+        allowed = (1.645 * _DISAGREEMENT_WEIGHT * apart) ** 2
+        left = numpy.sqrt(numpy.maximum(0.0, (said - trial.logs) ** 2 - allowed))
+        scores.append(left / shape.noise(trial.z))
+        weights.append(numpy.full(len(left), trial.weight / (len(left) if extrapolating else 1)))
+    wanted = _LEVEL_CUTS if extrapolating and trials else _LEVEL
+    quantile = _quantile(numpy.concatenate(scores), numpy.concatenate(weights), wanted)
+    return Intervals(
+        quantile=quantile,
+        noise_level=level,
+        noise_slopes=slopes,
+        noise_low=low,
+        noise_high=high,
+        disagreement_weight=_DISAGREEMENT_WEIGHT,
+        curvature=_CURVATURE,
+    )
+
+
+def _noise(scattered: Sequence[_Trial], chosen: dict[str, float]) -> tuple[float, tuple[float, ...], float, float]:
+    """A power law of the size of errors, by ridge regression; constant for few runs."""
+    z = numpy.concatenate([trial.z for trial in scattered])
+    sizes = numpy.concatenate([numpy.abs(_blend(trial, chosen)[0] - trial.logs) for trial in scattered]) + _NOISE_MIN
+    logs = numpy.log(sizes)
+    d = z.shape[1]
+    if len(logs) < _FEW_ROWS:
+        size = float(numpy.exp(logs.mean()))
+        return math.log(size), (0.0,) * d, size, size
+    centre, spread = z.mean(axis=0), z.std(axis=0)
+    standard = (z - centre) / spread
+    slopes = numpy.linalg.solve(standard.T @ standard + 10.0 * numpy.eye(d), standard.T @ (logs - logs.mean()))
+    fitted = numpy.exp(logs.mean() + standard @ slopes)
+    low, high = numpy.quantile(fitted, [0.02, 0.98])
+    level = float(logs.mean() - centre @ (slopes / spread))
+    return level, tuple(float(each) for each in slopes / spread), float(low), float(high)
+
+
+def _quantile(scores: Floats, weights: Floats, level: float) -> float:
+    """Weighted, with room for the one that is asked about (split conformal)."""
+    order = numpy.argsort(scores)
+    total = numpy.cumsum(weights[order]) / weights.sum()
+    wanted = min(1.0, level * (1.0 + 1.0 / len(scores)))
+    return float(scores[order][min(len(order) - 1, int(numpy.searchsorted(total, wanted)))])
+
+
+def _extrapolated(features: Sequence[Feature], z: Floats, place: int) -> Extrapolated:
+    """Whether and how far a column can be extrapolated: never further than it was seen to vary.
+
+    A column with two values has an effect of its own only where it varied alone, or hardly together with others.
+    """
+    levels = numpy.unique(z[:, place])
+    reach = float(levels[-1] - levels[0])
+    why = ""
+    if len(levels) == 2 and _crossed(z, place) < _CROSSED_MIN and _inflation(z, place) > _INFLATION_MAX:
+        why = "it took two values only, and other columns changed with it, so its effect cannot be told from theirs"
+    return Extrapolated(column=features[place].name, reach=reach, validated=len(levels) > 2, why=why)
+
+
+def _crossed(z: Floats, place: int) -> float:
+    """The share of settings of the other columns that were run with several values of this one."""
+    distinct = numpy.unique(z, axis=0)
+    _, counts = numpy.unique(numpy.delete(distinct, place, axis=1), axis=0, return_counts=True)
+    return float((counts > 1).mean())
+
+
+def _inflation(z: Floats, place: int) -> float:
+    """Variance inflation factor of a column: 1 where the others say nothing of it."""
+    distinct = numpy.unique(z, axis=0)
+    others = numpy.c_[numpy.ones(len(distinct)), numpy.delete(distinct, place, axis=1)]
+    column = distinct[:, place]
+    left = column - others @ numpy.linalg.lstsq(others, column, rcond=None)[0]
+    share = float((left**2).sum() / ((column - column.mean()) ** 2).sum())
+    return math.inf if share <= 0.0 else 1.0 / share
+
+
+# Words.
+
+
+def _reason(
+    best: Candidate | None, chosen: dict[str, float], extrapolate: Sequence[str], trials: Sequence[_Trial]
+) -> str:
+    names = ", ".join(chosen)
+    if best is None:
+        return f"{' and '.join(extrapolate)} took too few values to hold any out; these shapes are averaged: {names}"
+    if extrapolate:
+        held = f"the upper values of {' and '.join(extrapolate)} held out {len(trials)} times"
+        return f"with {held}, {best.family} erred least ({100 * best.error:.1f} %); averaged with those close to it"
+    return f"of runs held out at random, {best.family} erred by {100 * best.error:.1f} %; the blend of {names} by less"
+
+
+class _Steps:
+    """Counts fits, for the one who waits."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self.total = 1
+        self._count = 0
+
+    def say(self, message: str) -> None:
+        if self._progress is not None:
+            self._progress(min(0.99, self._count / self.total), message)
+        self._count += 1
+
+    def done(self) -> None:
+        if self._progress is not None:
+            self._progress(1.0, "done")
