@@ -16,6 +16,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "Assignment",
     "ComponentPrediction",
+    "EnergySource",
     "PathPrediction",
     "Plan",
     "decode_plan",
@@ -26,6 +27,8 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = 1
+EnergySource = Literal["measured", "estimated"]
+"""Where joules come from: a counter or meter of the machine that was profiled, or declared power."""
 
 
 class _Frozen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,7 +49,7 @@ class ComponentPrediction(_Frozen, frozen=True, kw_only=True):
 
     `predicted_*_s`: time from an item's arrival to the end of its handling (waiting and service); `low_s` and `high_s`
     bound the p95 (a 90 % interval of the model's own error). `utilisation`: busy share of one replica (0 to 1).
-    `cost_eur_per_h` is the component's share of its nodes and links.
+    `cost_eur_per_h` is the component's share of its nodes and links. `energy_j` is of one item, above the idle node.
     """
 
     component: str
@@ -59,6 +62,7 @@ class ComponentPrediction(_Frozen, frozen=True, kw_only=True):
     utilisation: float
     memory_bytes: float
     energy_j: float
+    energy_source: EnergySource = "estimated"
     accuracy: float | None = None
     cost_eur_per_h: float = 0.0
 

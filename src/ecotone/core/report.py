@@ -12,7 +12,7 @@ import msgspec
 from ecotone.core.application import Application
 from ecotone.core.continuum import Continuum
 from ecotone.core.messages import Event
-from ecotone.core.plan import SCHEMA_VERSION, Plan, plan_document
+from ecotone.core.plan import SCHEMA_VERSION, EnergySource, Plan, plan_document
 
 __all__ = [
     "ComponentReport",
@@ -32,7 +32,8 @@ class _Frozen(msgspec.Struct, frozen=True):
 class ComponentReport(_Frozen, frozen=True, kw_only=True):
     """One component over all its replicas. Percentiles are of the response time (arrival to end), None before the
     first item; `rate_per_s` is that of the last second, `mean_rate_per_s` that of the whole run. `kept` is None
-    without a promise or a measurement. `phases` counts instances by phase."""
+    without a promise or a measurement. `phases` counts instances by phase. `energy_j` is above the idle nodes; that it
+    is measured means that profiling measured what one item takes."""
 
     component: str
     variant: str
@@ -58,6 +59,7 @@ class ComponentReport(_Frozen, frozen=True, kw_only=True):
     utilisation: float = 0.0
     memory_bytes: float = 0.0
     energy_j: float = 0.0
+    energy_source: EnergySource = "estimated"
     waiting: int = 0
     phases: dict[str, int] = {}
 
@@ -172,6 +174,7 @@ def report_document(report: RunReport) -> dict[str, Any]:
                 "utilisation": round(each.utilisation, 4),
                 "memory_bytes": each.memory_bytes,
                 "energy_j": round(each.energy_j, 3),
+                "energy_source": each.energy_source,
             }
             for each in report.components
         },
@@ -195,6 +198,7 @@ def report_document(report: RunReport) -> dict[str, Any]:
         "waiting": report.waiting,
         "cost_eur": report.cost_eur,
         "energy_j": round(report.energy_j, 3),
+        "energy_source": "estimated",
         "valid": report.valid,
         "notes": list(report.notes),
         "outputs": list(report.outputs),

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Clock = Callable[[], float]
     Candidates = Iterator[Callable[[], "EnergyMeter"]]
 
-__all__ = ["EnergyMeter", "Found", "MeterError", "find_meter"]
+__all__ = ["SYSFS", "EnergyMeter", "Found", "MeterError", "find_meter"]
 
 SYSFS = Path("/sys")
 _RAPL_REFRESH_S = 0.001

@@ -10,11 +10,13 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from ecotone.core.errors import InputError, UnavailableError
 from ecotone.core.plan import Plan, decode_plan, encode_plan, plan_differences
 from ecotone.design import CheckResult, check
 from ecotone.infrastructure.files import replace_file
-from ecotone.orchestration.performance.samples import read_samples
+from ecotone.orchestration.performance.samples import read_samples, write_samples
 from ecotone.session.folders import newest_run, open_run, remove_stale_shared, state_folder_of
 
 if TYPE_CHECKING:
@@ -96,9 +98,9 @@ class Session:
         samples = read_samples(path)
         known = samples is not None and not needed(application, read.root, read.module, read.parameters, samples)
         if samples is not None and known and not force:
-            return samples
+            return self._calibrated(samples, path, progress)
         self._make_state_folder()
-        return profile(
+        taken = profile(
             application,
             read.root,
             read.module,
@@ -108,6 +110,28 @@ class Session:
             progress=progress,
             again=force,
         )
+        return self._calibrated(taken, path, progress)
+
+    def _calibrated(self, samples: Samples, path: Path, progress: Progress | None) -> Samples:
+        """With the calibration of the machine that took them, where a node type has one to compare it with; briefly,
+        and only if that machine is this one."""
+        from ecotone.design.profiling import machine_name  # noqa: PLC0415
+
+        _, continuum = self.check().require()
+        wanted = any(kind.calibration is not None for site in continuum.sites for kind in site.node_types)
+        if not wanted or samples.calibration is not None or samples.machine != machine_name():
+            return samples
+        from ecotone.design.calibration import BRIEF_S, calibrate  # noqa: PLC0415 - few continua need it
+
+        def going(kind: str, fraction: float, message: str) -> None:
+            if progress is not None:
+                progress("this machine", "", fraction, f"calibrating: {message}")
+
+        found = calibrate(for_s=BRIEF_S, folder=self.state_folder, several_threads=False, progress=going)
+        samples = msgspec.structs.replace(samples, calibration=found)
+        self._make_state_folder()
+        write_samples(path, samples)
+        return samples
 
     def plan(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ import os, sys, time
 import msgspec
 from ecotone import component, output_dir, parameter, path, variant
 """
+RECORDED = Path(__file__).parents[2] / "recorded" / "sysfs"
 QUICK = Limits(budget_s=1.0, call_max_s=1.0, start_max_s=10.0)
 
 
@@ -44,6 +46,7 @@ def measured(
     only: Sequence[str] | None = None,
     budget_s: float = 1.0,
     calls: list[tuple[str, str, float, str]] | None = None,
+    sysfs: Path = Path("/sys"),
 ) -> Samples:
     read = read_application(folder)
     assert read.root is not None
@@ -56,6 +59,7 @@ def measured(
         budget_s=budget_s,
         limits=limits,
         only=only,
+        sysfs=sysfs,
         progress=None if calls is None else lambda *call: calls.append(call),
     )
 
@@ -456,3 +460,52 @@ def test_item_files_keep_arrays_and_stop_when_full(tmp_path: Path) -> None:
 
 def test_the_score_of_a_machine_is_a_positive_number() -> None:
     assert 0.01 < machine_score() < 100
+
+
+TURNING = """
+    @component(source=True, throughput="50 items/s")
+    def turn():
+        while True:
+            total = 0
+            for number in range(40_000):
+                total += number * number % 7
+            yield total
+"""
+
+
+def test_a_machine_without_a_meter_says_so_and_the_kind_of_work_is_known(tmp_path: Path) -> None:
+    found = measured(written(tmp_path / "app", TURNING), sysfs=tmp_path / "no").variants[0]
+    assert (found.energy_j, found.energy_source) == (None, "estimated")
+    assert "no energy counter" in found.energy_note
+    assert found.mix is not None
+    assert found.mix.interpreted > found.mix.native
+    assert sum((found.mix.interpreted, found.mix.native, found.mix.system)) == pytest.approx(1.0, abs=0.01)
+
+
+def test_joules_come_from_the_counter_of_the_machine(tmp_path: Path) -> None:
+    """A recorded machine whose counter the component itself turns: half a joule a call."""
+    sysfs = Path(shutil.copytree(RECORDED / "laptop", tmp_path / "laptop"))
+    counter = sysfs / "class/powercap/intel-rapl:0/energy_uj"
+    code = TURNING.replace(
+        "            yield total",
+        f"            used = int(open({str(counter)!r}).read()) + 500_000\n"
+        f"            open({str(counter)!r}, 'w').write(str(used))\n"
+        "            yield total",
+    )
+    found = measured(written(tmp_path / "app", code), sysfs=sysfs).variants[0]
+    assert found.energy_source == "measured"
+    assert found.energy_j == pytest.approx(0.5, rel=0.02)
+    assert found.energy_meter == "RAPL package-0"
+
+
+def test_a_counter_that_stands_still_is_not_believed(tmp_path: Path) -> None:
+    found = measured(written(tmp_path / "app", TURNING), sysfs=RECORDED / "server").variants[0]
+    assert found.energy_j is None
+    assert "noise" in found.energy_note
+
+
+def test_a_slow_meter_asks_for_a_larger_budget(tmp_path: Path) -> None:
+    found = measured(written(tmp_path / "app", TURNING), sysfs=RECORDED / "rack").variants[0]
+    assert found.energy_j is None
+    assert "power_meter needs" in found.energy_note
+    assert "--budget" in found.energy_note

@@ -18,6 +18,7 @@ from ecotone.design.profiling._keys import variant_keys
 from ecotone.design.profiling._score import machine_name, machine_score
 from ecotone.design.profiling.interface import Going, InputFile, Job, Limits, Measured, Progress
 from ecotone.execution.host.codec import Encoder
+from ecotone.infrastructure.power import SYSFS
 from ecotone.orchestration.performance.samples import Samples, VariantSamples, read_samples, write_samples
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def profile(
     only: Collection[str] | None = None,
     again: bool = False,
     limits: Limits | None = None,
+    sysfs: Path = SYSFS,
 ) -> Samples:
     """Measure every variant that is not known yet, and keep the samples in `samples_path`.
 
@@ -75,6 +77,7 @@ def profile(
         only: names of components to measure; None: all.
         again: measure also what is known.
         limits: for each process; `budget_s` in it is ignored.
+        sysfs: where energy counters and power meters are looked for.
 
     Raises:
         InputError: `only` names no component; the samples file is unreadable; a component says its input is wrong.
@@ -99,6 +102,7 @@ def profile(
         keys=keys,
         known=known,
         limits=limits or Limits(budget_s=budget_s),
+        sysfs=sysfs,
     )
     if todo:
         with scratch_folder(samples_path.parent) as scratch:
@@ -124,8 +128,10 @@ class _Profile:
         keys: dict[tuple[str, str], str],
         known: Samples | None,
         limits: Limits,
+        sysfs: Path,
     ) -> None:
         self._application = application
+        self._sysfs = sysfs
         self._root, self._module, self._parameters = root, module, parameters
         self._keys = keys
         self._limits = limits
@@ -133,6 +139,7 @@ class _Profile:
         self._machine = machine_name()
         same = known is not None and known.machine == self._machine
         self._score = known.machine_score if known is not None and same else machine_score()
+        self._calibration = known.calibration if known is not None and same else None
         self._emitted: dict[str, Path] = {}
         self._rates: dict[str, float] = {}
 
@@ -144,6 +151,7 @@ class _Profile:
             machine_score=self._score,
             taken_at=datetime.now(UTC).isoformat(timespec="seconds"),
             variants=tuple(self._found[pair] for pair in self._keys if pair in self._found),
+            calibration=self._calibration,
         )
 
     def run(
@@ -223,6 +231,7 @@ class _Profile:
             reference_path=None if is_first or reference is None else str(reference),
             measure=is_measured,
             limits=limits,
+            sysfs=str(self._sysfs),
         )
 
     def _inputs(self, component: Component, scratch: Path) -> tuple[InputFile, ...]:
@@ -320,6 +329,11 @@ class _Profile:
             accuracy=accuracy,
             accuracy_source=source,
             complete=measured.complete,
+            energy_j=measured.energy_j,
+            energy_noise=measured.energy_noise,
+            energy_meter=measured.energy_meter,
+            energy_note=measured.energy_note,
+            mix=measured.mix,
         )
 
     def _forget_inputs(self, component: Component, later: list[tuple[Component, str, bool]]) -> None:

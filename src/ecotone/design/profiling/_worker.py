@@ -12,6 +12,7 @@ import importlib
 import math
 import os
 import signal
+import statistics
 import sys
 import time
 import traceback
@@ -24,13 +25,17 @@ from ecotone.core import parameters as bound
 from ecotone.core.errors import ComponentError, InputError, NotFoundError, UnavailableError
 from ecotone.core.units import Dimension, format_quantity
 from ecotone.design.profiling._agreement import Agreement
+from ecotone.design.profiling._energy import CallEnergy, measure_energy, needed_s
 from ecotone.design.profiling._inputs import CallInputs
 from ecotone.design.profiling._items import ItemWriter
+from ecotone.design.profiling._mix import measure_mix
 from ecotone.design.profiling._statistics import RunningMean, thinned
 from ecotone.design.profiling.interface import Failed, Going, Job, Measured, Message
 from ecotone.execution.host.codec import Encoder
 from ecotone.execution.host.kinds import load
+from ecotone.infrastructure.power import find_meter
 from ecotone.infrastructure.waiting import CoreWait
+from ecotone.orchestration.performance.samples import WorkMix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,6 +53,10 @@ _TIMED_CALLS = 50
 _REST_MAX_S = 0.04
 _REST_SHARE = 0.5
 """Of the budget that may go into rests."""
+_MIX_S, _MIX_SHARE = 0.4, 0.2
+_LONG_CALL_S = 2.0
+_ENERGY_MIN_S = 4.0
+"""Measuring energy may take this long however small the budget is."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -78,6 +87,14 @@ class _Call(msgspec.Struct, frozen=True):
     times_s: tuple[float, float] | None
     items: int
     outputs: tuple[Any, ...]
+
+
+class _Closer(msgspec.Struct, frozen=True):
+    """What calls after the measured ones told."""
+
+    energy: CallEnergy = CallEnergy(None)
+    meter: str = ""
+    mix: WorkMix | None = None
 
 
 class _ExhaustedError(Exception):
@@ -140,7 +157,7 @@ def _measure(job: Job, voice: _Voice) -> Measured:
     try:
         session.run()
         peak_bytes = max(0.0, _memory_bytes("VmHWM") - empty_bytes)
-        return session.result(start_s, peak_bytes)
+        return session.result(start_s, peak_bytes, session.look_closer() if job.measure else _Closer())
     finally:
         session.close()
 
@@ -165,7 +182,7 @@ class _Session:
         self._cpu = RunningMean()
         self._times: list[tuple[float, float]] = []
         self._sizes: list[int] = []
-        self._calls = self._items = self._outputs = 0
+        self._calls = self._items = self._outputs = self._more = 0
         self._pace = _Pace(job, self._inputs.count)
         self._checked_s = self._took_s = 0.0
         self._complete = False
@@ -188,7 +205,40 @@ class _Session:
             if self._complete or self._took_s >= (limits.budget_s if self._has_passed() else budget_s):
                 break
 
-    def result(self, start_s: float, memory_peak_bytes: float) -> Measured:
+    def look_closer(self) -> _Closer:
+        """What more calls tell: joules, and the kind of work. User code that fails now did well all the time before:
+        then this is not known."""
+        call_s = statistics.median(wall_s for _, wall_s in self._times) if self._times else 0.0
+        meter, reason = (found := find_meter(Path(self._job.sysfs))).meter, found.reason
+        energy, mix = CallEnergy(None, note=reason), None
+        budget_s = self._job.limits.budget_s
+        try:
+            if 0 < call_s <= _LONG_CALL_S:
+                mix = measure_mix(self._again, call_s=call_s, for_s=min(_MIX_S, _MIX_SHARE * budget_s))
+            if meter is not None and (wanted_s := needed_s(meter, call_s)) > max(_ENERGY_MIN_S, budget_s):
+                note = f"{meter.source} needs {wanted_s:.0f} s: give profiling more time with --budget"
+                energy = CallEnergy(None, note=note)
+            elif meter is not None:
+                energy = measure_energy(meter, self._again, clock=time.monotonic, sleep=time.sleep)
+        except _ExhaustedError:
+            energy = CallEnergy(None, note="it has no more items to measure with")
+        except Exception as error:  # noqa: BLE001 - whatever user code raises
+            energy = CallEnergy(None, note=f"it raised {type(error).__name__} when it was called again")
+        return _Closer(energy, "" if meter is None else meter.source, mix)
+
+    def _again(self) -> None:
+        """One more call, whose outputs nobody needs."""
+        self._calls += 1
+        self._more += 1
+        self._voice.going(self._calls, 1.0)
+        if self._source is not None:
+            self._next_of_source()
+            return
+        arguments, _ = self._inputs.of_call(self._calls)
+        for _ in self._handler.handle(*arguments):
+            pass
+
+    def result(self, start_s: float, memory_peak_bytes: float, closer: _Closer) -> Measured:
         accuracy, compared = self._agreement.mean()
         warm = self._times[min(_WARM_UP_CALLS, len(self._times) // 4) :]
         times = thinned(warm, _KEPT_SAMPLES)
@@ -198,13 +248,18 @@ class _Session:
             output_bytes=thinned(self._sizes, _KEPT_SAMPLES),
             outputs=self._outputs,
             items=self._items,
-            calls=self._calls,
+            calls=self._calls - self._more,
             took_s=self._took_s,
             memory_peak_bytes=memory_peak_bytes,
             start_s=start_s,
             accuracy=accuracy,
             compared=compared,
             complete=self._complete,
+            energy_j=closer.energy.energy_j,
+            energy_noise=closer.energy.noise,
+            energy_meter=closer.meter,
+            energy_note=closer.energy.note,
+            mix=closer.mix,
         )
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from ecotone.core.application import Component, Value
+from ecotone.orchestration.performance.samples import WorkMix
 
 __all__ = ["Failed", "Going", "InputFile", "Job", "Limits", "Measured", "Message", "Progress"]
 
@@ -64,6 +65,7 @@ class Job(_Frozen, frozen=True, kw_only=True):
         output_path: where to leave the outputs, None: nowhere.
         reference_path: outputs of the first variant for the same inputs, to compare with; None: there is none.
         measure: False when only the outputs are wanted: then each input is handled once.
+        sysfs: where the kernel shows its energy counters and power meters.
     """
 
     root: str
@@ -79,6 +81,7 @@ class Job(_Frozen, frozen=True, kw_only=True):
     reference_path: str | None
     measure: bool
     limits: Limits
+    sysfs: str = "/sys"
 
 
 class Going(_Frozen, frozen=True, kw_only=True, tag="going"):
@@ -105,6 +108,11 @@ class Measured(_Frozen, frozen=True, kw_only=True, tag="measured"):
     accuracy: float | None
     compared: int
     complete: bool
+    energy_j: float | None
+    energy_noise: float
+    energy_meter: str
+    energy_note: str
+    mix: WorkMix | None
 
 
 class Failed(_Frozen, frozen=True, kw_only=True, tag="failed"):

@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 from cyclopts import Parameter
 
 from ecotone.frontends.cli.main import DONE, WRONG_INPUT, problem_document
@@ -207,4 +208,10 @@ def _variant_document(each: VariantSamples) -> dict[str, Any]:
         "start_s": round(each.start_s, 4),
         "accuracy": each.accuracy,
         "accuracy_source": each.accuracy_source,
+        "energy_j": each.energy_j,
+        "energy_source": each.energy_source,
+        "energy_noise": each.energy_noise,
+        "energy_meter": each.energy_meter,
+        "energy_note": each.energy_note,
+        "mix": None if each.mix is None else msgspec.to_builtins(each.mix),
     }

@@ -11,6 +11,7 @@ from ecotone.frontends.terminal.style import block, budget_bar, heading, plain_t
 from ecotone.frontends.words import (
     NOTHING,
     arrows,
+    energy_text,
     percent_text,
     percentile_text,
     price_text,
@@ -55,7 +56,21 @@ def _remarks(plan: Plan) -> list[Text]:
     if plan.groups:
         fused = "; ".join(" + ".join(group) for group in plan.groups)
         remarks.insert(0, f"fused into one host each, without isolation from each other: {fused}")
+    remarks += _energy_remarks(plan)
     return [Text(each, style="quiet") for each in remarks]
+
+
+def _energy_remarks(plan: Plan) -> list[str]:
+    """What an item takes above the idle nodes, and where that is from."""
+    found: list[str] = []
+    for source, words in (("measured", "measured"), ("estimated", "estimated from declared power")):
+        those = [each for each in plan.components if each.energy_source == source and each.energy_j > 0]
+        if those:
+            found.append(
+                f"energy of an item, {words}: "
+                + ", ".join(f"{each.component} {energy_text(each.energy_j)}" for each in those)
+            )
+    return found
 
 
 def _table(plan: Plan, application: Application | None, continuum: Continuum | None, *, wide: bool) -> Table:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ecotone.frontends.terminal.style import block, console, heading, plain_table, widest
-from ecotone.frontends.words import NOTHING, percent_text, quantile, size_text, time_text
+from ecotone.frontends.words import NOTHING, energy_text, percent_text, quantile, size_text, time_text
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -59,8 +59,20 @@ def profile_view(samples: Samples, width: int) -> RenderableType:
         remarks.append("* the budget ended before the mean was certain to 5 %: give more with --budget")
     if any(each.accuracy_source == "agreement" for each in samples.variants):
         remarks.append("accuracy marked ~ is agreement with the largest variant, not with labels")
+    remarks += _energy_remarks(samples)
     title = heading(f"profile of {samples.application}")
     return Group(title, block(table), block(*(Text(each, style="quiet") for each in remarks)))
+
+
+def _energy_remarks(samples: Samples) -> list[str]:
+    """Where joules are from, and for what is not measured, why."""
+    meters = dict.fromkeys(each.energy_meter for each in samples.variants if each.energy_j is not None)
+    found = [f"energy of a call above the idle machine, measured by {', '.join(meters)}"] if meters else []
+    unknown = [each for each in samples.variants if each.energy_j is None and each.energy_note]
+    if len(unknown) == len(samples.variants) and len({each.energy_note for each in unknown}) == 1:
+        return [f"energy is estimated from declared power: {unknown[0].energy_note}"]
+    found += [f"energy of {_title(each.component, each.variant)} is estimated: {each.energy_note}" for each in unknown]
+    return found
 
 
 def _table(samples: Samples, *, wide: bool) -> Table:
@@ -71,7 +83,7 @@ def _table(samples: Samples, *, wide: bool) -> Table:
         table.add_column(each, justify="right", no_wrap=True)
     if wide:
         table.add_column("CPU", justify="right", no_wrap=True)
-    for each in ("memory", "output", *(["out/in", "start"] if wide else [])):
+    for each in ("memory", "output", *(["out/in", "start", "energy"] if wide else [])):
         table.add_column(each, justify="right", no_wrap=True)
     table.add_column("accuracy", justify="right", no_wrap=True)
     last = ""
@@ -98,5 +110,6 @@ def _cells(each: VariantSamples, *, wide: bool, name: str) -> list[RenderableTyp
         cells.append(percent_text(cpu_s / wall_s) if wall_s > 0 else NOTHING)
     cells += [size_text(each.memory_peak_bytes), NOTHING if output is None else size_text(output)]
     if wide:
-        cells += [f"{each.outputs_per_input:.2g}", time_text(each.start_s)]
+        energy = NOTHING if each.energy_j is None else energy_text(each.energy_j)
+        cells += [f"{each.outputs_per_input:.2g}", time_text(each.start_s), energy]
     return [*cells, accuracy]

@@ -241,6 +241,8 @@ def _component_report(deployment: Deployment, component: Component, facts: Facts
     count = now.count(component)
     mean_rate_per_s = count / max(1e-9, facts.duration_s)
     nodes = {node.name: node for node in deployment.continuum.nodes}
+    declared_j = sum(_work_j(nodes[each.node], each, deployment) for each in instances if each.node in nodes)
+    is_measured = prediction is not None and prediction.energy_source == "measured"
     phases: dict[str, int] = {}
     ids = _instances_of(deployment, name)
     for each in facts.seen.values():
@@ -275,7 +277,8 @@ def _component_report(deployment: Deployment, component: Component, facts: Facts
         kept=measured_s <= promise.latency_max_s if promise and measured_s is not None else None,
         utilisation=min(1.0, sum(each.busy_s for each in instances) / max(1e-9, facts.duration_s * replicas)),
         memory_bytes=sum(each.memory_bytes for each in instances),
-        energy_j=sum(_work_j(nodes[each.node], each, deployment) for each in instances if each.node in nodes),
+        energy_j=count * prediction.energy_j if is_measured and prediction else declared_j,
+        energy_source="measured" if is_measured else "estimated",
         waiting=waiting_items({key: each for key, each in facts.consumers.items() if key[1] == name}),
         phases=phases,
     )

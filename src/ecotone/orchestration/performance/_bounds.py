@@ -47,7 +47,7 @@ class IdleTimes:
     def service(self, component: str, variant: str, node: Node) -> Floats:
         """Of one call on an idle node."""
         cpu, wait, _ = self._timing.table(component, variant)
-        return self._counted(cpu / node.type.speed + wait)
+        return self._counted(cpu * self._timing.model.slowdown(component, variant, node.type) + wait)
 
     def transfer(self, producer: str, variant: str, source: str, target: str) -> Floats:
         """Of an output of `producer` from site to site. Raises KeyError when there is no way."""

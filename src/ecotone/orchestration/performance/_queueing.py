@@ -16,7 +16,7 @@ import numpy
 
 from ecotone.orchestration.performance._rates import propagate
 from ecotone.orchestration.performance._routes import ancestors, only_route
-from ecotone.orchestration.performance._scaling import sampled_model, service_errors
+from ecotone.orchestration.performance._scaling import sampled_model
 from ecotone.orchestration.performance._simulation import Result, Server, Simulation, Source, Stage, Step
 from ecotone.orchestration.performance.interface import (
     OVERHEADS,
@@ -95,7 +95,7 @@ class TimingModel:
         self._seed = seed
         self._order = {component.name: at for at, component in enumerate(application.components)}
         self._tables: dict[tuple[str, str], tuple[Floats, Floats, Floats]] = {}
-        self._steps: dict[tuple[str, str, float, float], tuple[list[float], list[float]]] = {}
+        self._steps: dict[tuple[str, str, float, float, float], tuple[list[float], list[float]]] = {}
         self._site_routes: dict[tuple[str, str], tuple[tuple[int, float, float], ...]] = {}
 
     def flows(self, variants: Mapping[str, str]) -> dict[str, Flow]:
@@ -171,13 +171,14 @@ class TimingModel:
 
     def step(self, component: str, variant: str, node: Node, z: float) -> tuple[list[float], list[float]]:
         """Computing and waiting seconds on a core of `node`, by item number, `z` standard errors above the estimate."""
-        key = component, variant, node.type.speed, z
+        slower = self.model.slowdown(component, variant, node.type)
+        error = self.model.service_error(component, variant, node.type)
+        key = component, variant, slower, error, z
         found = self._steps.get(key)
         if found is None:
             cpu, wait, _ = self.table(component, variant)
-            error = math.hypot(*service_errors(self.model.samples(component, variant), node.type))
             factor = math.exp(z * error)
-            computing, wait = cpu / node.type.speed * factor, wait * factor
+            computing, wait = cpu * slower * factor, wait * factor
             if self._continuum.emulated:  # a host holds its emulated core from the beginning to the end
                 computing, wait = computing + wait, wait * 0.0
             found = self._steps[key] = (computing.tolist(), wait.tolist())
@@ -413,7 +414,8 @@ class _Reading:
         for row in self._placed[name]:
             cpu, wait, _ = self._timing.table(name, row.variant)
             node = self._timing.nodes[row.node]
-            total += row.replicas * float(cpu.mean() / node.type.speed + wait.mean())
+            slower = self._timing.model.slowdown(name, row.variant, node.type)
+            total += row.replicas * float(cpu.mean() * slower + wait.mean())
             replicas += row.replicas
         return total / replicas
 

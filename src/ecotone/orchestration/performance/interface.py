@@ -14,6 +14,7 @@ import numpy
 if TYPE_CHECKING:
     from ecotone.core.application import Component
     from ecotone.core.continuum import NodeType
+    from ecotone.core.plan import EnergySource
 
 __all__ = [
     "OVERHEADS",
@@ -93,8 +94,21 @@ class PerformanceModel(Protocol):
         """Mean seconds of one call on a core."""
         ...
 
+    def slowdown(self, component: str, variant: str, node: NodeType) -> float:
+        """Computing time on this node over that at speed 1."""
+        ...
+
+    def service_error(self, component: str, variant: str, node: NodeType) -> float:
+        """Standard error of `service`, relative to it."""
+        ...
+
     def energy(self, component: str, variant: str, node: NodeType) -> Estimate:
-        """Joules of one item above what the idle node takes, from the node's declared power."""
+        """Joules of one item above what the idle node takes."""
+        ...
+
+    def energy_source(self, component: str, variant: str, node: NodeType) -> EnergySource:
+        """`measured` where the node is like the machine that was profiled and had a meter; else `estimated`, from the
+        node's declared power."""
         ...
 
     def memory_bytes(self, component: Component, variant: str) -> float:

@@ -9,15 +9,25 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from ecotone.core.calibration import Calibration
 from ecotone.core.errors import InputError
+from ecotone.core.plan import EnergySource
 from ecotone.infrastructure.files import replace_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["SAMPLES_VERSION", "Samples", "VariantSamples", "read_samples", "write_samples"]
+__all__ = ["SAMPLES_VERSION", "Samples", "VariantSamples", "WorkMix", "read_samples", "write_samples"]
 
 SAMPLES_VERSION = 1
+
+
+class WorkMix(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Shares of a call's CPU time (0 to 1, together 1): in the interpreter, in native code, in the kernel."""
+
+    interpreted: float
+    native: float
+    system: float
 
 
 class VariantSamples(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,6 +41,9 @@ class VariantSamples(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         start_s: time to construct it (load a model).
         accuracy: 0..1 or None when it is unknown; accuracy_source says what it means.
         complete: the confidence interval of the mean was narrow enough before the budget was spent.
+        energy_j: joules of a call above those of the idle machine, None: not measured, and energy_note says why;
+            energy_noise is a share of it, energy_meter what was read.
+        mix: what kind of work its CPU time is; None: unknown.
     """
 
     component: str
@@ -46,10 +59,20 @@ class VariantSamples(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     accuracy: float | None = None
     accuracy_source: Literal["declared", "agreement", "unknown"] = "unknown"
     complete: bool = True
+    energy_j: float | None = None
+    energy_noise: float = 0.0
+    energy_meter: str = ""
+    energy_note: str = ""
+    mix: WorkMix | None = None
+
+    @property
+    def energy_source(self) -> EnergySource:
+        return "estimated" if self.energy_j is None else "measured"
 
 
 class Samples(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All variants of an application. `machine_score` is the single-thread score of the machine that was measured."""
+    """All variants of an application. `machine_score` is the single-thread score of the machine that was measured,
+    `calibration` how fast it is at each kind of work; None: nobody asked."""
 
     application: str
     machine: str
@@ -57,6 +80,7 @@ class Samples(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     taken_at: str
     variants: tuple[VariantSamples, ...]
     version: int = SAMPLES_VERSION
+    calibration: Calibration | None = None
 
     def of(self, component: str, variant: str) -> VariantSamples | None:
         return next((v for v in self.variants if v.component == component and v.variant == variant), None)

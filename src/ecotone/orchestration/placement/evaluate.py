@@ -417,6 +417,9 @@ class _Judgement:
         variant = self.variants[name]
         cost = link_prices.get(name, 0.0)
         energy = memory = 0.0
+        sources = {
+            problem.model.energy_source(name, variant, problem.nodes[row.node].type) for row in self.placed[name]
+        }
         for row in self.placed[name]:
             use = next(each for each in nodes if each.node == row.node)
             busy = sum(self.core_load[other, row.node] for other in use.components)
@@ -436,6 +439,7 @@ class _Judgement:
             utilisation=self.busy[name],
             memory_bytes=memory,
             energy_j=energy,
+            energy_source="measured" if sources == {"measured"} else "estimated",
             accuracy=problem.model.outputs(name, variant).accuracy,
             cost_eur_per_h=cost,
         )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy
 
 from ecotone.orchestration.performance.learner.fitting import (
+    Boosting,
     Runs,
     fit_monomials,
     fit_posynomial,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from ecotone.orchestration.performance.interface import Floats
     from ecotone.orchestration.performance.learner.forms import Form
 
-__all__ = ["EXTRAPOLATING", "FEW", "INTERPOLATING", "PHYSICAL", "Fitter"]
+__all__ = ["EXTRAPOLATING", "FEW", "INTERPOLATING", "PHYSICAL", "Fitter", "predicted"]
 
 POWER = "power law + process"
 TWO = "posynomial of 2 + process"
@@ -39,12 +40,12 @@ FEW = (PROCESS, POWER, TWO, "power law", "posynomial of 2")
 
 _ALONE = Prior()
 _LEFT_OVER = Prior(exponent_sd=0.1)
-_TREES_ALONE = {"rounds": 500, "rate": 0.05, "leaves": 31}
-_TREES_AFTER = {"rounds": 200, "rate": 0.06, "leaves": 15}
+_TREES_ALONE = Boosting(rounds=500, rate=0.05, leaves=31)
+_TREES_AFTER = Boosting(rounds=200, rate=0.06, leaves=15)
 
 
 class Fitter:
-    """Fits families to one set of runs; `low`, `high` are the ranges of all that will be asked."""
+    """Fits families to one set of runs."""
 
     def __init__(self, z: Floats, logs: Floats) -> None:
         """Args: z: (runs, features); logs: (runs,)."""
@@ -59,7 +60,7 @@ class Fitter:
         if shape_name == "process":
             return (fit_process(self._runs, _ALONE, self._low, self._high),)
         if shape_name == "trees":
-            trees = fit_trees(self._z, self._logs, **_TREES_ALONE)
+            trees = fit_trees(self._z, self._logs, _TREES_ALONE)
             return None if trees is None else (trees,)
         shape = self._shape(shape_name)
         if not rest:
@@ -68,7 +69,7 @@ class Fitter:
             left = self._runs.logs - shape.predict(self._runs.z)
             runs = Runs(self._runs.z, left, self._runs.repeats)
             return (shape, fit_process(runs, _LEFT_OVER, self._low, self._high))
-        trees = fit_trees(self._z, self._logs - shape.predict(self._z), **_TREES_AFTER)
+        trees = fit_trees(self._z, self._logs - shape.predict(self._z), _TREES_AFTER)
         return None if trees is None else (shape, trees)
 
     def _shape(self, name: str) -> Form:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ecotone.orchestration.performance.interface import Floats
 
-__all__ = ["Runs", "fit_monomials", "fit_posynomial", "fit_process", "fit_trees", "merged"]
+__all__ = ["Boosting", "Runs", "fit_monomials", "fit_posynomial", "fit_process", "fit_trees", "merged"]
 
 _PROCESS_RUNS_MAX = 2000
 _PROCESS_REFINED_MAX = 200
@@ -45,6 +45,14 @@ class Runs(NamedTuple):
             return self
         chosen = numpy.sort(numpy.random.default_rng(seed).permutation(len(self.logs))[:count_max])
         return Runs(self.z[chosen], self.logs[chosen], self.repeats[chosen])
+
+
+class Boosting(NamedTuple):
+    """How many trees, how much of each counts, and how many leaves each has."""
+
+    rounds: int
+    rate: float
+    leaves: int
 
 
 def merged(z: Floats, logs: Floats) -> Runs:
@@ -101,7 +109,7 @@ def fit_posynomial(runs: Runs, terms: int) -> Posynomial:
         start = numpy.tile(law, (terms, 1))
         start[:, 0] += random.normal(0.0, 0.3, terms) - numpy.log(terms)
         start[:, 1:] += random.normal(0.0, 0.5, (terms, d))
-        found = least_squares(misfit, start.ravel(), slopes, max_nfev=60)
+        found = least_squares(misfit, start.ravel(), slopes, max_nfev=60)  # pyright: ignore[reportArgumentType] - a callable
         if best is None or found.cost < best.cost:
             best = found
     assert best is not None
@@ -134,7 +142,7 @@ def fit_monomials(runs: Runs) -> Posynomial:
     )
 
 
-def fit_trees(z: Floats, logs: Floats, *, rounds: int, rate: float, leaves: int) -> Form | None:
+def fit_trees(z: Floats, logs: Floats, boosting: Boosting) -> Form | None:
     """Gradient boosting of every single run; None for fewer runs than trees can say anything about."""
     if len(logs) < _TREES_MIN_RUNS:
         return None
@@ -144,8 +152,8 @@ def fit_trees(z: Floats, logs: Floats, *, rounds: int, rate: float, leaves: int)
         raise MissingExtraError("lightgbm", "performance") from None
     settings = {
         "objective": "regression",
-        "learning_rate": rate,
-        "num_leaves": leaves,
+        "learning_rate": boosting.rate,
+        "num_leaves": boosting.leaves,
         "min_data_in_leaf": 3,
         "bagging_fraction": 0.8,
         "bagging_freq": 1,
@@ -155,7 +163,7 @@ def fit_trees(z: Floats, logs: Floats, *, rounds: int, rate: float, leaves: int)
         "deterministic": True,
     }
     rounded = numpy.asarray(z, dtype=numpy.float32).astype(numpy.float64)
-    booster = lightgbm.train(settings, lightgbm.Dataset(rounded, logs), num_boost_round=rounds)
+    booster = lightgbm.train(settings, lightgbm.Dataset(rounded, logs), num_boost_round=boosting.rounds)
     return Trees(trees=tuple(_tree(each["tree_structure"]) for each in booster.dump_model()["tree_info"]))
 
 

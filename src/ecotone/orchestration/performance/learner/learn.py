@@ -104,8 +104,8 @@ def fit(
     folds = _folds(len(logs))
     noise_of = PHYSICAL[:1] if places else families
     steps.total = len(cuts) * len(families) + len(folds) * len(noise_of) + len(families)
-    scattered = [_trial(z, logs, ~held, noise_of, 1.0, steps) for held in folds]
-    trials = [_trial(z, logs, below, families, weight, steps) for below, weight in cuts] if places else scattered
+    scattered = [_trial(z, logs, ~held, noise_of, weight=1.0, steps=steps) for held in folds]
+    trials = [_trial(z, logs, below, families, weight=weight, steps=steps) for below, weight in cuts] if places else scattered
     candidates, chosen = _chosen(families, trials, extrapolating=bool(places))
     fitter = Fitter(z, logs)
     members: list[Member] = []
@@ -220,6 +220,7 @@ def _trial(
     logs: Floats,
     learnt: numpy.ndarray[tuple[int], numpy.dtype[numpy.bool_]],
     families: Sequence[str],
+    *,
     weight: float,
     steps: _Steps,
 ) -> _Trial:

@@ -256,7 +256,6 @@ def beyond_range(features: Sequence[Feature], z: Floats) -> Floats:
 def _reasons(model: LearnedModel, table: Table, half: Floats, beyond: Floats, constant: Sequence[str]) -> list[str]:
     reasons = list(constant)
     asked = {each.column: each for each in model.extrapolated}
-    _, high = edges(model.features)
     for place, feature in enumerate(model.features):
         values = table.column(feature.name)
         known = asked.get(feature.name)
