@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from ecotone.core.errors import ComponentError, InputError
+from ecotone.core.errors import InputError
 from ecotone.design.profiling._child import measure, scratch_folder
-from ecotone.design.profiling._items import ItemWriter
+from ecotone.design.profiling._jobs import Jobs, is_input, steps_for
 from ecotone.design.profiling._keys import variant_keys
 from ecotone.design.profiling._score import machine_name, machine_score
-from ecotone.design.profiling.interface import Going, InputFile, Job, Limits, Measured, Progress
-from ecotone.execution.host.codec import Encoder
+from ecotone.design.profiling.interface import Going, Job, Limits, Measured, Progress
 from ecotone.infrastructure.power import SYSFS
 from ecotone.orchestration.performance.samples import Samples, VariantSamples, read_samples, write_samples
 
@@ -28,12 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["needed", "profile"]
 
-SOURCE_ITEMS = 250
-"""Items wanted of a source, as far as `Limits.output_bytes_max` lets them be kept."""
-DEFAULT_RATE_PER_S = 10.0
-"""Assumed of a source that does not say its throughput; it only sizes the lists of periodic components."""
 _BUDGET_MIN_S = 0.5
-_RATE_MIN_PER_S = 1e-6
 
 
 def needed(
@@ -140,8 +134,6 @@ class _Profile:
         same = known is not None and known.machine == self._machine
         self._score = known.machine_score if known is not None and same else machine_score()
         self._calibration = known.calibration if known is not None and same else None
-        self._emitted: dict[str, Path] = {}
-        self._rates: dict[str, float] = {}
 
     def samples(self) -> Samples:
         """What is known now, in the order of the application; what it no longer has is left out."""
@@ -162,7 +154,16 @@ class _Profile:
         budget_s: float,
         progress: Progress | None,
     ) -> None:
-        steps = self._steps(todo)
+        steps = steps_for(self._application, todo)
+        jobs = Jobs(
+            self._application,
+            self._root,
+            self._module,
+            self._parameters,
+            scratch=scratch,
+            limits=self._limits,
+            sysfs=self._sysfs,
+        )
         left_s = budget_s
         for number, (component, variant, is_measured) in enumerate(steps):
             share_s = max(_BUDGET_MIN_S, budget_s / len(steps))
@@ -173,8 +174,8 @@ class _Profile:
                 call_max_s=component.item_timeout_s or self._limits.call_max_s,
                 memory_max_bytes=component.requirements.memory_bytes or self._limits.memory_max_bytes,
             )
-            is_input = _is_input(component.name, steps)
-            job = self._job(component, variant, scratch, limits, is_measured=is_measured, is_input=is_input)
+            reads = is_input(component.name, steps)
+            job = jobs.job(component, variant, limits, is_measured=is_measured, is_input=reads)
 
             def going(state: Going, place: int = number, job: Job = job) -> None:
                 if progress is not None:
@@ -183,128 +184,13 @@ class _Profile:
 
             measured = measure(job, scratch, scratch / "log", going)
             left_s -= measured.took_s
-            if job.output_path is not None:
-                self._emitted[component.name] = Path(job.output_path)
-            self._note(component, variant, measured)
+            jobs.note(component, variant, job, measured)
             if is_measured:
                 self._found[component.name, variant] = self._as_samples(component, variant, measured)
                 write_samples(samples_path, self.samples())
-            self._forget_inputs(component, steps[number + 1 :])
+            jobs.forget_inputs(component, steps[number + 1 :])
         if progress is not None and steps:
             progress(steps[-1][0].name, steps[-1][1], 1.0, "done")
-
-    def _steps(self, todo: set[tuple[str, str]]) -> list[tuple[Component, str, bool]]:
-        """What to start, in the order of the data: what is to be measured, and the first variant of each component
-        whose output is an input of that or whose agreement is asked for."""
-        order = self._application.in_data_order()
-        helping: set[str] = set()
-        for component in reversed(order):
-            named = [variant.name for variant in component.variants if (component.name, variant.name) in todo]
-            if named or component.name in helping:
-                helping.update(component.trigger.inputs)
-            if any(name != component.variants[0].name for name in named) and component.agreement is not None:
-                helping.add(component.name)
-        return [
-            (component, variant.name, (component.name, variant.name) in todo)
-            for component in order
-            for index, variant in enumerate(component.variants)
-            if (component.name, variant.name) in todo or (index == 0 and component.name in helping)
-        ]
-
-    def _job(
-        self, component: Component, variant: str, scratch: Path, limits: Limits, *, is_measured: bool, is_input: bool
-    ) -> Job:
-        is_first = variant == component.variants[0].name
-        reference = self._emitted.get(component.name)
-        output = scratch / f"{component.name}.items"
-        return Job(
-            root=str(self._root.absolute()),
-            module=self._module,
-            parameters=self._parameters,
-            component=component,
-            variant=variant,
-            inputs=self._inputs(component, scratch),
-            items_per_call=self._items_per_call(component),
-            source_items=SOURCE_ITEMS,
-            period_s=self._period_s(component),
-            output_path=str(output) if is_first and is_input else None,
-            reference_path=None if is_first or reference is None else str(reference),
-            measure=is_measured,
-            limits=limits,
-            sysfs=str(self._sysfs),
-        )
-
-    def _inputs(self, component: Component, scratch: Path) -> tuple[InputFile, ...]:
-        files: list[InputFile] = []
-        for name in component.trigger.inputs:
-            path = self._emitted[name]
-            if path.stat().st_size == 0:
-                raise ComponentError(
-                    f"{name}: it let none of its sample items pass, so {component.name} has nothing to be profiled with"
-                )
-            files.append(InputFile(component=self._application.component(name), path=str(path)))
-        if component.trigger.kind == "request":
-            files.append(InputFile(component=None, path=str(self._requests(component, scratch))))
-        return tuple(files)
-
-    def _requests(self, component: Component, scratch: Path) -> Path:
-        """The sample requests that the author keeps beside the application, encoded.
-
-        Raises:
-            InputError: there are none, or they are not a JSON list.
-        """
-        source = self._root / "samples" / f"{component.name}.json"
-        try:
-            requests = msgspec.json.decode(source.read_bytes(), type=list[object])
-        except FileNotFoundError:
-            requests = []
-        except (OSError, msgspec.MsgspecError) as error:
-            raise InputError(f"{source}: not a JSON list of requests: {error}") from None
-        if not requests:
-            raise InputError(
-                f"{component.name}: profiling needs sample requests; write some as a JSON list to {source}"
-            )
-        path = scratch / f"{component.name}.requests"
-        writer = ItemWriter(path, self._limits.output_bytes_max)
-        encoder = Encoder(component.name)
-        for number, request in enumerate(requests):
-            writer.write(number, encoder.encode(request))
-        writer.close()
-        return path
-
-    def _items_per_call(self, component: Component) -> int:
-        if component.batching is not None:
-            return component.batching.items_max
-        period_s = component.trigger.period_s
-        if component.trigger.kind == "every" and component.trigger.inputs and period_s:
-            return max(1, round(period_s * sum(self._rates[name] for name in component.trigger.inputs)))
-        return 1
-
-    def _period_s(self, component: Component) -> float:
-        """Between two calls of one replica that gets all there is."""
-        if component.trigger.period_s:
-            return component.trigger.period_s
-        if not component.trigger.inputs:
-            return 1.0 / (component.requirements.throughput_min_per_s or DEFAULT_RATE_PER_S)
-        if component.trigger.join_key is not None:
-            return 1.0 / max(_RATE_MIN_PER_S, min(self._rates[name] for name in component.trigger.inputs))
-        arriving_per_s = sum(self._rates[name] for name in component.trigger.inputs)
-        return self._items_per_call(component) / max(_RATE_MIN_PER_S, arriving_per_s)
-
-    def _note(self, component: Component, variant: str, measured: Measured) -> None:
-        """Remember what the first variant emitted, and at what rate it would."""
-        if variant != component.variants[0].name:
-            return
-        per_call = measured.outputs / max(1, measured.calls)
-        trigger = component.trigger
-        if trigger.inputs:
-            arriving_per_s = sum(self._rates[name] for name in trigger.inputs)
-            rate_per_s = arriving_per_s * measured.outputs / max(1, measured.items)
-        elif trigger.period_s:
-            rate_per_s = per_call / trigger.period_s
-        else:
-            rate_per_s = component.requirements.throughput_min_per_s or DEFAULT_RATE_PER_S
-        self._rates[component.name] = rate_per_s
 
     def _as_samples(self, component: Component, variant: str, measured: Measured) -> VariantSamples:
         declared = component.variant(variant).accuracy
@@ -335,17 +221,3 @@ class _Profile:
             energy_note=measured.energy_note,
             mix=measured.mix,
         )
-
-    def _forget_inputs(self, component: Component, later: list[tuple[Component, str, bool]]) -> None:
-        """Delete the files that nothing that comes later reads: items may be large."""
-        read = {name for each, _, _ in later for name in (*each.trigger.inputs, each.name)}
-        for name in component.trigger.inputs:
-            if name not in read and name in self._emitted:
-                self._emitted.pop(name).unlink(missing_ok=True)
-
-
-def _is_input(name: str, steps: list[tuple[Component, str, bool]]) -> bool:
-    """Whether anything to be started reads what this component emits."""
-    return (
-        any(name in each.trigger.inputs for each, _, _ in steps) or sum(each.name == name for each, _, _ in steps) > 1
-    )
