@@ -1,4 +1,4 @@
-"""What this machine is and does: its cores, the CPU time that went by, where a folder lies. Called by `_run`."""
+"""How many threads to try on this machine, and where a folder lies. Called by `_run`."""
 
 from __future__ import annotations
 
@@ -6,36 +6,9 @@ import os
 import tempfile
 from pathlib import Path
 
-import msgspec
-
-__all__ = ["CpuTime", "cpu_time", "is_in_memory", "own_cores", "thread_counts", "writable"]
+__all__ = ["is_in_memory", "thread_counts", "writable"]
 
 _COUNTS_MAX = 4
-
-
-class CpuTime(msgspec.Struct, frozen=True):
-    """Of this machine since it started, in seconds: `others_s` of all processes but this one and its children that have
-    ended, `stolen_s` that the host of a virtual machine took. Zeros where there is no /proc."""
-
-    others_s: float = 0.0
-    stolen_s: float = 0.0
-
-
-def cpu_time() -> CpuTime:
-    try:
-        fields = Path("/proc/stat").read_text().partition("\n")[0].split()[1:]
-    except OSError:
-        return CpuTime()
-    tick_s = 1.0 / os.sysconf("SC_CLK_TCK")
-    user, nice, system, _idle, _disk, irq, softirq, stolen = (int(each) * tick_s for each in fields[:8])
-    own = os.times()
-    own_s = own.user + own.system + own.children_user + own.children_system
-    return CpuTime(others_s=user + nice + system + irq + softirq - own_s, stolen_s=stolen)
-
-
-def own_cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 def thread_counts(cores: int) -> tuple[int, ...]:

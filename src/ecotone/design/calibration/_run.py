@@ -21,9 +21,10 @@ import msgspec
 from ecotone.core.calibration import Calibration, Rate, Scaling
 from ecotone.core.errors import UnavailableError
 from ecotone.design.calibration._judge import certainty, disturbances, rate_of
-from ecotone.design.calibration._machine import cpu_time, is_in_memory, own_cores, thread_counts, writable
+from ecotone.design.calibration._machine import is_in_memory, thread_counts, writable
 from ecotone.design.calibration.interface import UNITS, Progress, Ready, Repeat
 from ecotone.design.profiling._score import machine_name
+from ecotone.infrastructure.machine import cpu_time, own_cores
 from ecotone.infrastructure.threads import thread_environment
 
 _Message = TypeVar("_Message", Ready, Repeat)
@@ -72,7 +73,7 @@ def calibrate(
     alone = bench.repeats[1]
     notes = disturbances(
         alone,
-        cores=cores,
+        cores=os.cpu_count() or cores,
         took_s=took_s,
         others_s=after.others_s - before.others_s,
         stolen_s=after.stolen_s - before.stolen_s,
