@@ -59,7 +59,9 @@ def on_device(
         ["performance", "calibrate", "--for", f"{seconds}s", "--output", str(written)],
         ["profile", str(folder), "--budget", f"{seconds}s"],
     ):
-        subprocess.run([*ecotone, *command], env=own, check=True, capture_output=True)
+        done = subprocess.run([*ecotone, *command], env=own, check=False, capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(f"{' '.join(command)}: {done.stderr}")
     samples = read_samples(folder / ".ecotone" / "samples.json")
     assert samples is not None
     return read_calibration(written), samples
@@ -150,10 +152,10 @@ def main() -> None:
             )
             found = rows(application, here, (calibration, samples))
             for each in found:
+                held, supported = "held" if each["held"] else "MISSED", "" if each["supported"] else ", not supported"
                 print(
                     f"  {each['component']:10} {each['here_ms']:7.2f} ms here {each['there_ms']:7.2f} there"
-                    f"  error {each['error']:+6.1%} (half-width {each['width']:.0%}, {'held' if each['held'] else 'MISSED'}"
-                    f"{'' if each['supported'] else ', not supported'})"
+                    f"  error {each['error']:+6.1%} (half-width {each['width']:.0%}, {held}{supported})"
                     f"  by speed {each['speed_error']:+6.1%} ({'held' if each['speed_held'] else 'MISSED'})"
                 )
             for label, key in (("calibration", ""), ("speed alone", "speed_")):

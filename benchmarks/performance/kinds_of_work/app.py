@@ -1,10 +1,16 @@
 """Components of one kind of work each, or of two: what `across_devices.py` predicts from one device to another."""
 
 from __future__ import annotations
-import hashlib, json, zlib
+
+import hashlib
+import json
+import zlib
+
 import numpy as np
-import onnxruntime, onnx
-from onnx import helper as h, TensorProto as T
+import onnxruntime
+from onnx import TensorProto as T
+from onnx import helper as h
+
 from ecotone import component
 
 

@@ -8,9 +8,10 @@ from tests.support.applications import camera, measured, samples_of
 
 from ecotone.core.application import Application
 from ecotone.core.calibration import Calibration, Rate
-from ecotone.core.continuum import NodeType, Power
+from ecotone.core.continuum import Continuum, NodeType, Power, Site
 from ecotone.orchestration.performance import sampled_model
 from ecotone.orchestration.performance.samples import Samples, WorkMix, read_samples, write_samples
+from ecotone.orchestration.placement import plan
 
 
 def calibration(machine: str, **rates: float) -> Calibration:
@@ -111,3 +112,18 @@ def test_samples_of_before_still_read(tmp_path) -> None:
     assert isinstance(found, Samples)
     assert found == more
     assert found.variants[0].energy_source == "measured"
+
+
+def test_a_plan_on_calibrated_nodes_takes_their_times_and_says_what_they_are() -> None:
+    taken = msgspec.structs.replace(measured("a", 0.002, spread=0), mix=INTERPRETED)
+    samples = msgspec.structs.replace(samples_of(taken), calibration=HERE, machine="here")
+    application = Application(name="x", components=(camera("a"),))
+    site = Site(name="s", layer="device", node_types=(node(BOARD),))
+    found = plan(application, Continuum(name="c", sites=(site,)), samples)
+    prediction = found.prediction_of("a")
+    assert prediction is not None
+    assert prediction.service_mean_s == pytest.approx(0.002 * 4.5, rel=0.15)
+    assert prediction.energy_source == "estimated"
+    assert any("padded to its speed" in note for note in found.notes)
+    real = plan(application, Continuum(name="c", sites=(site,), emulated=False), samples)
+    assert not any("padded" in note for note in real.notes)

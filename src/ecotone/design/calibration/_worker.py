@@ -38,10 +38,10 @@ def main(threads: int, folder: str) -> int:
 
 
 def _repeat(kind: str, work: Work, core: CoreWait) -> Repeat:
-    waiting_s, start_s = core.waited_s(), time.perf_counter()
+    start_s, waiting_s = time.perf_counter(), core.waited_s()  # in this order: all waiting is in the time
     amount = work()
-    took_s = time.perf_counter() - start_s
     waiting_s = max(0.0, core.waited_s() - waiting_s)
+    took_s = time.perf_counter() - start_s
     return Repeat(kind=kind, amount=amount, took_s=max(1e-9, took_s - waiting_s), waited_s=waiting_s)
 
 

@@ -44,6 +44,7 @@ def make_work(kind: str, threads: int, folder: str) -> Work | None:
     """The work, warm; None where this machine cannot do it: a package or a place to write is missing."""
     makers: dict[str, Callable[[], Work | None]] = {
         "python": _python,
+        "objects": _objects,
         "arrays": _arrays,
         "memory": lambda: _memory(threads),
         "matmul": _matmul,
@@ -71,6 +72,20 @@ def _python() -> Work:
             counts[key] = counts.get(key, 0) + 1
             total += counts[key] ^ key
         return 60_000.0
+
+    return work
+
+
+def _objects() -> Work:
+    """Making and forgetting them: every language runtime has its own way, and every memory its own speed."""
+
+    def work() -> float:
+        total = 0
+        for number in range(10_000, 50_000):
+            total += number * number % 1009 + number
+        words = [str(number) for number in range(15_000)]
+        pairs = sorted((word[::-1], [len(word)]) for word in words)
+        return 40_000.0 * 3 + len(pairs) * 4.0 + 0.0 * total
 
     return work
 

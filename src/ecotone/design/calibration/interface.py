@@ -10,6 +10,7 @@ __all__ = ["SEVERAL_THREADS", "UNITS", "Progress", "Ready", "Repeat"]
 
 UNITS = {
     "python": "steps/s",
+    "objects": "objects/s",
     "arrays": "calls/s",
     "memory": "B/s",
     "matmul": "flop/s",

@@ -3,7 +3,7 @@
 A timer rings at times that have nothing to do with the code, and Python answers when the interpreter comes to its next
 step: at once in interpreted code, after its return in native code. So the share of rings that are answered late is the
 share of time in native calls of some length; shorter ones count as interpreted, since calling is most of what they
-cost. Rings while the thread had no core are left out. The kernel's share is what it counts itself.
+cost. Rings that are late because the thread had no core are left out. The kernel's share is what it counts itself.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["measure_mix"]
 
-_LATE_S = 40e-6
+_LATE_S = 30e-6
 _PERIOD_MIN_S, _PERIOD_MAX_S = 0.5e-3, 5e-3
 _RINGS_PER_CALL = 8
 _RINGS_MIN = 30
@@ -51,7 +51,7 @@ def measure_mix(work: Callable[[], None], *, call_s: float, for_s: float) -> Wor
         bell.close()
     if bell.rings < _RINGS_MIN or user_s + system_s <= 0:
         return None
-    return _mix(bell.late / bell.rings, took_s=took_s, cpu_s=user_s + system_s, system_s=system_s)
+    return _mix(min(1.0, bell.late / bell.rings), took_s=took_s, cpu_s=user_s + system_s, system_s=system_s)
 
 
 def _used(work: Callable[[], None], for_s: float) -> tuple[float, float, float]:
@@ -114,7 +114,11 @@ class _Bell:
         if not self._on:
             return
         missed = int(late_s / self.period_s)
-        if self._core.waited_s() - self._waited_s < _LATE_S / 2:
+        waited_s = self._core.waited_s() - self._waited_s
+        if waited_s < _LATE_S / 2 or late_s - waited_s > _LATE_S:
             self.rings += 1 + missed
-            self.late += 1 + missed if late_s > _LATE_S else 0
+            if late_s > _LATE_S:
+                # In a native call every lateness up to its length is as likely, so that as many rings in such calls
+                # were not late enough to be told from others as were between once and twice that late.
+                self.late += 1 + missed + (late_s < 2 * _LATE_S)
         self._set((1 + missed) * self.period_s - late_s)

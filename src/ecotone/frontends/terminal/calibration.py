@@ -22,6 +22,7 @@ __all__ = ["calibration_view"]
 
 _WORDS = {
     "python": "interpreted Python",
+    "objects": "making objects",
     "arrays": "numpy, small arrays",
     "memory": "copying memory",
     "matmul": "matrix product, float32",

@@ -2,13 +2,14 @@
 
 From the calibrations of the two where there are both, else from `speed`. A calibration has a rate for each kind of
 work; profiling knows which shares of a call are interpreted, native and in the kernel, but not which native work it
-is. So the time there is the sum over these three of the share times the mean of its kinds' ratios, and the interval
+is. So the time there is the sum over these three of the share times the median of its kinds' ratios, and the interval
 reaches from the least ratio of each to the largest. Plain arithmetic; called by the sampled model.
 """
 
 from __future__ import annotations
 
 import math
+import statistics
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -28,7 +29,7 @@ _PER_LOG_SPEED = 0.10
 """Single-thread scores predict other code to about 7 % for a factor of two in speed."""
 _SUPPORTED_SPEED = 4.0
 _SUPPORTED_HALF_WIDTH = 0.3
-_INTERPRETED = ("python", "arrays")
+_INTERPRETED = ("python", "objects", "arrays")
 _NATIVE = ("memory", "matmul", "convolution", "hash", "codec")
 _SYSTEM = ("system",)
 _LIKE = 0.15
@@ -37,10 +38,12 @@ _LIKE_POWER = 2.0
 
 
 class Slowdown(msgspec.Struct, frozen=True, kw_only=True):
-    """`factor` of computing time; `error`: standard error of its logarithm; `supported`: whether that is little."""
+    """`factor` of computing time; `error`: standard error of its logarithm; `least_reach`: how far, in logarithms, an
+    interval reaches before anything else is uncertain; `supported`: whether that is little."""
 
     factor: float
     error: float
+    least_reach: float = 0.0
     supported: bool
 
 
@@ -58,11 +61,13 @@ def slowdown(node: NodeType, here: Calibration | None, mix: WorkMix | None) -> S
         shares = ((mix.interpreted, _INTERPRETED), (mix.native, _NATIVE), (mix.system, _SYSTEM))
         parts = [(share, _of(ratios, kinds) or every) for share, kinds in shares]
     total = sum(share for share, _ in parts)
-    factor, low, high = (sum(share * of(times) for share, times in parts) / total for of in (_mean, min, max))
+    factor, low, high = (
+        sum(share * of(times) for share, times in parts) / total for of in (statistics.median, min, max)
+    )
     noise = max(_spread(each, kind) for each in (node.calibration, here) for kind in ratios if each is not None)
-    reach = max(math.log(high / factor), math.log(factor / low)) / _Z90
+    reach = max(math.log(high / factor), math.log(factor / low))
     supported = (high - low) / 2 / factor <= _SUPPORTED_HALF_WIDTH
-    return Slowdown(factor=factor, error=math.hypot(reach, noise), supported=supported)
+    return Slowdown(factor=factor, error=math.hypot(reach / _Z90, noise), least_reach=reach, supported=supported)
 
 
 def is_like(node: NodeType, machine: str, here: Calibration | None, core_w: float) -> bool:
@@ -90,11 +95,6 @@ def _ratios(there: Calibration, here: Calibration) -> dict[str, float]:
 
 def _of(ratios: dict[str, float], kinds: Iterable[str]) -> list[float]:
     return [ratios[kind] for kind in kinds if kind in ratios]
-
-
-def _mean(values: Iterable[float]) -> float:
-    found = list(values)
-    return sum(found) / len(found)
 
 
 def _spread(calibration: Calibration, kind: str) -> float:

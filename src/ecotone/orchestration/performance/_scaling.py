@@ -58,7 +58,8 @@ class SampledModel:
     def service(self, component: str, variant: str, node: NodeType) -> Estimate:
         value = self.cpu_s(component, variant, node) + self._means[component, variant][1]
         slower = self._slowdown(component, variant, node)
-        reach = max(1.0 + _Z90 * self.service_error(component, variant, node), math.exp(_Z90 * slower.error))
+        own = 1.0 + _Z90 * self._of_mean[component, variant]
+        reach = max(1.0 + _Z90 * self.service_error(component, variant, node), math.exp(slower.least_reach) * own)
         return Estimate(value=value, low=value / reach, high=value * reach, supported=slower.supported)
 
     def energy(self, component: str, variant: str, node: NodeType) -> Estimate:

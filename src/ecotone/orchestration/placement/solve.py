@@ -365,7 +365,7 @@ def _notes(problem: Problem, best: Evaluation) -> tuple[str, ...]:
     }
     if far:
         notes.append(
-            f"speed of {', '.join(sorted(far))} is far from the machine that was measured: "
+            f"{', '.join(sorted(far))}: far from the machine that was measured, in speed or in some kind of work: "
             "times there are extrapolated beyond what the samples support"
         )
     notes += [
@@ -379,6 +379,12 @@ def _notes(problem: Problem, best: Evaluation) -> tuple[str, ...]:
             f"the continuum is emulated: about {cores:.2g} emulated cores are busy, and figures of a run "
             "hold only while the real machine has cores to spare"
         )
+        calibrated = [use.node for use in best.nodes if problem.nodes[use.node].type.calibration is not None]
+        if calibrated:
+            notes.append(
+                f"times on {', '.join(calibrated)} are predicted from a calibration, but an emulated node is padded to "
+                "its speed: a run will differ"
+            )
     rows = [row.component for row in best.assignments]
     spread = {name for name in rows if rows.count(name) > 1}
     if spread:
