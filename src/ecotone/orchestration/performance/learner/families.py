@@ -31,9 +31,9 @@ POWER = "power law + process"
 TWO = "posynomial of 2 + process"
 THREE = "posynomial of 3 + process"
 PROCESS = "process"
-PHYSICAL = (TWO, POWER, PROCESS, THREE)
+PHYSICAL = (TWO, POWER, THREE)
 """Taken together where validation cannot choose."""
-EXTRAPOLATING = (*PHYSICAL, "monomials", "posynomial of 2", "posynomial of 3", "posynomial of 2 + trees")
+EXTRAPOLATING = (*PHYSICAL, PROCESS, "monomials", "posynomial of 2", "posynomial of 3", "posynomial of 2 + trees")
 INTERPOLATING = (PROCESS, TWO, THREE, "trees", "posynomial of 2 + trees")
 FEW = (PROCESS, POWER, TWO, "power law", "posynomial of 2")
 """For fewer runs than trees can say anything about."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+import msgspec
 import numpy
 
 from ecotone.core.errors import InputError
@@ -28,13 +29,13 @@ from ecotone.orchestration.performance.learner.model import (
     Intervals,
     LearnedModel,
     Member,
+    combined,
     transformed,
-    weighted,
 )
 from ecotone.orchestration.performance.learner.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from ecotone.orchestration.performance.interface import Floats
 
@@ -47,14 +48,16 @@ _CUTS = (0.45, 0.6, 0.8)
 """How much of a column's lower values is learnt from when the rest is predicted in validation."""
 _CUT_POWER = 4.0
 """Cuts that leave little out are most like the final question: weight by the share learnt from, to this power."""
-_CLOSE = 1.5
-"""Families whose error is within this factor of the best one's are averaged."""
+_CLOSE = 2.0
+"""The median is taken of the families whose error is within this factor of the best one's."""
 _DISAGREEMENT_WEIGHT = 0.7
-_CURVATURE = 0.15
+_CURVATURE = 0.1
 """Spread of how much an exponent changes while a feature grows by a factor of e, where nothing was held out to see."""
 _LEVEL = 0.9
 _LEVEL_CUTS = 0.8
 _NOISE_MIN = 0.005
+_BEYOND_MIN = 0.08
+"""Least half-width of an interval beyond the range, in logarithms: nobody knows better than that."""
 _CROSSED_MIN = 0.3
 _INFLATION_MAX = 2.0
 """Largest variance inflation factor of a column with two values that still tells its effect from the others'."""
@@ -105,7 +108,11 @@ def fit(
     noise_of = PHYSICAL[:1] if places else families
     steps.total = len(cuts) * len(families) + len(folds) * len(noise_of) + len(families)
     scattered = [_trial(z, logs, ~held, noise_of, weight=1.0, steps=steps) for held in folds]
-    trials = [_trial(z, logs, below, families, weight=weight, steps=steps) for below, weight in cuts] if places else scattered
+    trials = (
+        [_trial(z, logs, below, families, weight=weight, steps=steps) for below, weight in cuts]
+        if places
+        else scattered
+    )
     candidates, chosen = _chosen(families, trials, extrapolating=bool(places))
     fitter = Fitter(z, logs)
     members: list[Member] = []
@@ -124,12 +131,13 @@ def fit(
         features=features,
         constants=constants,
         members=tuple(members),
+        average="median" if places else "mean",
         intervals=intervals,
         extrapolated=asked,
         candidates=tuple(sorted(candidates, key=lambda each: each.error)),
         rows=len(logs),
         configurations=len(numpy.unique(z, axis=0)),
-        error=_error(trials, chosen),
+        error=_error(trials, chosen, extrapolating=bool(places)),
         reason=_reason(best, chosen, extrapolate, trials),
         notes=tuple(notes),
     )
@@ -273,16 +281,18 @@ def _blended(families: Sequence[str], trials: Sequence[_Trial]) -> dict[str, flo
     return {family: count / 20 for family, count in counts.items() if count}
 
 
-def _error(trials: Sequence[_Trial], chosen: dict[str, float]) -> float:
+def _error(trials: Sequence[_Trial], chosen: Mapping[str, float], *, extrapolating: bool) -> float:
     if not trials:
         return math.nan
     total = sum(trial.weight for trial in trials)
-    return sum(t.weight * float(_relative(_blend(t, chosen)[0], t.logs).mean()) for t in trials) / total
+    said = [_blend(trial, chosen, median=extrapolating)[0] for trial in trials]
+    errors = [float(_relative(each, trial.logs).mean()) for each, trial in zip(said, trials, strict=True)]
+    return sum(trial.weight * error for trial, error in zip(trials, errors, strict=True)) / total
 
 
-def _blend(trial: _Trial, chosen: dict[str, float]) -> tuple[Floats, Floats]:
+def _blend(trial: _Trial, chosen: Mapping[str, float], *, median: bool) -> tuple[Floats, Floats]:
     each = numpy.stack([trial.said[family] for family in chosen])
-    return weighted(each, numpy.array(list(chosen.values())))
+    return combined(each, None if median else numpy.array(list(chosen.values())))
 
 
 # Intervals and support.
@@ -299,6 +309,7 @@ def _intervals(
     level, slopes, low, high = _noise(scattered, chosen if not extrapolating else dict.fromkeys(PHYSICAL[:1], 1.0))
     shape = Intervals(
         quantile=1.0,
+        least=0.0,
         noise_level=level,
         noise_slopes=slopes,
         noise_low=low,
@@ -309,30 +320,25 @@ def _intervals(
     scores: list[Floats] = []
     weights: list[Floats] = []
     judged = trials or scattered
-    known = chosen if trials else dict.fromkeys(PHYSICAL[:1], 1.0)
+    known: Mapping[str, float] = chosen if trials else dict.fromkeys(PHYSICAL[:1], 1.0)
     for trial in judged:
-        said, apart = _blend(trial, known)
+        said, apart = _blend(trial, known, median=extrapolating)
         allowed = (1.645 * _DISAGREEMENT_WEIGHT * apart) ** 2
         left = numpy.sqrt(numpy.maximum(0.0, (said - trial.logs) ** 2 - allowed))
         scores.append(left / shape.noise(trial.z))
         weights.append(numpy.full(len(left), trial.weight / (len(left) if extrapolating else 1)))
     wanted = _LEVEL_CUTS if extrapolating and trials else _LEVEL
     quantile = _quantile(numpy.concatenate(scores), numpy.concatenate(weights), wanted)
-    return Intervals(
-        quantile=quantile,
-        noise_level=level,
-        noise_slopes=slopes,
-        noise_low=low,
-        noise_high=high,
-        disagreement_weight=_DISAGREEMENT_WEIGHT,
-        curvature=_CURVATURE,
-    )
+    return msgspec.structs.replace(shape, quantile=quantile, least=_BEYOND_MIN if extrapolating else 0.0)
 
 
-def _noise(scattered: Sequence[_Trial], chosen: dict[str, float]) -> tuple[float, tuple[float, ...], float, float]:
+def _noise(scattered: Sequence[_Trial], chosen: Mapping[str, float]) -> tuple[float, tuple[float, ...], float, float]:
     """A power law of the size of errors, by ridge regression; constant for few runs."""
     z = numpy.concatenate([trial.z for trial in scattered])
-    sizes = numpy.concatenate([numpy.abs(_blend(trial, chosen)[0] - trial.logs) for trial in scattered]) + _NOISE_MIN
+    sizes = (
+        numpy.concatenate([numpy.abs(_blend(trial, chosen, median=False)[0] - trial.logs) for trial in scattered])
+        + _NOISE_MIN
+    )
     logs = numpy.log(sizes)
     d = z.shape[1]
     if len(logs) < _FEW_ROWS:

@@ -103,7 +103,7 @@ class Extrapolated(_Data, frozen=True, kw_only=True):
 class Intervals(_Data, frozen=True, kw_only=True):
     """What the 90 % intervals are made of, in logarithms.
 
-    half^2 = (quantile * noise(z))^2 + (1.645 disagreement_weight * disagreement of the members)^2
+    half^2 = max(least, quantile * noise(z))^2 + (1.645 disagreement_weight * disagreement of the members)^2
     + (1.645 curvature * distance beyond the range)^2, where noise(z) = exp(noise_level + noise_slopes . z), kept
     between `noise_low` and `noise_high`.
 
@@ -111,6 +111,7 @@ class Intervals(_Data, frozen=True, kw_only=True):
     """
 
     quantile: float
+    least: float
     noise_level: float
     noise_slopes: tuple[float, ...]
     noise_low: float
@@ -130,6 +131,7 @@ class LearnedModel(_Data, frozen=True, kw_only=True):
     Attributes:
         target: the column that is predicted; always positive.
         question: what validation was like: other values inside the range, or values above it.
+        average: how the members' logarithms are brought together; their weights are for the mean.
         constants: columns that never varied: nothing is known of their other values.
         error: mean relative error in validation.
         reason: why these members, in one sentence.
@@ -141,6 +143,7 @@ class LearnedModel(_Data, frozen=True, kw_only=True):
     features: tuple[Feature, ...]
     constants: dict[str, float]
     members: tuple[Member, ...]
+    average: Literal["mean", "median"]
     intervals: Intervals
     extrapolated: tuple[Extrapolated, ...]
     candidates: tuple[Candidate, ...]
@@ -170,7 +173,9 @@ def predict(model: LearnedModel, table: Table) -> Predictions:
             not positive.
     """
     z, constant = _questions(model, table)
-    logs, apart = averaged(model.members, z)
+    each = numpy.stack([numpy.sum([form.predict(z) for form in member.forms], axis=0) for member in model.members])
+    weights = numpy.array([member.weight for member in model.members])
+    logs, apart = combined(each, None if model.average == "median" else weights)
     beyond = beyond_range(model.features, z)
     unseen = beyond.copy()
     for each in model.extrapolated:
@@ -195,21 +200,16 @@ def transformed(features: Sequence[Feature], table: Table) -> Floats:
     return numpy.stack(columns, axis=1)
 
 
-def averaged(members: Sequence[Member], z: Floats) -> tuple[Floats, Floats]:
-    """Weighted mean of the members' logarithms, and the standard deviation of the members about it."""
-    each = numpy.stack([numpy.sum([form.predict(z) for form in member.forms], axis=0) for member in members])
-    return weighted(each, numpy.array([member.weight for member in members]))
-
-
-def weighted(each: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """Mean over the first axis with weights that add up to 1, and the plain spread of all about it."""
-    mean = weights @ each
-    return mean, numpy.sqrt(((each - mean) ** 2).mean(axis=0))
+def combined(each: Floats, weights: Floats | None) -> tuple[Floats, Floats]:
+    """What several models say together: the mean over the first axis with weights that add up to 1, or the median; and
+    how far, as a root mean square, they are from it."""
+    middle = numpy.median(each, axis=0) if weights is None else weights @ each
+    return middle, numpy.sqrt(((each - middle) ** 2).mean(axis=0))
 
 
 def half_widths(intervals: Intervals, z: Floats, apart: Floats, beyond: Floats) -> Floats:
     """Half of the 90 % interval, in logarithms; `beyond` as from `beyond_range`."""
-    noise = (intervals.quantile * intervals.noise(z)) ** 2
+    noise = numpy.maximum(intervals.least, intervals.quantile * intervals.noise(z)) ** 2
     disagreement = (Z90 * intervals.disagreement_weight * apart) ** 2
     distance = (Z90 * intervals.curvature) ** 2 * (beyond**2).sum(axis=1)
     return numpy.sqrt(noise + disagreement + distance)
