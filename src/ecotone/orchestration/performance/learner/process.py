@@ -5,7 +5,7 @@ their interactions. All of them are integrated out together; only length scales,
 the mode of their posterior under priors, never plain maximum likelihood: at eight points that over-fits.
 
 Sources: Rasmussen and Williams 2006 (2.7 for trends, 5.12 for leaving out), Duvenaud et al. 2011 and Durrande et al.
-2013 (additive and ANOVA kernels).
+2013 (additive and ANOVA kernels), Tipping and Lawrence 2005 (noise with odd runs).
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import numpy
-from scipy.linalg import cho_solve, solve_triangular
-from scipy.optimize import minimize
 
+from ecotone.orchestration.performance.learner._scipy import cho_solve, minimize, solve_triangular
 from ecotone.orchestration.performance.learner.forms import Kernel, Process, matern52
 
 if TYPE_CHECKING:
@@ -27,6 +26,8 @@ __all__ = ["LogProcess", "Prior"]
 
 _JITTER = 1e-8
 _SQRT5 = math.sqrt(5.0)
+_SPREADS_MAX = 4.0
+"""How far from their prior's mode hyperparameters are looked for, in spreads."""
 
 
 class Prior(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +97,16 @@ class LogProcess:
         self._take(z, logs)
         gaps = numpy.abs(self._z[:, None, :] - self._z[None, :, :]) / self._span
         start = (self._theta + self._mode) / 2.0
-        found = minimize(self._loss, start, (gaps, repeats), jac=True, method="L-BFGS-B", options={"maxiter": 60})
+        edges = _SPREADS_MAX * self._spread
+        found = minimize(
+            self._loss,
+            start,
+            (gaps, repeats),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=list(zip(self._mode - edges, self._mode + edges, strict=True)),
+            options={"maxiter": 60},
+        )
         self._theta = numpy.asarray(found.x)
 
     def condition(self, z: Floats, logs: Floats, repeats: Floats) -> None:
@@ -142,6 +152,21 @@ class LogProcess:
         """Each run's residual, and its standard deviation, when all other runs predict it."""
         precision = numpy.diag(cho_solve((self._chol, True), numpy.eye(len(self._chol))))
         return self._weights / precision, 1.0 / numpy.sqrt(precision)
+
+    def trust(self, repeats: Floats, freedom: float) -> Floats:
+        """How far each run is to be believed, about 1; far below 1 if it does not fit what the others say.
+
+        The expected precision of a run, in units of the common one, if noise is Student's (Tipping and Lawrence 2005).
+        Use it as the `repeats` of a run to make the process robust, and ask again.
+
+        Args:
+            repeats: as the process was conditioned with.
+            freedom: degrees of freedom of the noise; small means that odd runs are expected.
+        """
+        noise = self.noise_variance / repeats
+        inverse = cho_solve((self._chol, True), numpy.eye(len(noise)))
+        square = (noise * self._weights) ** 2 + noise - noise**2 * numpy.diag(inverse)
+        return (freedom + 1.0) / (freedom + square / self.noise_variance)
 
     def _loss(self, theta: Floats, gaps: Floats, repeats: Floats) -> tuple[float, Floats]:
         """Minus the log posterior of the hyperparameters, and its gradient."""
