@@ -61,7 +61,7 @@ def measure(job: Job, scratch: Path, log: Path, going: Callable[[Going], None]) 
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 pass_fds=(write_end,),
-                env=_environment(os.environ, outputs),
+                env=_environment(os.environ, outputs, job.cores or 1),
                 start_new_session=True,
             )
     finally:
@@ -92,8 +92,8 @@ def scratch_folder(folder: Path) -> tempfile.TemporaryDirectory[str]:
         raise InputError(f"{folder}: cannot write there: {error.strerror}; profiling keeps its items there") from None
 
 
-def _environment(own: Mapping[str, str], outputs: Path) -> dict[str, str]:
-    return {**thread_environment(own, 1), "ECOTONE_OUTPUT_DIR": str(outputs), "PYTHONUNBUFFERED": "1"}
+def _environment(own: Mapping[str, str], outputs: Path, threads: int) -> dict[str, str]:
+    return {**thread_environment(own, threads), "ECOTONE_OUTPUT_DIR": str(outputs), "PYTHONUNBUFFERED": "1"}
 
 
 def _listen(job: Job, process: subprocess.Popen[bytes], descriptor: int, going: Callable[[Going], None]) -> Measured:

@@ -36,6 +36,8 @@ class CallInputs:
         elif self._readers:
             merged = _merged([len(reader) for reader in self._readers])
             size = job.items_per_call
+            if job.only_times and merged:
+                merged *= -(-size // len(merged))
             self._calls = [merged[start : start + size] for start in range(0, len(merged), size)]
             if len(self._calls) > 1 and len(self._calls[-1]) < size:
                 self._calls.pop()  # a rest would not cost what a whole list does

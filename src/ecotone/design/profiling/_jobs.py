@@ -46,6 +46,7 @@ class Jobs:
         scratch: Path,
         limits: Limits,
         sysfs: Path = SYSFS,
+        source_items: int = SOURCE_ITEMS,
     ) -> None:
         """Args: scratch: an existing folder, where items are kept."""
         self._application = application
@@ -53,6 +54,7 @@ class Jobs:
         self._scratch = scratch
         self._limits = limits
         self._sysfs = sysfs
+        self._source_items = source_items
         self._emitted: dict[str, Path] = {}
         self._rates: dict[str, float] = {}
 
@@ -69,7 +71,7 @@ class Jobs:
             variant=variant,
             inputs=self._inputs(component),
             items_per_call=self._items_per_call(component),
-            source_items=SOURCE_ITEMS,
+            source_items=self._source_items,
             period_s=self._period_s(component),
             output_path=str(output) if is_first and is_input else None,
             reference_path=None if is_first or reference is None else str(reference),

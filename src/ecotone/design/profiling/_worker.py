@@ -106,6 +106,9 @@ def main(job_path: str, descriptor: int) -> int:
     _die_with_parent()
     voice = _Voice(descriptor)
     job = msgspec.msgpack.decode(Path(job_path).read_bytes(), type=Job)
+    if job.cores is not None:
+        # Before anything starts a thread, since threads keep the cores that they began with.
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-job.cores :])
     try:
         voice.say(_measure(job, voice))
     except (InputError, NotFoundError) as error:
@@ -157,7 +160,8 @@ def _measure(job: Job, voice: _Voice) -> Measured:
     try:
         session.run()
         peak_bytes = max(0.0, _memory_bytes("VmHWM") - empty_bytes)
-        return session.result(start_s, peak_bytes, session.look_closer() if job.measure else _Closer())
+        closer = session.look_closer() if job.measure and not job.only_times else _Closer()
+        return session.result(start_s, peak_bytes, closer)
     finally:
         session.close()
 

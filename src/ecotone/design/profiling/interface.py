@@ -66,6 +66,8 @@ class Job(_Frozen, frozen=True, kw_only=True):
         reference_path: outputs of the first variant for the same inputs, to compare with; None: there is none.
         measure: False when only the outputs are wanted: then each input is handled once.
         sysfs: where the kernel shows its energy counters and power meters.
+        cores: how many cores the process may use, and how many threads its libraries start; None: one thread.
+        only_times: nothing but times and memory is wanted, of lists that are full: items come again to fill one.
     """
 
     root: str
@@ -82,6 +84,8 @@ class Job(_Frozen, frozen=True, kw_only=True):
     measure: bool
     limits: Limits
     sysfs: str = "/sys"
+    cores: int | None = None
+    only_times: bool = False
 
 
 class Going(_Frozen, frozen=True, kw_only=True, tag="going"):
