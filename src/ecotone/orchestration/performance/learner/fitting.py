@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy
 
-from ecotone.core.errors import MissingExtraError
+from ecotone.core.errors import MissingExtraError, UnavailableError
 from ecotone.orchestration.performance.learner._scipy import least_squares, nnls
 from ecotone.orchestration.performance.learner.forms import Form, Posynomial, Tree, Trees
 from ecotone.orchestration.performance.learner.process import LogProcess, Prior
@@ -150,6 +150,8 @@ def fit_trees(z: Floats, logs: Floats, boosting: Boosting) -> Form | None:
         import lightgbm  # noqa: PLC0415 - an extra
     except ImportError:
         raise MissingExtraError("lightgbm", "performance") from None
+    except OSError as error:
+        raise UnavailableError(f"lightgbm does not load: {error}; is libgomp installed (Debian: libgomp1)?") from None
     settings = {
         "objective": "regression",
         "learning_rate": boosting.rate,
