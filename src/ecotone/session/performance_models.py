@@ -51,6 +51,7 @@ __all__ = [
     "Judged",
     "LearnedModel",
     "asked_document",
+    "assess",
     "fit_table",
     "judge_model",
     "model_document",

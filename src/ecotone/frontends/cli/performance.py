@@ -7,20 +7,24 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 from cyclopts import App, Parameter
 
 from ecotone.frontends.cli.main import DONE
 from ecotone.frontends.cli.options import Duration, JsonOption
-from ecotone.frontends.cli.output import Output
-from ecotone.frontends.cli.written import check_written
+from ecotone.frontends.cli.output import Output, write_document
+from ecotone.frontends.cli.written import check_written, write_page
+from ecotone.frontends.model_words import readable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import RenderableType
 
     from ecotone.core.calibration import Calibration
     from ecotone.frontends.terminal.profile import ProfileBar
 
-__all__ = ["calibrate", "performance"]
+__all__ = ["calibrate", "fit", "performance", "predict", "report"]
 
 _SAID_EVERY = 0.2
 
@@ -62,6 +66,136 @@ def calibrate(
     return DONE
 
 
+TableArgument = Annotated[Path, Parameter(name="TABLE", help="Numbers under a line of column names.")]
+ModelArgument = Annotated[Path, Parameter(name="MODEL", help="A file that `ecotone performance fit` wrote.")]
+
+
+@performance.command
+def fit(
+    table: TableArgument,
+    /,
+    *,
+    target: Annotated[str, Parameter(metavar="COL", help="The column to predict; above zero.")],
+    output: Annotated[Path, Parameter(metavar="MODEL.json", help="The file that gets the model.")],
+    extrapolate: Annotated[
+        tuple[str, ...],
+        Parameter(metavar="COL", consume_multiple=False, help="You will ask for higher values of it; may be repeated."),
+    ] = (),
+    ignore: Annotated[
+        tuple[str, ...], Parameter(metavar="COL", consume_multiple=False, help="Leave it out; may be repeated.")
+    ] = (),
+    json: JsonOption = False,
+) -> int:
+    """Learn a performance model from a table of runs.
+
+    Example: `ecotone performance fit runs.csv --target seconds --output model.json`
+    """
+    from ecotone.session.performance_models import fit_table, model_document
+
+    check_written(output, reads=[table])
+    with _Progress("learning") as progress:
+        model = fit_table(
+            table,
+            target,
+            output=output,
+            extrapolate=extrapolate,
+            ignore=ignore,
+            progress=lambda fraction, message: progress("", fraction, message),
+        )
+
+    def picture(width: int) -> RenderableType:
+        from ecotone.frontends.terminal.performance_models import model_view
+
+        return model_view(model, width, written=output)
+
+    Output(json=json).show(picture, lambda: model_document(model) | {"file": str(output)})
+    return DONE
+
+
+@performance.command
+def predict(
+    model: ModelArgument,
+    table: TableArgument,
+    /,
+    *,
+    output: Annotated[
+        Path | None, Parameter(metavar="FILE", help="Write the table with the answers beside it, as CSV.")
+    ] = None,
+    json: JsonOption = False,
+) -> int:
+    """Ask a performance model about each row of a table.
+
+    Where the table holds what was measured, too, the error is told.
+
+    Example: `ecotone performance predict model.json questions.csv`
+    """
+    from ecotone.session.performance_models import asked_document, predict_table, write_predicted
+
+    check_written(output, reads=[model, table])
+    shown = Output(json=json)
+    asked = predict_table(model, table)
+    if output is not None:
+        write_predicted(asked, output)
+    _say_notes(shown, asked.notes)
+
+    def picture(width: int) -> RenderableType:
+        from ecotone.frontends.terminal.performance_models import answers_view
+
+        return answers_view(asked, width, written=output)
+
+    file = None if output is None else str(output)
+    shown.show(picture, lambda: asked_document(asked) | {"file": file})
+    return DONE
+
+
+@performance.command
+def report(
+    model: ModelArgument,
+    table: TableArgument,
+    /,
+    *,
+    output: Annotated[Path, Parameter(metavar="REPORT.html", help="The page that is written.")],
+    json: JsonOption = False,
+) -> int:
+    """Draw how good a performance model is: a page with plots.
+
+    Predicted against measured, residuals by feature, what the intervals cover, and how the error falls with the number
+    of runs, for which it learns again from parts of the table.
+
+    Example: `ecotone performance report model.json runs.csv --output report.html`
+    """
+    from ecotone.frontends.report.front import need_matplotlib
+    from ecotone.frontends.report.model_page import model_page
+    from ecotone.session.performance_models import asked_document, judge_model
+
+    check_written(output, reads=[model, table])
+    need_matplotlib()
+    shown = Output(json=json)
+    with _Progress("judging") as progress:
+        judged = judge_model(model, table, progress=lambda fraction, message: progress("", fraction, message))
+    write_page(output, model_page(judged, model.name, table.name))
+    _say_notes(shown, judged.asked.notes)
+    if json:
+        curve = [msgspec.to_builtins(each) for each in judged.curve.points]
+        assessment = asked_document(judged.asked)["assessment"]
+        write_document(
+            {
+                "file": str(output),
+                "assessment": assessment,
+                "learning_curve": curve,
+                "notes": list(judged.asked.notes),
+            }
+        )
+    else:
+        sys.stdout.write(f"{output}\n")
+    return DONE
+
+
+def _say_notes(output: Output, notes: Sequence[str]) -> None:
+    for note in notes:
+        output.say(f"note: {readable(note)}")
+
+
 class _Progress:
     """A bar on a terminal that is gone when this ends; else a line now and then."""
 
@@ -81,7 +215,7 @@ class _Progress:
         if not sys.stderr.isatty():
             if fraction - self._said >= _SAID_EVERY:
                 self._said = fraction
-                sys.stderr.write(f"{self._doing}: {message}\n")
+                sys.stderr.write(f"{self._doing}, {fraction:.0%}: {message}\n")
                 sys.stderr.flush()
             return
         if self._bar is None:

@@ -1,112 +1,24 @@
-"""The plots of a report by matplotlib, as SVG whose colours are CSS variables: they follow light and dark.
-
-matplotlib is the extra `report`; it is imported here alone, when a run has ended.
-"""
+"""The plots of the report of a run; `drawing` says how."""
 
 from __future__ import annotations
 
-import io
-import logging
 import math
-import re
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ecotone.core.errors import MissingExtraError
-from ecotone.frontends.report.markup import Html
+from ecotone.frontends.report.drawing import STAND_INS, WIDTH_IN, finish, matplotlib_parts, rules
 from ecotone.frontends.words import arrows, percentile_text, since_start_s, time_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ecotone.core.report import PathReport, RunReport, TimelinePoint
+    from ecotone.frontends.report.markup import Html
 
 __all__ = ["latency_plot", "timeline_plot"]
 
-# matplotlib knows colours, not CSS variables: each variable has a stand-in that is exchanged in the finished SVG.
-_STAND_INS = {
-    "ink": "#010203",
-    "soft": "#010204",
-    "line": "#010205",
-    "kept": "#010206",
-    "broken": "#010207",
-    "close": "#010208",
-    **{f"s{number}": f"#01021{number}" for number in range(1, 9)},
-}
 _SERIES = 8
-_WIDTH_IN = 10.0
-_FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, Arial, sans-serif"
-
-
-def _rules() -> dict[str, Any]:
-    ink, soft, line = _STAND_INS["ink"], _STAND_INS["soft"], _STAND_INS["line"]
-    return {
-        "svg.fonttype": "none",
-        "svg.hashsalt": "ecotone",
-        "font.family": ["sans-serif"],
-        "font.size": 10,
-        "text.color": ink,
-        "axes.edgecolor": line,
-        "axes.labelcolor": soft,
-        "axes.titlecolor": ink,
-        "axes.titlesize": 10.5,
-        "axes.titleweight": "semibold",
-        "axes.titlelocation": "left",
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.facecolor": "none",
-        "figure.facecolor": "none",
-        "xtick.color": soft,
-        "ytick.color": soft,
-        "axes.grid": True,
-        "grid.color": line,
-        "grid.linewidth": 0.7,
-        "axes.axisbelow": True,
-        "legend.frameon": False,
-        "legend.fontsize": 9,
-        "lines.linewidth": 1.7,
-    }
-
-
-def _matplotlib() -> tuple[Any, Any]:
-    """The package and its Figure class, without pyplot: no window system, no global state.
-
-    Raises:
-        MissingExtraError: it is not installed.
-    """
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # an unwritable home is no news for a report
-    try:
-        import matplotlib as package  # noqa: PLC0415 - an extra
-        from matplotlib.figure import Figure  # noqa: PLC0415
-    except ImportError:
-        raise MissingExtraError("matplotlib", "report") from None
-    return package, Figure
-
-
-def _finish(figure: Any, *, salt: str, alone: bool) -> Html:
-    """The figure as an SVG element; `salt` keeps the ids of several figures on one page apart."""
-    stream = io.StringIO()
-    figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
-    svg = stream.getvalue()
-    svg = svg[svg.index("<svg") :]
-    for name, colour in _STAND_INS.items():
-        svg = svg.replace(colour, f"var(--{name})")
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"font-family: [^;\"]*", f"font-family: {_FONTS}", svg)
-    svg = re.sub(r"(\bid=\"|url\(#|href=\"#)", rf"\g<1>{salt}-", svg)
-    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
-    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
-    if alone:
-        colours = (files("ecotone.frontends.report") / "colours.css").read_text()
-        svg = re.sub(
-            r"(<svg[^>]*>)",
-            lambda match: f'{match[1]}<style>{colours}</style><rect width="100%" height="100%" fill="var(--panel)"/>',
-            svg,
-            count=1,
-        )
-    return Html(svg)
 
 
 def latency_plot(report: RunReport, *, alone: bool = False) -> Html | None:
@@ -118,12 +30,12 @@ def latency_plot(report: RunReport, *, alone: bool = False) -> Html | None:
     paths = [each for each in report.paths if len(each.quantiles_s) > 1]
     if not paths:
         return None
-    package, figure_class = _matplotlib()
-    with package.rc_context(_rules()):
-        figure = figure_class(figsize=(_WIDTH_IN, 2.6 * len(paths)), layout="constrained")
+    package, figure_class = matplotlib_parts()
+    with package.rc_context(rules()):
+        figure = figure_class(figsize=(WIDTH_IN, 2.6 * len(paths)), layout="constrained")
         for number, path in enumerate(paths, 1):
             _draw_distribution(figure.add_subplot(len(paths), 1, number), path)
-        return _finish(figure, salt="latency", alone=alone)
+        return finish(figure, salt="latency", alone=alone)
 
 
 def _draw_distribution(axes: Any, path: PathReport) -> None:
@@ -131,9 +43,9 @@ def _draw_distribution(axes: Any, path: PathReport) -> None:
     times_ms = [seconds * 1e3 for _, seconds in path.quantiles_s]
     shares = [fraction * 100 for fraction, _ in path.quantiles_s]
     axes.set_title(arrows(path.components))
-    axes.axvspan(path.low_s * 1e3, path.high_s * 1e3, color=_STAND_INS["s1"], alpha=0.12, linewidth=0)
-    axes.plot(times_ms, shares, color=_STAND_INS["s1"], linewidth=2.2)
-    axes.axhline(path.percentile, color=_STAND_INS["soft"], linewidth=0.9, linestyle=(0, (2, 3)))
+    axes.axvspan(path.low_s * 1e3, path.high_s * 1e3, color=STAND_INS["s1"], alpha=0.12, linewidth=0)
+    axes.plot(times_ms, shares, color=STAND_INS["s1"], linewidth=2.2)
+    axes.axhline(path.percentile, color=STAND_INS["soft"], linewidth=0.9, linestyle=(0, (2, 3)))
     right = max(path.promised_s * 1e3 * 1.12, min(times_ms[-1], path.promised_s * 1e3 * 2.5), path.high_s * 1e3 * 1.05)
     right = max(right, (path.measured_s or 0.0) * 1e3 * 1.08)
     left = max(0.0, min(times_ms[0], path.low_s * 1e3, path.promised_s * 1e3) * 0.9)
@@ -144,7 +56,7 @@ def _draw_distribution(axes: Any, path: PathReport) -> None:
     if path.measured_s is not None:
         lines.append((path.measured_s, f"measured {percentile} {time_text(path.measured_s)}", "ink", "-"))
     for seconds, label, colour, dash in lines:
-        axes.axvline(seconds * 1e3, color=_STAND_INS[colour], linestyle=dash, linewidth=1.5, label=label)
+        axes.axvline(seconds * 1e3, color=STAND_INS[colour], linestyle=dash, linewidth=1.5, label=label)
     axes.set_xlim(left, right)
     axes.set_ylim(0, 101)
     axes.set_yticks([0, 25, 50, 75, 100])
@@ -163,12 +75,12 @@ def timeline_plot(report: RunReport, *, alone: bool = False) -> Html | None:
     if len(points) < 3:
         return None
     report = msgspec.structs.replace(report, timeline=points)
-    package, figure_class = _matplotlib()
+    package, figure_class = matplotlib_parts()
     names = _busiest(report)
     times = [point.time_s for point in points]
-    with package.rc_context(_rules()):
+    with package.rc_context(rules()):
         rows = 3 if report.paths else 2
-        figure = figure_class(figsize=(_WIDTH_IN, 2.15 * rows), layout="constrained")
+        figure = figure_class(figsize=(WIDTH_IN, 2.15 * rows), layout="constrained")
         axes = figure.subplots(rows, 1, sharex=True)
         if report.paths:
             _draw_paths(axes[0], report, times)
@@ -178,11 +90,11 @@ def timeline_plot(report: RunReport, *, alone: bool = False) -> Html | None:
         for each in axes:
             for number, at_s in enumerate(deaths):
                 label = "a host died" if number == 0 and each is axes[0] else None
-                each.axvline(at_s, color=_STAND_INS["broken"], linewidth=1, alpha=0.7, label=label)
+                each.axvline(at_s, color=STAND_INS["broken"], linewidth=1, alpha=0.7, label=label)
             each.set_xlim(0, times[-1])
         _legend(axes[0])
         axes[-1].set_xlabel("seconds of the run")
-        return _finish(figure, salt="timeline", alone=alone)
+        return finish(figure, salt="timeline", alone=alone)
 
 
 def _whole_intervals(points: tuple[TimelinePoint, ...]) -> tuple[TimelinePoint, ...]:
@@ -211,12 +123,12 @@ def _draw_paths(axes: Any, report: RunReport, times: list[float]) -> None:
     axes.set_title("p95 of each promised path, ms")
     top = 0.0
     for number, path in enumerate(report.paths):
-        colour = _STAND_INS[f"s{number % _SERIES + 1}"]
+        colour = STAND_INS[f"s{number % _SERIES + 1}"]
         values = _ms([point.paths_s[number] if number < len(point.paths_s) else None for point in report.timeline])
         axes.plot(times, values, color=colour, label=f"{path.components[0]} → {path.components[-1]}")
         axes.axhline(path.promised_s * 1e3, color=colour, linestyle=(0, (5, 3)), linewidth=1.2)
         top = max(top, path.promised_s * 1e3, *(each for each in values if not math.isnan(each)))
-    axes.plot([], [], color=_STAND_INS["soft"], linestyle=(0, (5, 3)), linewidth=1.2, label="promised")
+    axes.plot([], [], color=STAND_INS["soft"], linestyle=(0, (5, 3)), linewidth=1.2, label="promised")
     axes.set_ylim(0, top * 1.1)
 
 
@@ -224,7 +136,7 @@ def _draw_components(axes: Any, report: RunReport, times: list[float], names: li
     axes.set_title("p95 of each component, ms (logarithmic)")
     for number, name in enumerate(names, 1):
         values = _ms([point.p95_s.get(name) for point in report.timeline])
-        axes.plot(times, values, color=_STAND_INS[f"s{number}"], label=name)
+        axes.plot(times, values, color=STAND_INS[f"s{number}"], label=name)
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter("{x:g}")
     _legend(axes)
@@ -234,7 +146,7 @@ def _draw_rates(axes: Any, report: RunReport, times: list[float], names: list[st
     axes.set_title("items per second")
     for number, name in enumerate(names, 1):
         values = [point.rates_per_s.get(name, float("nan")) for point in report.timeline]
-        axes.plot(times, values, color=_STAND_INS[f"s{number}"], label=name)
+        axes.plot(times, values, color=STAND_INS[f"s{number}"], label=name)
     axes.set_ylim(bottom=0)
 
 
