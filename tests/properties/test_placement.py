@@ -7,11 +7,13 @@ import math
 import time
 from typing import TYPE_CHECKING
 
+import numpy
 import pytest
 from tests.support.random_cases import random_case
 
 from ecotone.core.plan import Assignment
-from ecotone.orchestration.placement.evaluate import Evaluator
+from ecotone.orchestration.placement._cuts import time_limits
+from ecotone.orchestration.placement.evaluate import Evaluation, Evaluator
 from ecotone.orchestration.placement.goal import CHEAPEST, Goal
 from ecotone.orchestration.placement.problem import Problem, compile_problem
 from ecotone.orchestration.placement.solve import search
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ecotone.core.application import Component
+    from ecotone.core.plan import Confidence
 
 MOST_COMBINATIONS = 6000
 
@@ -73,13 +76,13 @@ def size(problem: Problem) -> int:
     return total
 
 
-@pytest.mark.parametrize("fuse", [False, True])
+@pytest.mark.parametrize(("fuse", "confidence"), [(False, "upper"), (True, "upper"), (False, "expected")])
 @pytest.mark.parametrize("seed", range(40))
-def test_the_solver_agrees_with_enumeration(seed: int, fuse: bool) -> None:
+def test_the_solver_agrees_with_enumeration(seed: int, fuse: bool, confidence: Confidence) -> None:
     application, continuum, samples = random_case(
         seed, components=2 + seed % 2, node_types=2 + seed % 3 // 2, strictness=(0.3, 0.7, 1.0)[seed % 3]
     )
-    problem = compile_problem(application, continuum, samples, fuse=fuse)
+    problem = compile_problem(application, continuum, samples, fuse=fuse, confidence=confidence)
     if size(problem) > MOST_COMBINATIONS:
         pytest.skip(f"{size(problem)} combinations are too many to enumerate")
     found = search(problem, deadline_s=time.monotonic() + 60.0)
@@ -91,6 +94,54 @@ def test_the_solver_agrees_with_enumeration(seed: int, fuse: bool) -> None:
         assert found.optimal
         assert found.best.cost_eur_per_h == pytest.approx(expected, abs=2e-6)
         assert found.lower_bound == pytest.approx(expected, abs=2e-6)
+        assert keeps(problem, found.best)
+
+
+def keeps(problem: Problem, judged: Evaluation) -> bool:
+    """Whether every promised time is kept, by what predictions say when they are made for somebody to read."""
+    timing = problem.timing.predict(judged.assignments, groups=judged.groups, interval="whole")
+    limits = [
+        (found, found.predicted_s, path.latency.latency_max_s)
+        for found, path in zip(timing.paths, problem.application.paths, strict=True)
+    ]
+    limits += [
+        (found, found.at_promise_s, component.requirements.latency.latency_max_s)
+        for component in problem.components
+        if component.requirements.latency is not None
+        for found in [timing.of(component.name)]
+    ]
+    upper = problem.confidence == "upper"
+    return all((found.high_s if upper else expected_s) <= limit_s * (1 + 1e-6) for found, expected_s, limit_s in limits)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_idle_times_are_below_both_ends(seed: int) -> None:
+    """What the solver's constraints and cuts rest on."""
+    application, continuum, samples = random_case(seed, components=3, node_types=2, strictness=0.3)
+    for confidence in ("upper", "expected"):
+        problem = compile_problem(application, continuum, samples, confidence=confidence)
+        limits = time_limits(problem)
+        evaluator = Evaluator(problem)
+        combinations = [ways(problem, component)[:4] for component in problem.components]
+        for combination in list(itertools.product(*combinations))[:20]:
+            judged = evaluator.evaluate([row for each in combination for row in each])
+            if judged.timing is None:
+                continue
+            for limit in limits:
+                found = judged.timing.paths[0] if limit.what == "path latency" else judged.timing.of(limit.subject)
+                floor_s = limit.idle.percentile_of(
+                    sum(  # pyright: ignore
+                        numpy.minimum.reduce(
+                            [
+                                limit.idle.service(name, row.variant, problem.nodes[row.node])
+                                for row in judged.assignments
+                                if row.component == name
+                            ]
+                        )
+                        for name in limit.idle.route
+                    )
+                )
+                assert floor_s <= problem.judged_s(found) * (1 + 1e-9)
 
 
 def best_by_enumeration(problem: Problem, goal: Goal) -> float:

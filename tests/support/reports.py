@@ -20,7 +20,7 @@ from ecotone.core.application import (
 )
 from ecotone.core.continuum import Continuum, Link, NodeType, Power, Site
 from ecotone.core.messages import Event
-from ecotone.core.plan import Assignment, ComponentPrediction, PathPrediction, Plan
+from ecotone.core.plan import Assignment, ComponentPrediction, LatencyPrediction, PathPrediction, Plan
 from ecotone.core.report import ComponentReport, LayerReport, NodeReport, PathReport, RunReport, TimelinePoint
 
 __all__ = ["broken_run", "mobility", "mobility_plan", "mobility_run", "three_sites"]
@@ -161,6 +161,7 @@ def mobility_plan() -> Plan:
         optimal=True,
         gap=0.0,
         power_w=31.2,
+        confidence="upper",
         wall_s=0.412,
         parameters={"clip": "street"},
         notes=("percentiles of a path come from sampled sums; components are taken as independent",),
@@ -170,6 +171,12 @@ def mobility_plan() -> Plan:
 def _prediction(name: str) -> ComponentPrediction:
     service_s = SERVICE_S[name]
     rate = 1.0 if name == "statistics" else 25.0
+    promise = None
+    if name in PROMISED_S:
+        promise = LatencyPrediction(
+            percentile=95.0, promised_s=PROMISED_S[name], predicted_s=service_s * 1.45, low_s=service_s * 1.2,
+            high_s=service_s * 1.8,
+        )  # fmt: skip
     return ComponentPrediction(
         component=name,
         rate_per_s=rate,
@@ -178,6 +185,7 @@ def _prediction(name: str) -> ComponentPrediction:
         predicted_p95_s=service_s * 1.45,
         low_s=service_s * 1.2,
         high_s=service_s * 1.8,
+        promise=promise,
         utilisation=service_s * rate / PLACES[name][2],
         memory_bytes=180e6 if name == "detect" else 70e6,
         energy_j=service_s * 9,

@@ -16,7 +16,9 @@ __all__ = [
     "SCHEMA_VERSION",
     "Assignment",
     "ComponentPrediction",
+    "Confidence",
     "EnergySource",
+    "LatencyPrediction",
     "PathPrediction",
     "Plan",
     "decode_plan",
@@ -29,6 +31,8 @@ __all__ = [
 SCHEMA_VERSION = 1
 EnergySource = Literal["measured", "estimated"]
 """Where joules come from: a counter or meter of the machine that was profiled, or declared power."""
+Confidence = Literal["upper", "expected"]
+"""What promises are held against: the upper end of a prediction's 90 % interval, or what is expected."""
 
 
 class _Frozen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,12 +48,28 @@ class Assignment(_Frozen, frozen=True, kw_only=True):
     replicas: int = 1
 
 
+class LatencyPrediction(_Frozen, frozen=True, kw_only=True):
+    """A latency that is promised: `promised_s` at `percentile`, and the prediction with its 90 % interval."""
+
+    percentile: float
+    promised_s: float
+    predicted_s: float
+    low_s: float
+    high_s: float
+
+    def judged_s(self, confidence: Confidence) -> float:
+        """What is held against the promise."""
+        return self.high_s if confidence == "upper" else self.predicted_s
+
+
 class ComponentPrediction(_Frozen, frozen=True, kw_only=True):
     """What a component will do under the plan.
 
     `predicted_*_s`: time from an item's arrival to the end of its handling (waiting and service); `low_s` and `high_s`
     bound the p95 (a 90 % interval of the model's own error). `utilisation`: busy share of one replica (0 to 1).
-    `cost_eur_per_h` is the component's share of its nodes and links. `energy_j` is of one item, above the idle node.
+    `cost_eur_per_h` is the component's share of its nodes and links. `energy_j` is of one item, above the idle node, on
+    the mean of its replicas; `energy_high_j` is what an item may take at most where it takes most. `promise`: of a
+    component that promises a latency.
     """
 
     component: str
@@ -62,20 +82,17 @@ class ComponentPrediction(_Frozen, frozen=True, kw_only=True):
     utilisation: float
     memory_bytes: float
     energy_j: float
+    energy_high_j: float = 0.0
     energy_source: EnergySource = "estimated"
+    promise: LatencyPrediction | None = None
     accuracy: float | None = None
     cost_eur_per_h: float = 0.0
 
 
-class PathPrediction(_Frozen, frozen=True, kw_only=True):
-    """A promised path: `promised_s` at `percentile`, and the prediction with its interval."""
+class PathPrediction(LatencyPrediction, frozen=True, kw_only=True):
+    """A promised path, from the start of its first component to the end of its last."""
 
     components: tuple[str, ...]
-    percentile: float
-    promised_s: float
-    predicted_s: float
-    low_s: float
-    high_s: float
 
 
 class Plan(_Frozen, frozen=True, kw_only=True):
@@ -83,8 +100,9 @@ class Plan(_Frozen, frozen=True, kw_only=True):
 
     `gap` = (cost - lower bound) / cost; `optimal` says that the gap was closed by proof. `groups`: chains of stateless
     components on one node that share a host process (fused). `notes` are sentences about what the figures rest on.
-    `objective`: what was minimised; the gap is of that, and of the two lower bounds only its own is known. `moved`:
-    components that do not stay where they ran, where the plan was made from a running one.
+    `confidence`: what the promises were held against. `objective`: what was minimised; the gap is of that, and of the
+    two lower bounds only its own is known. `moved`: components that do not stay where they ran, where the plan was made
+    from a running one.
     """
 
     application: str
@@ -98,6 +116,7 @@ class Plan(_Frozen, frozen=True, kw_only=True):
     optimal: bool
     gap: float
     power_w: float = 0.0
+    confidence: Confidence = "expected"
     objective: Literal["price", "power"] = "price"
     lower_bound_w: float = 0.0
     moved: tuple[str, ...] = ()

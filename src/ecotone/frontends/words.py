@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from ecotone.core.application import Application
     from ecotone.core.messages import Event
-    from ecotone.core.plan import Plan
+    from ecotone.core.plan import Confidence, LatencyPrediction, Plan
     from ecotone.core.report import ComponentReport, PathReport, RunReport
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "count_text",
     "elapsed_text",
     "energy_text",
+    "kept_text",
     "money_text",
     "percent_text",
     "percentile_text",
@@ -33,6 +34,7 @@ __all__ = [
     "proof_text",
     "quantile",
     "rate_text",
+    "reach_text",
     "since_start_s",
     "size_text",
     "spark_text",
@@ -126,6 +128,20 @@ def proof_text(plan: Plan) -> str:
         return "best found, with no bound on how much less would do"
     share = plan.gap / (1 - plan.gap)  # the gap is of the cost found; this, of the optimum
     return f"best found, at most {_plain(share * 100, 2)} % above the optimum"
+
+
+def kept_text(prediction: LatencyPrediction, confidence: Confidence) -> tuple[str, str]:
+    """A promise and whether it is kept; and what is predicted, with what was held against it: ("p95 ≤ 100 ms kept",
+    "66 ms, at most 88 ms")."""
+    is_kept = prediction.judged_s(confidence) <= prediction.promised_s * (1 + 1e-9)
+    promised = f"{percentile_text(prediction.percentile)} ≤ {time_text(prediction.promised_s)}"
+    return f"{promised} {verdict_text(is_kept)}", reach_text(prediction.predicted_s, prediction.judged_s(confidence))
+
+
+def reach_text(predicted_s: float, judged_s: float) -> str:
+    """A time, and the most that it may be where that is what counts."""
+    most = f", at most {time_text(judged_s)}" if judged_s > predicted_s else ""
+    return f"{time_text(predicted_s)}{most}"
 
 
 def promise_s(application: Application | None, component: str) -> float | None:

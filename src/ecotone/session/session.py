@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ecotone.core.errors import InputError, UnavailableError
-from ecotone.core.plan import Plan, decode_plan, encode_plan, plan_differences
+from ecotone.core.plan import Confidence, Plan, decode_plan, encode_plan, plan_differences
 from ecotone.design import CheckResult, check
 from ecotone.infrastructure.files import replace_file
 from ecotone.orchestration.performance.samples import read_samples, write_samples
 from ecotone.session.folders import newest_run, open_run, remove_stale_shared, state_folder_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
-    from ecotone.core.application import Application
+    from ecotone.core.application import Application, Value
     from ecotone.core.continuum import Continuum
     from ecotone.core.messages import Deployment
     from ecotone.core.report import RunReport
-    from ecotone.design.profiling import Progress
+    from ecotone.design.profiling import Explored, Progress
     from ecotone.orchestration.performance.samples import Samples
     from ecotone.orchestration.placement import Explanation, Frontier, Given, Goal, LargestLoad
     from ecotone.orchestration.placement.tradeoffs import Second
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Session"]
 
 DEFAULT_PROFILE_BUDGET_S = 40.0
+DEFAULT_EXPLORATION_BUDGET_S = 300.0
 
 
 class Session:
@@ -112,6 +113,55 @@ class Session:
         )
         return self._calibrated(taken, path, progress)
 
+    def explore(
+        self,
+        vary: Sequence[str],
+        *,
+        component: str | None = None,
+        accuracy: float = 0.1,
+        budget_s: float = DEFAULT_EXPLORATION_BUDGET_S,
+        progress: Progress | None = None,
+    ) -> tuple[Explored, ...]:
+        """Measure the configurations that teach the most, and learn models of call times, CPU times and memory.
+
+        Every run is kept at once in `.ecotone/performance`, so that an interrupted exploration goes on.
+
+        Args:
+            vary: `NAME=VALUE,VALUE,...` each: batch, cores, or a parameter of the application.
+            component: only this one; None: all.
+            accuracy: mean relative error at which to stop (0.1: 10 %).
+            budget_s: time for all of it, in seconds.
+            progress: told how far it is.
+
+        Raises:
+            ComponentError: a component failed in every configuration that was tried.
+            MissingExtraError: the extra `performance` is not installed.
+        """
+        from ecotone.design.profiling import explore  # noqa: PLC0415 - not for `check`
+
+        application, _ = self.check().require()
+        read = self.check().read
+        assert read.root is not None, "an application without mistakes has a file"
+        self._make_state_folder()
+
+        def with_parameters(values: Mapping[str, Value]) -> Application:
+            texts = {name: str(value) for name, value in values.items()}
+            return Session(self._app, continuum=self._continuum, parameters=texts).check().require()[0]
+
+        return explore(
+            application,
+            read.root,
+            read.module,
+            read.parameters,
+            with_parameters=with_parameters,
+            vary=vary,
+            folder=self.state_folder / "performance",
+            accuracy=accuracy,
+            budget_s=budget_s,
+            only=component,
+            progress=progress,
+        )
+
     def _calibrated(self, samples: Samples, path: Path, progress: Progress | None) -> Samples:
         """With the calibration of the machine that took them, where a node type has one to compare it with; briefly,
         and only if that machine is this one."""
@@ -142,6 +192,7 @@ class Session:
         force: bool = False,
         goal: Goal | None = None,
         load: float = 1.0,
+        confidence: Confidence = "upper",
         progress: Progress | None = None,
     ) -> Plan:
         """The plan that is best by `goal`, by default the cheapest, and keeps every promise; profiles first if needed.
@@ -153,6 +204,7 @@ class Session:
             force: plan again even if nothing has changed.
             goal: what is minimised, limits on the rest, and what runs now; None: the cheapest. Only that one is kept.
             load: multiplies the rates of all sources.
+            confidence: whether promises are kept by the upper ends of the predictions' 90 % intervals, or as expected.
 
         Raises:
             InfeasibleError: no plan keeps every promise.
@@ -162,7 +214,9 @@ class Session:
         application, continuum = self.check().require()
         parameters = self.check().read.parameters
         samples = self.profile(progress=progress)
-        digest = fingerprint_of(application, continuum, samples, parameters=parameters, fuse=fuse)
+        digest = fingerprint_of(
+            application, continuum, samples, parameters=parameters, fuse=fuse, confidence=confidence
+        )
         path = self.state_folder / "plans" / f"{digest}.json"
         is_usual = goal is None and load == 1.0
         if is_usual and not force and (kept := _read_plan(path)) is not None and kept.gap <= gap:
@@ -179,6 +233,7 @@ class Session:
             fuse=fuse,
             goal=CHEAPEST if goal is None else goal,
             load=load,
+            confidence=confidence,
         )
         if is_usual:
             self._make_state_folder()
@@ -192,6 +247,7 @@ class Session:
         time_limit_s: float = 60.0,
         fuse: bool = False,
         load: float = 1.0,
+        confidence: Confidence = "upper",
         progress: Progress | None = None,
     ) -> Frontier[Plan]:
         """Every plan of which none is cheaper without being worse in `by`, the cheapest first; proven, if time allows.
@@ -200,25 +256,31 @@ class Session:
         """
         from ecotone.orchestration.placement import pareto  # noqa: PLC0415
 
-        given = self._given(fuse=fuse, progress=progress)
+        given = self._given(fuse=fuse, confidence=confidence, progress=progress)
         return pareto(given, by, load=load, time_limit_s=time_limit_s, parameters=self.check().read.parameters)
 
     def largest_load(
-        self, plan: Plan | None = None, *, time_limit_s: float = 60.0, progress: Progress | None = None
+        self,
+        plan: Plan | None = None,
+        *,
+        time_limit_s: float = 60.0,
+        confidence: Confidence = "upper",
+        progress: Progress | None = None,
     ) -> LargestLoad:
         """How often the load of the sources this plan can carry with every promise kept, or with None any plan can."""
         from ecotone.orchestration.placement import largest_load  # noqa: PLC0415
 
         assignments = None if plan is None else self._fitting(plan).assignments
-        given = self._given(fuse=plan is not None and bool(plan.groups), progress=progress)
+        given = self._given(fuse=plan is not None and bool(plan.groups), confidence=confidence, progress=progress)
         parameters = self.check().read.parameters
         return largest_load(given, assignments, time_limit_s=time_limit_s, parameters=parameters)
 
-    def _given(self, *, fuse: bool, progress: Progress | None) -> Given:
+    def _given(self, *, fuse: bool, confidence: Confidence, progress: Progress | None) -> Given:
         from ecotone.orchestration.placement import Given  # noqa: PLC0415
 
         application, continuum = self.check().require()
-        return Given(application=application, continuum=continuum, samples=self.profile(progress=progress), fuse=fuse)
+        samples = self.profile(progress=progress)
+        return Given(application=application, continuum=continuum, samples=samples, fuse=fuse, confidence=confidence)
 
     def explain(self, plan: Plan | None = None) -> Explanation:
         """Why each component is where it is, what binds, and what the best alternative would cost."""

@@ -49,8 +49,25 @@ def test_each_row_of_a_table_is_one_line_at_80_columns():
 
 def test_plan_says_promise_site_and_proof():
     text = "\n".join(lines_of(plan_view(mobility_plan(), mobility(), three_sites(), 80), 80))
-    for part in ("EMULATED", "junction", "edge · eu-south", "45.2 ms", "80 ms", "22 % spare", "0.164 EUR/h", "proven"):
+    for part in ("EMULATED", "junction", "edge · eu-south", "45.2 ms", "80 ms", "0.164 EUR/h", "proven"):
         assert part in text
+
+
+def test_plan_says_that_promises_are_kept_by_the_upper_end():
+    for width in (80, 104):
+        text = "\n".join(lines_of(plan_view(mobility_plan(), mobility(), three_sites(), width), width))
+        assert "p95 ≤ 100 ms kept: 78.1 ms, at most 91 ms" in text
+        assert "9 % spare" in text
+        assert "p95 ≤ 80 ms kept: 45.2 ms, at most 56.2 ms" in text
+    late = msgspec.structs.replace(mobility_plan().paths[0], high_s=0.12)
+    broken = msgspec.structs.replace(mobility_plan(), paths=(late,))
+    text = "\n".join(lines_of(plan_view(broken, None, None, 100), 100))
+    assert "p95 ≤ 100 ms broken: 78.1 ms, at most 120 ms" in text
+    assert "20 % over" in text
+    expected = msgspec.structs.replace(broken, confidence="expected")
+    text = "\n".join(lines_of(plan_view(expected, None, None, 100), 100))
+    assert "p95 ≤ 100 ms kept: 78.1 ms  " in text
+    assert "22 % spare  (67 ms to 120 ms)" in text
 
 
 def test_unproven_plan_says_its_bound():
@@ -175,7 +192,7 @@ def test_explanation_says_what_binds_where_time_goes_and_what_else_costs():
     text = "\n".join(lines_of(explain_view(some_explanation(), 100), 100))
     for part in (
         "0.004 EUR/h  camera may run only in layer device",
-        "p95 60 ms of 100 ms promised, 40 % spare",
+        "p95 60 ms, at most 62 ms; 100 ms promised, 38 % spare",
         "links 22.9 ms",
         "detect  large on edge-1 ×2",  # noqa: RUF001
         "an accuracy of at least 0.95: 5 % spare",

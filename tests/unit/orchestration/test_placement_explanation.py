@@ -28,7 +28,8 @@ def test_what_binds_is_what_would_be_cheaper_without(explained: Explanation) -> 
     assert binding["statistics", "layers"] > 0.19
     path = next(each for each in explained.promises if each.what == "path latency")
     assert path.binds is False
-    assert path.slack == pytest.approx(1 - path.predicted / 0.1)  # pyright: ignore
+    assert path.judged > path.predicted  # pyright: ignore
+    assert path.slack == pytest.approx(1 - path.judged / 0.1)  # pyright: ignore
 
 
 def test_each_node_has_its_reason(explained: Explanation) -> None:
@@ -69,7 +70,18 @@ def test_the_stages_of_a_path_add_up(explained: Explanation) -> None:
     stages = sum(each.service_s + each.waiting_s + each.link_s + each.hop_s for each in path.stages)
     assert stages == pytest.approx(path.mean_s, rel=0.02)
     assert path.mean_s + path.spread_s == pytest.approx(path.predicted_s)
-    assert path.slack_s == pytest.approx(path.promised_s - path.predicted_s)
+    assert path.judged_s == path.high_s
+    assert path.slack_s == pytest.approx(path.promised_s - path.high_s)
+
+
+def test_what_is_taken_as_expected_is_explained_so() -> None:
+    application, where, samples = mobility(accuracy_min=0.9, promise_s=0.068), continuum(), mobility_samples()
+    explained = explain(application, where, samples, plan(application, where, samples, confidence="expected"))
+    assert explained.violations == ()
+    assert explained.paths[0].judged_s == explained.paths[0].predicted_s
+    careful = msgspec.structs.replace(plan(application, where, samples, confidence="expected"), confidence="upper")
+    (broken,) = explain(application, where, samples, careful).violations
+    assert "p95 would be 66.8 ms, perhaps 70.7 ms, promised 68 ms" in broken
 
 
 def test_a_plan_for_something_else_is_refused_or_shown_broken() -> None:

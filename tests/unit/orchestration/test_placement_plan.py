@@ -56,7 +56,11 @@ def test_changing_a_price_a_promise_or_a_speed_changes_the_plan() -> None:
     two_edges = continuum(edge_count=2, edge_cores=1, edge_price=0.05, cloud_price=0.02, uplink_price_per_gb=0.0)
     dear_edges = continuum(edge_count=2, edge_cores=1, edge_price=0.5, cloud_price=0.02, uplink_price_per_gb=0.0)
     assert places(plan(mobility(promise_s=0.06), two_edges, samples))["analytics"].startswith("default@")
-    assert places(plan(mobility(accuracy_min=0.9), dear_edges, samples))["analytics"] != "default@device"
+    assert (
+        places(plan(mobility(accuracy_min=0.9, promise_s=0.11), dear_edges, samples))["analytics"] != "default@device"
+    )
+    careful = plan(mobility(accuracy_min=0.9), dear_edges, samples)  # faster as expected, but perhaps 107 ms
+    assert places(careful)["analytics"] == "default@device"
 
 
 def test_a_dearer_uplink_keeps_the_data_at_the_edge() -> None:
@@ -139,8 +143,9 @@ def test_the_fingerprint_names_all_input() -> None:
         fingerprint_of(application, where, samples, parameters={"clip": "x"}),
         fingerprint_of(application, where, samples, seed=1),
         fingerprint_of(application, where, samples, fuse=True),
+        fingerprint_of(application, where, samples, confidence="expected"),
     }
-    assert len(changed | {usual}) == 7
+    assert len(changed | {usual}) == 8
 
 
 def test_progress_tells_bound_and_cost() -> None:
@@ -181,6 +186,68 @@ def test_a_promise_that_nothing_can_keep_is_named_with_the_least_that_can() -> N
     assert plan(mobility(promise_s=value_s), continuum(), mobility_samples()).optimal
     with pytest.raises(InfeasibleError):
         plan(mobility(promise_s=value_s * 0.98), continuum(), mobility_samples())
+
+
+def test_a_promise_is_kept_by_the_upper_end_of_the_prediction() -> None:
+    application, samples = mobility(accuracy_min=0.9, promise_s=0.068), mobility_samples()
+    expected = plan(application, continuum(), samples, confidence="expected")
+    assert expected.confidence == "expected"
+    (path,) = expected.paths
+    assert path.predicted_s < path.promised_s < path.high_s
+    assert any("as expected" in note for note in expected.notes)
+    with pytest.raises(InfeasibleError) as caught:
+        plan(application, continuum(), samples)
+    assert "camera -> analytics promises at most 68 ms at p95" in caught.value.conflict
+    assert "from 68 ms to 70.8 ms" in caught.value.relaxations[0]
+    assert "--confidence expected" in caught.value.relaxations[-1]
+    kept = plan(mobility(accuracy_min=0.9, promise_s=0.0708), continuum(), samples)
+    assert kept.confidence == "upper"
+    assert kept.paths[0].predicted_s == path.predicted_s
+    assert 0.07 < kept.paths[0].judged_s(kept.confidence) == kept.paths[0].high_s <= 0.0708
+    assert any("upper ends" in note for note in kept.notes)
+    assert decode_plan(encode_plan(kept)).confidence == "upper"
+
+
+def test_a_component_keeps_its_own_promise_by_the_upper_end_and_the_plan_holds_it() -> None:
+    def promising(limit_s: float) -> Application:
+        needs = Requirements(latency=LatencyPromise(latency_max_s=limit_s, percentile=99.0), layers=("edge",))
+        return Application(
+            name="own", components=(camera(layers=("device",)), after("work", "camera", requirements=needs))
+        )
+
+    samples = samples_of(measured("camera", 0.001), measured("work", 0.01, spread=0.0))
+    work = plan(promising(1.0), continuum(), samples).prediction_of("work")
+    assert work is not None
+    assert work.promise is not None
+    assert work.promise.percentile == 99.0
+    assert work.promise.predicted_s == pytest.approx(0.01, rel=0.01)
+    high_s = work.promise.high_s
+    assert high_s == pytest.approx(0.01 * 1.05, rel=0.01)
+    assert plan(promising(high_s * 1.001), continuum(), samples).optimal
+    assert plan(promising(high_s * 0.999), continuum(), samples, confidence="expected").optimal
+    with pytest.raises(InfeasibleError):
+        plan(promising(high_s * 0.999), continuum(), samples)
+
+
+def test_energy_is_kept_by_the_upper_end_of_its_estimate() -> None:
+    def promising(limit_j: float) -> Application:
+        needs = Requirements(energy_max_j=limit_j, layers=("edge",))
+        return Application(
+            name="own", components=(camera(layers=("device",)), after("work", "camera", requirements=needs))
+        )
+
+    samples = samples_of(measured("camera", 0.001), measured("work", 0.01))
+    work = plan(promising(9.0), continuum(), samples).prediction_of("work")
+    assert work is not None
+    assert 1.03 * work.energy_j < work.energy_high_j < 1.2 * work.energy_j
+    between_j = (work.energy_j + work.energy_high_j) / 2
+    assert plan(promising(between_j), continuum(), samples, confidence="expected").optimal
+    with pytest.raises(InfeasibleError) as caught:
+        plan(promising(between_j), continuum(), samples)
+    assert "raise the energy" in caught.value.relaxations[0]
+    limit_j = float(caught.value.relaxations[0].split(" to ")[1].removesuffix(" J").removesuffix(" mJ"))
+    unit = 1e-3 if caught.value.relaxations[0].endswith("mJ") else 1.0
+    assert limit_j * unit >= work.energy_high_j * (1 - 1e-9)
 
 
 def test_conflicting_requirements_are_minimal_and_sorted_by_how_little_must_change() -> None:

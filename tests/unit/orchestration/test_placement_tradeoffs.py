@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from tests.support.applications import continuum, mobility, mobility_samples
 
@@ -81,5 +82,21 @@ def test_people_read_compromises_and_loads(given: Given) -> None:
     today = plan(given.application, given.continuum, given.samples)
     loads = largest_load_view(largest_load(given), largest_load(given, today.assignments), today, 100)
     text = "\n".join(lines_of(loads, 100))
-    assert "the plan of today: 1.1 times what its sources bring" in text
+    assert "the plan of today: 1.07 times what its sources bring" in text
     assert "any plan: " in text
+
+
+def test_compromises_and_loads_keep_promises_by_the_upper_end_too(given: Given) -> None:
+    expected = msgspec.structs.replace(given, confidence="expected")
+    today = plan(given.application, given.continuum, given.samples).assignments
+    careful, careless = largest_load(given, today), largest_load(expected, today)
+    assert careful.possible is not None
+    assert careless.possible is not None
+    assert careful.possible < careless.possible
+    most = largest_load(given).plan
+    assert most is not None
+    assert most.confidence == "upper"
+    assert all(path.high_s <= path.promised_s for path in most.paths)
+    for point in pareto(given, "power").points:
+        assert all(path.high_s <= path.promised_s for path in point.answer.paths)
+    assert pareto(expected, "accuracy").points[0].answer.confidence == "expected"

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from ecotone.core.plan import Confidence
 from ecotone.core.units import QuantityError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "ConfidenceOption",
     "LargestLoadOption",
     "MovingPriceOption",
     "ObjectiveOption",
@@ -50,6 +52,13 @@ LargestLoadOption = Annotated[
 ObjectiveOption = Annotated[
     Literal["price", "power"] | None,
     Parameter(help="What is made least; the price by default."),
+]
+ConfidenceOption = Annotated[
+    Confidence | None,
+    Parameter(
+        help="What is held against a promise: the upper end of the prediction's 90 % interval, as by default, or what "
+        "is expected.",
+    ),
 ]
 RunningOption = Annotated[
     Path | None,

@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from ecotone.core.errors import InputError
 from ecotone.core.plan import decode_plan, in_milliseconds
 from ecotone.frontends.cli.goal_options import (
+    ConfidenceOption,
     LargestLoadOption,
     MovingPriceOption,
     ObjectiveOption,
@@ -82,6 +83,7 @@ def plan(
     judge: JudgeOption = None,
     output: WrittenOption = None,
     objective: ObjectiveOption = None,
+    confidence: ConfidenceOption = None,
     running: RunningOption = None,
     moving_price: MovingPriceOption = None,
     pareto: ParetoOption = None,
@@ -125,9 +127,11 @@ def plan(
             time_limit_s=time_limit, gap=gap or 0.0, fuse=fuse, force=force, load=load or 1.0,
             objective=objective or "price", running=None if running is None else read_plan(running, "--running"),
             moving_eur_per_h=moving_price or 0.0, pareto=pareto, plot=plot, largest_load=largest_load,
+            confidence=confidence or "upper",
         )  # fmt: skip
         return plan_application(session, wanted, Output(json=json))
     for_app = {"--continuum": continuum is not None, "--set": bool(set_), "--fuse": fuse, "--force": force}
+    for_app["--confidence"] = confidence is not None
     _refuse(for_app, "only for an application, not with --space4ai")
     assert space4ai is not None
     from ecotone.frontends.cli import systems

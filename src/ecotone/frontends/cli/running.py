@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from ecotone.core.report import report_document
+from ecotone.frontends.cli.goal_options import ConfidenceOption
 from ecotone.frontends.cli.options import (
     AppArgument,
     ContinuumOption,
@@ -66,6 +67,7 @@ def run(
     dry_run: bool = False,
     inline: bool = False,
     fuse: FuseOption = False,
+    confidence: ConfidenceOption = None,
     resume: bool = False,
     bus_url: BusOption = None,
     time_limit: TimeLimitOption = 30.0,
@@ -98,7 +100,9 @@ def run(
         chosen = read_plan(plan)
     else:
         with profile_progress() as progress:
-            chosen = session.plan(time_limit_s=time_limit, fuse=fuse, progress=progress)
+            chosen = session.plan(
+                time_limit_s=time_limit, fuse=fuse, confidence=confidence or "upper", progress=progress
+            )
     if dry_run:
         return _dry_run(session, chosen, output)
     watcher = Watcher(live=live and output.interactive, for_s=for_)

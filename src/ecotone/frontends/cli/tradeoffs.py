@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from ecotone.core.plan import Plan, plan_document
+from ecotone.core.plan import Confidence, Plan, plan_document
 from ecotone.frontends.cli.main import DONE, FAILED
 from ecotone.frontends.cli.profiling import profile_progress
 from ecotone.frontends.cli.written import check_written, write_front
@@ -43,6 +43,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     pareto: Second | None = None
     plot: Path | None = None
     largest_load: bool = False
+    confidence: Confidence = "upper"
 
 
 def plan_application(session: Session, wanted: Wanted, output: Output) -> int:
@@ -59,6 +60,7 @@ def plan_application(session: Session, wanted: Wanted, output: Output) -> int:
             force=wanted.force,
             goal=_goal(wanted),
             load=wanted.load,
+            confidence=wanted.confidence,
             progress=progress,
         )
 
@@ -88,9 +90,11 @@ def _plan_front(session: Session, wanted: Wanted, by: Second, output: Output) ->
         check_written(wanted.plot, "--plot")
         need_matplotlib()
     with profile_progress() as progress:
-        session.plan(fuse=wanted.fuse, load=wanted.load, progress=progress)  # says why, where there is none
+        session.plan(  # says why, where there is none
+            fuse=wanted.fuse, load=wanted.load, confidence=wanted.confidence, progress=progress
+        )
     limit_s = wanted.time_limit_s or _LONG_TIME_LIMIT_S
-    front = session.pareto(by, time_limit_s=limit_s, fuse=wanted.fuse, load=wanted.load)
+    front = session.pareto(by, time_limit_s=limit_s, fuse=wanted.fuse, load=wanted.load, confidence=wanted.confidence)
     if not front.points:
         output.say("the time was up before any plan was found; allow more with --time-limit")
         return FAILED
@@ -134,9 +138,9 @@ def _plan_largest_load(session: Session, wanted: Wanted, output: Output) -> int:
     """Of the cheapest plan, and of any plan."""
     limit_s = wanted.time_limit_s or _LONG_TIME_LIMIT_S
     with profile_progress() as progress:
-        plan = session.plan(fuse=wanted.fuse, load=wanted.load, progress=progress)
-    this = session.largest_load(plan, time_limit_s=limit_s / 2)
-    any_plan = session.largest_load(time_limit_s=limit_s / 2)
+        plan = session.plan(fuse=wanted.fuse, load=wanted.load, confidence=wanted.confidence, progress=progress)
+    this = session.largest_load(plan, time_limit_s=limit_s / 2, confidence=wanted.confidence)
+    any_plan = session.largest_load(time_limit_s=limit_s / 2, confidence=wanted.confidence)
 
     def picture(width: int) -> RenderableType:
         from ecotone.frontends.terminal.tradeoffs import largest_load_view

@@ -9,13 +9,14 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ecotone.frontends.terminal.style import block, heading, plain_table, promise_text
+from ecotone.frontends.terminal.style import block, heading, plain_table, share_style
 from ecotone.frontends.words import (
     NOTHING,
     arrows,
     percent_text,
     percentile_text,
     price_text,
+    reach_text,
     time_text,
 )
 
@@ -90,10 +91,10 @@ def _path(path: PathExplanation, width: int) -> RenderableType:
     percentile = percentile_text(path.percentile)
     head = Text(arrows(path.components), style="name")
     said = Text(f"{percentile} ")
-    said.append_text(promise_text(path.predicted_s, path.promised_s))
+    said.append(reach_text(path.predicted_s, path.judged_s), style=share_style(path.judged_s / path.promised_s))
     share = path.slack_s / path.promised_s
     spare = f"{percent_text(share)} spare" if share >= 0 else f"{percent_text(-share)} over"
-    said.append(f" of {time_text(path.promised_s)} promised, {spare}")
+    said.append(f"; {time_text(path.promised_s)} promised, {spare}")
     spread_s = max(0.0, path.spread_s)
     sums = (
         sum(each.service_s for each in path.stages),
@@ -167,6 +168,8 @@ def _promise(promise: Promise) -> Text:
     if promise.slack is not None:
         slack = promise.slack
         line.append(": ")
+        if promise.what == "latency" and promise.predicted is not None and promise.judged is not None:
+            line.append(f"{reach_text(promise.predicted, promise.judged)}, ")
         word = f"{percent_text(slack)} spare" if slack >= 0 else f"broken by {percent_text(-slack)}"
         line.append(word, style="kept" if slack > 0.1 else "close" if slack >= 0 else "broken")
     if promise.binds:

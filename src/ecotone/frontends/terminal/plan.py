@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from rich.console import Group
 from rich.text import Text
 
-from ecotone.frontends.terminal.style import block, budget_bar, heading, plain_table, promise_text, widest
+from ecotone.frontends.terminal.style import block, budget_bar, heading, plain_table, promise_text, share_style, widest
 from ecotone.frontends.words import (
     NOTHING,
     arrows,
     energy_text,
+    kept_text,
     percent_text,
-    percentile_text,
     price_text,
     promise_s,
     proof_text,
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from ecotone.core.application import Application
     from ecotone.core.continuum import Continuum
-    from ecotone.core.plan import Assignment, PathPrediction, Plan
+    from ecotone.core.plan import Assignment, Confidence, LatencyPrediction, Plan
 
-__all__ = ["differences_view", "path_line", "plan_view"]
+__all__ = ["differences_view", "plan_view", "promise_line"]
 
 
 def plan_view(plan: Plan, application: Application | None, continuum: Continuum | None, width: int) -> RenderableType:
@@ -40,7 +40,9 @@ def plan_view(plan: Plan, application: Application | None, continuum: Continuum 
         title,
         block(widest(width - 1, *(_table(plan, application, continuum, wide=wide) for wide in (True, False)))),
     ]
-    rows += [block(path_line(each, width - 2)) for each in plan.paths]
+    promised = [(arrows(each.components), each) for each in plan.paths]
+    promised += [(each.component, each.promise) for each in plan.components if each.promise is not None]
+    rows += [block(promise_line(name, each, plan.confidence, width - 2)) for name, each in promised]
     rows.append(block(_total(plan), *_remarks(plan)))
     return Group(*rows)
 
@@ -120,7 +122,8 @@ def _cells(plan: Plan, application: Application | None, each: Assignment, wide: 
     promised = Text(time_text(promised_s), style="quiet" if promised_s is None else "")
     if prediction is None:
         return start + [NOTHING] * (3 if wide else 1) + ([NOTHING] if wide else []) + [promised, NOTHING, NOTHING]
-    middle: list[RenderableType] = [promise_text(prediction.predicted_p95_s, promised_s)]
+    judged_s = None if prediction.promise is None else prediction.promise.judged_s(plan.confidence)
+    middle: list[RenderableType] = [promise_text(prediction.predicted_p95_s, promised_s, judged_s)]
     if wide:
         rate, memory = rate_text(prediction.rate_per_s), size_text(prediction.memory_bytes)
         interval = f"{time_text(prediction.low_s)} to {time_text(prediction.high_s)}"
@@ -129,17 +132,20 @@ def _cells(plan: Plan, application: Application | None, each: Assignment, wide: 
     return [*start, *middle, *end]
 
 
-def path_line(path: PathPrediction, width: int) -> RenderableType:
-    """A promised path on two lines: its components, then what is predicted of what it promises."""
-    text = Text()
-    share = path.predicted_s / path.promised_s
-    text.append(f"{percentile_text(path.percentile)} ")
-    text.append_text(promise_text(path.predicted_s, path.promised_s))
-    text.append(f" of {time_text(path.promised_s)}  ")
-    text.append_text(budget_bar(path.predicted_s, path.promised_s, max(10, min(30, width - 52))))
+def promise_line(name: str, promised: LatencyPrediction, confidence: Confidence, width: int) -> RenderableType:
+    """A promise on two lines: whose it is, then whether it is kept, and by what; the bar has a mark at what is
+    predicted."""
+    judged_s = promised.judged_s(confidence)
+    share = judged_s / promised.promised_s
+    verdict, reach = kept_text(promised, confidence)
+    text = Text(verdict, style=share_style(share))
+    text.append(f": {reach}  ", style="default")
+    mark_s = promised.predicted_s if confidence == "upper" else None
+    text.append_text(budget_bar(judged_s, promised.promised_s, max(10, min(30, width - 60)), mark_s))
     text.append(f"  {percent_text(1 - share)} spare" if share <= 1 else f"  {percent_text(share - 1)} over")
-    text.append(f"  ({time_text(path.low_s)} to {time_text(path.high_s)})", style="quiet")
-    return Group(Text(arrows(path.components), style="name"), text)
+    if confidence == "expected":
+        text.append(f"  ({time_text(promised.low_s)} to {time_text(promised.high_s)})", style="quiet")
+    return Group(Text(name, style="name"), text)
 
 
 def _total(plan: Plan) -> Text:

@@ -27,6 +27,7 @@ __all__ = [
     "lines_of",
     "plain_table",
     "promise_text",
+    "share_style",
     "verdict",
     "widest",
 ]
@@ -93,13 +94,18 @@ def verdict(kept: bool | None) -> Text:
     return Text(verdict_text(kept), style="kept" if kept else "broken")
 
 
-def promise_text(value_s: float | None, promised_s: float | None) -> Text:
-    """A time, green when well within its promise, yellow when close to it, red when over it."""
+def promise_text(value_s: float | None, promised_s: float | None, judged_s: float | None = None) -> Text:
+    """A time, green when well within its promise, yellow when close to it, red when over it; `judged_s` is held against
+    the promise where that is another time."""
     text = Text(time_text(value_s))
     if value_s is not None and promised_s:
-        share = value_s / promised_s
-        text.stylize("broken" if share > 1 else "close" if share > CLOSE_TO_PROMISE else "kept")
+        text.stylize(share_style((value_s if judged_s is None else judged_s) / promised_s))
     return text
+
+
+def share_style(share: float) -> str:
+    """Of how much of a promise is used."""
+    return "broken" if share > 1 else "close" if share > CLOSE_TO_PROMISE else "kept"
 
 
 def budget_bar(value_s: float | None, promised_s: float, width: int, mark_s: float | None = None) -> Text:
@@ -107,7 +113,7 @@ def budget_bar(value_s: float | None, promised_s: float, width: int, mark_s: flo
     share = 0.0 if value_s is None else value_s / promised_s
     text = Text()
     mark = None if mark_s is None else min(width - 1, max(0, round(mark_s / promised_s * width) - 1))
-    style = "broken" if share > 1 else "close" if share > CLOSE_TO_PROMISE else "kept"
+    style = share_style(share)
     for index, cell in enumerate(bar_text(share, width)):
         if index == mark:
             text.append("│", style="bold")

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ecotone.core.plan import plan_differences
 from ecotone.frontends.terminal.style import block, heading, plain_table, promise_text
-from ecotone.frontends.words import NOTHING, percent_text, percentile_text, price_text, time_text
+from ecotone.frontends.words import NOTHING, percent_text, percentile_text, price_text, reach_text
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -36,7 +36,7 @@ def front_view(front: Frontier[Plan], by: Second, width: int) -> RenderableType:
     table.add_column("proof", no_wrap=True)
     for number, point in enumerate(front.points, start=1):
         plan, accuracy = point.answer, point.answer.least_accuracy
-        times = [promise_text(path.predicted_s, path.promised_s) for path in plan.paths]
+        times = [promise_text(path.predicted_s, path.promised_s, path.judged_s(plan.confidence)) for path in plan.paths]
         proof = Text("none better" if point.proven else "perhaps better", style="kept" if point.proven else "close")
         shown = NOTHING if accuracy is None else f"{accuracy:.3g}"
         table.add_row(str(number), price_text(plan.cost_eur_per_h), f"{plan.power_w:.4g}", shown, *times, proof)
@@ -64,11 +64,13 @@ def largest_load_view(any_plan: LargestLoad, this: LargestLoad, plan: Plan, widt
     rows.append(block(*lines))
     best = any_plan.plan
     if best is not None:
-        slowest = max(best.paths, key=lambda path: path.predicted_s / path.promised_s, default=None)
+        judged_s = [(path.judged_s(best.confidence), path) for path in best.paths]
+        slowest = max(judged_s, key=lambda pair: pair[0] / pair[1].promised_s, default=None)
         text = f"a plan for the largest load costs {price_text(best.cost_eur_per_h)} EUR/h"
         if slowest is not None:
-            share = percent_text(slowest.predicted_s / slowest.promised_s)
-            text += f" or less, and takes {time_text(slowest.predicted_s)} ({share}) of its tightest promise"
+            most_s, path = slowest
+            share = percent_text(most_s / path.promised_s)
+            text += f" or less, and takes {reach_text(path.predicted_s, most_s)} ({share}) of its tightest promise"
         rows.append(block(Text(text, style="quiet")))
     return Group(*rows)
 

@@ -2,17 +2,19 @@
 
 The tables of service times belong to item numbers, so for every assignment each simulated time of item `i` is at least
 the sum of its own services, transfers and hops, and a percentile is at least that of these sums. Placement builds its
-linear constraints and its cuts on this.
+linear constraints and its cuts on this. The same holds of the upper ends of intervals when every service is as long as
+it may be: they are never below what is simulated so.
 """
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from ecotone.orchestration.performance._queueing import TABLE_ITEMS, TimingModel
+from ecotone.orchestration.performance._queueing import TABLE_ITEMS, Z90, TimingModel
 from ecotone.orchestration.performance._routes import only_route
 
 if TYPE_CHECKING:
@@ -25,14 +27,20 @@ Numbers = numpy.ndarray[Any, numpy.dtype[numpy.int64]]
 
 
 class IdleTimes:
-    """Idle times along one route at one percentile.
+    """Idle times along one route at one percentile; with `upper`, below the upper end of its interval.
 
     Where it is known which items reach the end, and they keep their numbers, vectors hold one entry for each of them;
     elsewhere a single entry, the least over all items, which bounds every percentile.
     """
 
     def __init__(
-        self, timing: TimingModel, components: tuple[str, ...], percentile: float, fusable: frozenset[tuple[str, str]]
+        self,
+        timing: TimingModel,
+        components: tuple[str, ...],
+        percentile: float,
+        fusable: frozenset[tuple[str, str]],
+        *,
+        upper: bool = False,
     ) -> None:
         route = only_route(timing.application, components)
         self.route = components if route is None else route
@@ -40,6 +48,7 @@ class IdleTimes:
         self._timing = timing
         self._percentile = percentile
         self._fusable = fusable
+        self._upper = upper
         numbers = None if route is None else _arriving(timing, components[-1])
         self.exact = numbers is not None and len(numbers) > 0
         self._numbers = numpy.zeros(0, dtype=numpy.int64) if numbers is None else numbers % TABLE_ITEMS
@@ -47,7 +56,9 @@ class IdleTimes:
     def service(self, component: str, variant: str, node: Node) -> Floats:
         """Of one call on an idle node."""
         cpu, wait, _ = self._timing.table(component, variant)
-        return self._counted(cpu * self._timing.model.slowdown(component, variant, node.type) + wait)
+        model = self._timing.model
+        longer = math.exp(Z90 * model.service_error(component, variant, node.type)) if self._upper else 1.0
+        return self._counted((cpu * model.slowdown(component, variant, node.type) + wait) * longer)
 
     def transfer(self, producer: str, variant: str, source: str, target: str) -> Floats:
         """Of an output of `producer` from site to site. Raises KeyError when there is no way."""

@@ -23,6 +23,7 @@ from ecotone.orchestration.performance.interface import (
     ComponentTiming,
     Floats,
     Flow,
+    Interval,
     Overheads,
     PathTiming,
     PerformanceModel,
@@ -31,14 +32,14 @@ from ecotone.orchestration.performance.interface import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ecotone.core.application import Application, Component, PathPromise
     from ecotone.core.continuum import Continuum, Node
     from ecotone.core.plan import Assignment
     from ecotone.orchestration.performance.samples import Samples
 
-__all__ = ["TABLE_ITEMS", "TimingModel", "predict_paths"]
+__all__ = ["TABLE_ITEMS", "Z90", "TimingModel", "predict_paths"]
 
 TABLE_ITEMS = 1024
 """Service times drawn for each variant; item `i` gets entry `i % TABLE_ITEMS`."""
@@ -48,7 +49,7 @@ _PATH_ITEMS_MIN = 150
 _WARM_SHARE = 0.1
 _SAMPLING_DRAWS = 80
 _HOP_ERROR = 0.3
-_Z90 = 1.645
+Z90 = 1.645
 """Standard errors to either end of a 90 % interval."""
 
 
@@ -69,7 +70,7 @@ def predict_paths(
     """
     model = sampled_model(application, samples, overheads)
     timing = TimingModel(application, continuum, model, seed=seed, overheads=overheads)
-    return timing.predict(assignments, groups=groups, intervals=True)
+    return timing.predict(assignments, groups=groups, interval="whole")
 
 
 class TimingModel:
@@ -206,11 +207,11 @@ class TimingModel:
         assignments: Sequence[Assignment],
         *,
         groups: Sequence[tuple[str, ...]] = (),
-        intervals: bool = False,
+        interval: Interval = "none",
         contended: bool = True,
     ) -> Timing:
-        """Simulate one assignment. Every component has one, on nodes that its channels can reach. Without
-        `intervals`, low and high are the prediction itself; not `contended`, nothing waits for anything else."""
+        """Simulate one assignment. Every component has one, on nodes that its channels can reach. Not `contended`,
+        nothing waits for anything else."""
         rows = sorted(assignments, key=lambda row: (self._order[row.component], list(self.nodes).index(row.node)))
         placed: dict[str, list[Assignment]] = defaultdict(list)
         for row in rows:
@@ -220,8 +221,9 @@ class TimingModel:
         def simulated(z: float) -> Result:
             return _Compiler(self, placed, groups, z).simulation(contended=contended).run(sources, self.horizon_s)
 
-        bounds = (simulated(-_Z90), simulated(_Z90)) if intervals else None
-        reading = _Reading(self, placed, simulated(0.0), bounds)
+        longest = simulated(Z90) if interval != "none" else None
+        shortest = simulated(-Z90) if interval == "whole" else None
+        reading = _Reading(self, placed, simulated(0.0), shortest, longest)
         return Timing(
             components=tuple(reading.component(component) for component in self.application.components),
             paths=tuple(reading.path(at, path) for at, path in enumerate(self.application.paths)),
@@ -337,20 +339,21 @@ class _Compiler:
 
 
 class _Reading:
-    """Turns what simulations recorded into predictions; `bounds` were run with all services as short, and as long, as
-    they may be."""
+    """Turns what simulations recorded into predictions; `shortest` and `longest` were run with all services as short,
+    and as long, as they may be."""
 
     def __init__(
         self,
         timing: TimingModel,
         placed: Mapping[str, list[Assignment]],
         result: Result,
-        bounds: tuple[Result, Result] | None,
+        shortest: Result | None,
+        longest: Result | None,
     ) -> None:
         self._timing = timing
         self._placed = placed
         self._result = result
-        self._bounds = bounds
+        self._shortest, self._longest = shortest, longest
         self._index = {component.name: at for at, component in enumerate(timing.application.components)}
 
     def component(self, component: Component) -> ComponentTiming:
@@ -359,9 +362,12 @@ class _Reading:
         responses = numpy.asarray(self._result.responses[at] or [self._service_mean(name)])
         percentile = component.requirements.latency.percentile if component.requirements.latency else 95.0
         p50, p95, promised = (float(x) for x in numpy.quantile(responses, [0.5, 0.95, percentile / 100]))
-        low, high = promised, promised
-        if self._bounds is not None:
-            low, high = (_quantile(each.responses[at], percentile, promised) for each in self._bounds)
+        low = high = promised
+        if self._longest is not None:
+            other = 0.0
+            if component.requirements.latency is not None:
+                other = Z90 * _sampling_error(at, responses, percentile)
+            low, high = self._ends(lambda result: result.responses[at], percentile, promised, other)
         return ComponentTiming(
             component=name,
             service_mean_s=self._service_mean(name),
@@ -369,8 +375,8 @@ class _Reading:
             p50_s=p50,
             p95_s=p95,
             at_promise_s=promised,
-            low_s=min(low, promised),
-            high_s=max(high, promised),
+            low_s=low,
+            high_s=high,
         )
 
     def path(self, at: int, path: PathPromise) -> PathTiming:
@@ -380,11 +386,9 @@ class _Reading:
         values = numpy.asarray(self._result.path_s[at] or [sum(self._service_mean(name) for name in route)])
         p50, predicted = (float(x) for x in numpy.quantile(values, [0.5, percentile / 100]))
         low = high = predicted
-        if self._bounds is not None:
-            low, high = (_quantile(each.path_s[at], percentile, predicted) for each in self._bounds)
-            other = _Z90 * math.hypot(self._hop_error_s(route), _sampling_error(at, values, percentile))
-            low = max(0.0, predicted - math.hypot(predicted - low, other))
-            high = predicted + math.hypot(high - predicted, other)
+        if self._longest is not None:
+            other = Z90 * math.hypot(self._hop_error_s(route), _sampling_error(at, values, percentile))
+            low, high = self._ends(lambda result: result.path_s[at], percentile, predicted, other)
         return PathTiming(
             components=path.components,
             route=route,
@@ -396,6 +400,20 @@ class _Reading:
             p50_s=p50,
             stages=tuple(self._stage(name, is_first=name == route[0]) for name in route),
         )
+
+    def _ends(
+        self, times: Callable[[Result], list[float]], percentile: float, predicted: float, other_s: float
+    ) -> tuple[float, float]:
+        """Of an interval: what wrong services do, and independently of it other errors, which are `other_s` long."""
+
+        def reach(result: Result | None, sign: float) -> float:
+            found = _quantile(times(result), percentile, predicted) if result is not None else predicted
+            return max(0.0, sign * (found - predicted))
+
+        low = predicted
+        if self._shortest is not None:
+            low = max(0.0, predicted - math.hypot(reach(self._shortest, -1.0), other_s))
+        return low, predicted + math.hypot(reach(self._longest, 1.0), other_s)
 
     def _stage(self, name: str, *, is_first: bool) -> StageTiming:
         at = self._index[name]

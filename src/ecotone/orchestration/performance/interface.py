@@ -6,7 +6,7 @@ assignment. Seconds, bytes, joules, items per second; fractions for shares.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 import numpy
@@ -22,6 +22,7 @@ __all__ = [
     "Estimate",
     "Floats",
     "Flow",
+    "Interval",
     "Outputs",
     "Overheads",
     "PathTiming",
@@ -32,6 +33,8 @@ __all__ = [
 ]
 
 Floats = numpy.ndarray[Any, numpy.dtype[numpy.float64]]
+Interval = Literal["none", "upper", "whole"]
+"""Which ends of the 90 % intervals of times are asked for; an end that was not is the prediction itself."""
 
 
 class Overheads(msgspec.Struct, frozen=True, kw_only=True):

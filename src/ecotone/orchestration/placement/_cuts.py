@@ -54,7 +54,7 @@ def time_limits(problem: Problem) -> tuple[TimeLimit, ...]:
             subject=path.name,
             what="path latency",
             limit_s=path.latency.latency_max_s,
-            idle=IdleTimes(problem.timing, path.components, path.latency.percentile, problem.fusable),
+            idle=_idle(problem, path.components, path.latency.percentile),
         )
         for path in problem.application.paths
     ]
@@ -63,12 +63,18 @@ def time_limits(problem: Problem) -> tuple[TimeLimit, ...]:
             subject=component.name,
             what="latency",
             limit_s=promise.latency_max_s,
-            idle=IdleTimes(problem.timing, (component.name,), promise.percentile, problem.fusable),
+            idle=_idle(problem, (component.name,), promise.percentile),
         )
         for component in problem.components
         if (promise := component.requirements.latency) is not None
     ]
     return (*paths, *components)
+
+
+def _idle(problem: Problem, components: tuple[str, ...], percentile: float) -> IdleTimes:
+    """Below what `Problem.judged_s` holds against a promise."""
+    upper = problem.confidence == "upper"
+    return IdleTimes(problem.timing, components, percentile, problem.fusable, upper=upper)
 
 
 def cuts_of(problem: Problem, limits: Sequence[TimeLimit], judged: Evaluation) -> list[Cut]:

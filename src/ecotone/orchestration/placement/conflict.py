@@ -15,7 +15,7 @@ import msgspec
 from ecotone.core.clock import SYSTEM_CLOCK, Clock
 from ecotone.core.errors import InfeasibleError
 from ecotone.orchestration.placement.problem import Given
-from ecotone.orchestration.placement.requirements import Requirement, requirements_of, with_value, without
+from ecotone.orchestration.placement.requirements import Requirement, What, requirements_of, with_value, without
 from ecotone.orchestration.placement.solve import Found, search
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ __all__ = ["Conflict", "Relaxation", "find_conflict", "infeasible"]
 _CLOSE = 0.01
 """Relative: how closely the least value is found."""
 _MOST_STEPS = 12
+_PREDICTED: frozenset[What] = frozenset({"path latency", "latency", "energy"})
 _LEAST_LOAD = 1e-3
 
 
@@ -61,7 +62,21 @@ def infeasible(given: Given, *, clock: Clock = SYSTEM_CLOCK, time_limit_s: float
         message = f"{application.name} has no plan on {continuum.name}: {sentences[0]}, which nothing there can keep"
     else:
         message = f"{application.name} has no plan on {continuum.name}: these {len(sentences)} requirements conflict"
-    return InfeasibleError(message, sentences, [relaxation.sentence for relaxation in conflict.relaxations])
+    changes = [relaxation.sentence for relaxation in conflict.relaxations]
+    if given.confidence == "upper" and _is_expected_to_do(given, conflict, clock, time_limit_s):
+        changes.append(
+            "or take a plan that is expected to keep the promises, though the upper end of its 90 % interval does not: "
+            "--confidence expected"
+        )
+    return InfeasibleError(message, sentences, changes)
+
+
+def _is_expected_to_do(given: Given, conflict: Conflict, clock: Clock, time_limit_s: float) -> bool:
+    """Whether there is a plan but for the uncertainty of predictions."""
+    if not any(each.what in _PREDICTED for each in conflict.requirements):
+        return False
+    expected = msgspec.structs.replace(given, confidence="expected")
+    return _Question(expected, clock, time_limit_s).has_plan(())
 
 
 def find_conflict(given: Given, *, clock: Clock = SYSTEM_CLOCK, time_limit_s: float = 30.0) -> Conflict:
@@ -88,7 +103,8 @@ class _Question:
         self._clock = clock
         self._deadline_s = clock.monotonic_s() + time_limit_s
         self._each_s = time_limit_s / 6
-        self.model = given.problem().model
+        self.problem = given.problem()
+        self.model = self.problem.model
         self.timed_out = False
 
     def has_plan(self, left_out: Iterable[Requirement]) -> bool:
@@ -166,15 +182,16 @@ def _reached(question: _Question, requirement: Requirement, judged: Evaluation) 
     timing = judged.timing
     assert timing is not None
     if requirement.path is not None:
-        return timing.paths[requirement.path].predicted_s
+        return question.problem.judged_s(timing.paths[requirement.path])
     rows = [row for row in judged.assignments if row.component == requirement.subject]
     if requirement.what == "latency":
-        return timing.of(requirement.subject).at_promise_s
+        return question.problem.judged_s(timing.of(requirement.subject))
     if requirement.what == "accuracy":
         return question.model.outputs(requirement.subject, rows[0].variant).accuracy
     nodes = {node.name: node.type for node in question.continuum.nodes}
     if requirement.what == "energy":
-        return max(question.model.energy(row.component, row.variant, nodes[row.node]).value for row in rows)
+        energies = (question.model.energy(row.component, row.variant, nodes[row.node]) for row in rows)
+        return max(question.problem.judged_j(each) for each in energies)
     if requirement.what == "throughput":
         found = next(each for each in judged.components if each.component == requirement.subject)
         return min(requirement.value or 0.0, found.rate_per_s)

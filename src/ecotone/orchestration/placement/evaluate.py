@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ecotone.core.plan import Assignment, ComponentPrediction, PathPrediction
+from ecotone.core.plan import Assignment, ComponentPrediction, LatencyPrediction, PathPrediction
 from ecotone.core.units import Dimension, format_quantity
 from ecotone.orchestration.performance import Estimate, Flow, Timing
 from ecotone.orchestration.placement.problem import (
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ecotone.core.application import Accelerator, Component
+    from ecotone.orchestration.performance import ComponentTiming
 
 __all__ = ["Evaluation", "Evaluator", "LinkUse", "NodeUse", "Violation"]
 
@@ -105,8 +106,8 @@ class Evaluator:
         return _Judgement(self._problem, tuple(assignments), ()).statics()
 
     def evaluate(self, assignments: Sequence[Assignment], *, intervals: bool = False) -> Evaluation:
-        """The judgement; with `intervals`, predictions carry the model's own error. Fused where the problem allows,
-        unless that breaks a promise that separate hosts keep."""
+        """The judgement; with `intervals`, predictions carry both ends of their intervals, else only what promises are
+        held against. Fused where the problem allows, unless that breaks a promise that separate hosts keep."""
         rows = tuple(sorted(assignments, key=lambda row: (row.component, row.node, row.variant, row.replicas)))
         key = rows, intervals
         if key not in self._known:
@@ -225,7 +226,8 @@ class _Judgement:
 
     def evaluation(self, intervals: bool) -> Evaluation:
         problem, statics = self.problem, self.statics()
-        timing = problem.timing.predict(self.rows, groups=self.groups, intervals=intervals, contended=problem.carries)
+        interval = "whole" if intervals else problem.interval
+        timing = problem.timing.predict(self.rows, groups=self.groups, interval=interval, contended=problem.carries)
         link_prices = self.link_prices()
         paths = tuple(
             PathPrediction(
@@ -324,11 +326,12 @@ class _Judgement:
                 node = problem.nodes[row.node]
                 for what, reason in node_refusals(problem.application, problem.private_layers, component, node):
                     yield _violation(component, what, reason)
-                energy = problem.model.energy(component.name, row.variant, node.type).value
-                if needs.energy_max_j is not None and energy > needs.energy_max_j * (1 + _SLACK):
-                    text = f"{_show(energy, Dimension.ENERGY)} an item on {row.node}"
-                    limit = _show(needs.energy_max_j, Dimension.ENERGY)
-                    yield _violation(component, "energy", f"{text}, promised {limit}", needs.energy_max_j, energy)
+                energy = problem.model.energy(component.name, row.variant, node.type)
+                judged_j = problem.judged_j(energy)
+                if needs.energy_max_j is not None and judged_j > needs.energy_max_j * (1 + _SLACK):
+                    text = _broken_text(energy.value, judged_j, needs.energy_max_j, Dimension.ENERGY)
+                    text = f"an item on {row.node} would take {text}"
+                    yield _violation(component, "energy", text, needs.energy_max_j, judged_j)
                 if row.replicas > node.type.cores:
                     text = f"{row.replicas} replicas on {row.node}, which has {node.type.cores} cores"
                     yield _violation(component, "replicas", text, node.type.cores, row.replicas)
@@ -396,18 +399,19 @@ class _Judgement:
             promise = component.requirements.latency
             if promise is None:
                 continue
-            value = timing.of(component.name).at_promise_s
-            if value > promise.latency_max_s * (1 + _SLACK):
-                text = _late_text(promise.percentile, value, promise.latency_max_s)
-                yield _violation(component, "latency", text, promise.latency_max_s, value)
+            found, limit = timing.of(component.name), promise.latency_max_s
+            judged_s = self.problem.judged_s(found)
+            if judged_s > limit * (1 + _SLACK):
+                text = _broken_text(found.at_promise_s, judged_s, limit, Dimension.DURATION)
+                text = f"p{promise.percentile:g} would be {text}"
+                yield _violation(component, "latency", text, limit, judged_s)
         for path, found in zip(self.problem.application.paths, timing.paths, strict=True):
             limit = path.latency.latency_max_s
-            if found.predicted_s > limit * (1 + _SLACK):
-                text = _late_text(path.latency.percentile, found.predicted_s, limit)
-                yield Violation(
-                    subject=path.name, what="path latency", message=f"{path.name}: {text}", limit=limit,
-                    value=found.predicted_s,
-                )  # fmt: skip
+            judged_s = self.problem.judged_s(found)
+            if judged_s > limit * (1 + _SLACK):
+                text = _broken_text(found.predicted_s, judged_s, limit, Dimension.DURATION)
+                text = f"{path.name}: p{path.latency.percentile:g} would be {text}"
+                yield Violation(subject=path.name, what="path latency", message=text, limit=limit, value=judged_s)
 
     def _prediction(
         self, component: Component, timing: Timing, nodes: Sequence[NodeUse], link_prices: dict[str, float]
@@ -416,7 +420,7 @@ class _Judgement:
         times = timing.of(name)
         variant = self.variants[name]
         cost = link_prices.get(name, 0.0)
-        energy = memory = 0.0
+        energy = energy_high = memory = 0.0
         sources = {
             problem.model.energy_source(name, variant, problem.nodes[row.node].type) for row in self.placed[name]
         }
@@ -426,7 +430,9 @@ class _Judgement:
             share = self.core_load[name, row.node] / busy if busy > 0 else 1.0 / len(use.components)
             cost += use.price_eur_per_h * share
             kind = problem.nodes[row.node].type
-            energy += problem.model.energy(name, variant, kind).value * row.replicas / self.replicas[name]
+            item = problem.model.energy(name, variant, kind)
+            energy += item.value * row.replicas / self.replicas[name]
+            energy_high = max(energy_high, item.high)
             memory += row.replicas * self._memory(row)
         return ComponentPrediction(
             component=name,
@@ -439,15 +445,31 @@ class _Judgement:
             utilisation=self.busy[name],
             memory_bytes=memory,
             energy_j=energy,
+            energy_high_j=energy_high,
             energy_source="measured" if sources == {"measured"} else "estimated",
+            promise=_promised(component, times),
             accuracy=problem.model.outputs(name, variant).accuracy,
             cost_eur_per_h=cost,
         )
 
 
-def _late_text(percentile: float, value_s: float, limit_s: float) -> str:
-    predicted, promised = _show(value_s, Dimension.DURATION), _show(limit_s, Dimension.DURATION)
-    return f"p{percentile:g} would be {predicted}, promised {promised}"
+def _promised(component: Component, times: ComponentTiming) -> LatencyPrediction | None:
+    promise = component.requirements.latency
+    if promise is None:
+        return None
+    return LatencyPrediction(
+        percentile=promise.percentile,
+        promised_s=promise.latency_max_s,
+        predicted_s=times.at_promise_s,
+        low_s=times.low_s,
+        high_s=times.high_s,
+    )
+
+
+def _broken_text(value: float, judged: float, limit: float, dimension: Dimension) -> str:
+    """What is expected against what is promised; what may be, where that alone breaks the promise."""
+    perhaps = f", perhaps {_show(judged, dimension)}" if value <= limit else ""
+    return f"{_show(value, dimension)}{perhaps}, promised {_show(limit, dimension)}"
 
 
 def _show(value: float, dimension: Dimension) -> str:

@@ -43,8 +43,9 @@ _SAME_EUR_PER_H = 1e-6
 class Promise(msgspec.Struct, frozen=True, kw_only=True):
     """One requirement under the plan.
 
-    `predicted` and `slack` (0.1: a tenth of the limit is left) only for numbers that the plan predicts. `binds`: the
-    best plan without it is cheaper, by `saving_eur_per_h`; None when there was no time to find out.
+    `predicted`, `judged` (what is held against the limit: the prediction, or the upper end of its interval) and `slack`
+    (of that; 0.1: a tenth of the limit is left) only for numbers that the plan predicts. `binds`: the best plan without
+    it is cheaper, by `saving_eur_per_h`; None when there was no time to find out.
     """
 
     subject: str
@@ -52,6 +53,7 @@ class Promise(msgspec.Struct, frozen=True, kw_only=True):
     sentence: str
     limit: float | None
     predicted: float | None
+    judged: float | None
     slack: float | None
     binds: bool | None
     saving_eur_per_h: float
@@ -102,7 +104,8 @@ class ComponentExplanation(msgspec.Struct, frozen=True, kw_only=True):
 
 class PathExplanation(msgspec.Struct, frozen=True, kw_only=True):
     """A promised path and where its time goes: `stages` are means and add up to `mean_s`, up to the waiting that comes
-    with several items at once; `spread_s` is what the percentile adds."""
+    with several items at once; `spread_s` is what the percentile adds. `slack_s` is what `judged_s`, which is held
+    against the promise, leaves of it."""
 
     components: tuple[str, ...]
     percentile: float
@@ -110,6 +113,7 @@ class PathExplanation(msgspec.Struct, frozen=True, kw_only=True):
     predicted_s: float
     low_s: float
     high_s: float
+    judged_s: float
     slack_s: float
     mean_s: float
     spread_s: float
@@ -155,6 +159,7 @@ def explain(
         continuum=continuum,
         samples=samples,
         fuse=bool(plan.groups) if fuse is None else fuse,
+        confidence=plan.confidence,
         seed=seed,
         overheads=overheads,
     )
@@ -207,38 +212,42 @@ class _Explainer:
         best, _ = self._best(changed)
         saving = 0.0 if best is None else max(0.0, self._judged.cost_eur_per_h - best.cost_eur_per_h)
         binds = saving > _SAME_EUR_PER_H
-        predicted = self._predicted(requirement)
+        predicted, judged = self._predicted(requirement)
         slack = None
-        if predicted is not None and requirement.value:
+        if judged is not None and requirement.value:
             at_least = requirement.what in {"accuracy", "throughput"}
-            slack = (predicted - requirement.value if at_least else requirement.value - predicted) / requirement.value
+            slack = (judged - requirement.value if at_least else requirement.value - judged) / requirement.value
         return Promise(
             subject=requirement.subject,
             what=requirement.what,
             sentence=requirement.sentence,
             limit=None if requirement.what == "load" else requirement.value,
             predicted=predicted,
+            judged=judged,
             slack=slack,
             binds=None if best is None else binds,
             saving_eur_per_h=saving if binds else 0.0,
         )
 
-    def _predicted(self, requirement: Requirement) -> float | None:
-        judged = self._judged
-        assert judged.timing is not None
-        if requirement.path is not None:
-            return judged.paths[requirement.path].predicted_s
+    def _predicted(self, requirement: Requirement) -> tuple[float | None, float | None]:
+        """What is predicted of it, and what is held against the limit."""
+        judged, confidence = self._judged, self._problem.confidence
         found = next((each for each in judged.components if each.component == requirement.subject), None)
+        promised = found.promise if found is not None and requirement.what == "latency" else None
+        if requirement.path is not None:
+            promised = judged.paths[requirement.path]
+        if promised is not None:
+            return promised.predicted_s, promised.judged_s(confidence)
         if found is None:
-            return None
+            return None, None
+        if requirement.what == "energy":
+            return found.energy_j, found.energy_high_j if confidence == "upper" else found.energy_j
         rate = max(found.rate_per_s, requirement.value or 0.0)
         predicted: dict[str, float | None] = {
-            "latency": judged.timing.of(requirement.subject).at_promise_s,
-            "energy": found.energy_j,
             "accuracy": found.accuracy,
             "throughput": rate / found.utilisation if found.utilisation > 0 else None,
         }
-        return predicted.get(requirement.what)
+        return predicted.get(requirement.what), predicted.get(requirement.what)
 
     def _component(self, component: Component, promises: dict[Requirement, Promise]) -> ComponentExplanation:
         name = component.name
@@ -335,7 +344,8 @@ class _Explainer:
                 predicted_s=predicted.predicted_s,
                 low_s=predicted.low_s,
                 high_s=predicted.high_s,
-                slack_s=predicted.promised_s - predicted.predicted_s,
+                judged_s=predicted.judged_s(self._problem.confidence),
+                slack_s=predicted.promised_s - predicted.judged_s(self._problem.confidence),
                 mean_s=timing.mean_s,
                 spread_s=timing.predicted_s - timing.mean_s,
                 stages=timing.stages,

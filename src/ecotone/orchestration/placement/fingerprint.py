@@ -12,11 +12,12 @@ if TYPE_CHECKING:
 
     from ecotone.core.application import Application, Value
     from ecotone.core.continuum import Continuum
+    from ecotone.core.plan import Confidence
     from ecotone.orchestration.performance.samples import Samples
 
 __all__ = ["fingerprint_of"]
 
-_MODEL_VERSION = 2
+_MODEL_VERSION = 3
 """Raised when the same input would give another plan."""
 
 
@@ -27,8 +28,10 @@ def fingerprint_of(
     *,
     parameters: Mapping[str, Value] | None = None,
     fuse: bool = False,
+    confidence: Confidence = "upper",
     seed: int = 0,
 ) -> str:
     """32 hexadecimal digits; equal input gives equal digits on every machine."""
-    parts = [application, continuum, samples, sorted((parameters or {}).items()), fuse, seed, _MODEL_VERSION]
+    chosen = [sorted((parameters or {}).items()), fuse, confidence, seed]
+    parts = [application, continuum, samples, *chosen, _MODEL_VERSION]
     return hashlib.blake2b(msgspec.json.encode(parts, order="deterministic"), digest_size=16).hexdigest()

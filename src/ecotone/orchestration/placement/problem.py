@@ -13,8 +13,17 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from ecotone.core.errors import InputError
+from ecotone.core.plan import Confidence
 from ecotone.core.units import Dimension, format_quantity
-from ecotone.orchestration.performance import OVERHEADS, Flow, Overheads, TimingModel, fusable, sampled_model
+from ecotone.orchestration.performance import (
+    OVERHEADS,
+    Flow,
+    Overheads,
+    PathTiming,
+    TimingModel,
+    fusable,
+    sampled_model,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -22,7 +31,8 @@ if TYPE_CHECKING:
     from ecotone.core.application import Accelerator, Application, Component
     from ecotone.core.continuum import Continuum, Node, NodeType
     from ecotone.core.plan import Assignment
-    from ecotone.orchestration.performance import Estimate
+    from ecotone.orchestration.performance import ComponentTiming, Estimate
+    from ecotone.orchestration.performance.interface import Interval
     from ecotone.orchestration.performance.samples import Samples
 
 __all__ = [
@@ -79,7 +89,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Problem:
-    """See the module. `carries` False leaves queueing and capacity out: only idle times count then."""
+    """See the module. `carries` False leaves queueing and capacity out: only idle times count then. `confidence` says
+    what promises are held against; `judged_s` and `judged_j` are the only ones who ask."""
 
     def __init__(
         self,
@@ -89,6 +100,7 @@ class Problem:
         *,
         fuse: bool,
         carries: bool,
+        confidence: Confidence,
     ) -> None:
         self.application = application
         self.continuum = continuum
@@ -96,6 +108,7 @@ class Problem:
         self.model = timing.model
         self.fuse = fuse
         self.carries = carries
+        self.confidence: Confidence = confidence
         self.nodes: dict[str, Node] = {node.name: node for node in continuum.nodes}
         self.components = application.in_data_order()
         self.private_layers = application.private_layers()
@@ -111,6 +124,22 @@ class Problem:
         self.replica_limits: dict[str, int] = {
             component.name: self._replica_limit(component) for component in self.components
         }
+
+    @property
+    def interval(self) -> Interval:
+        """What must be known of the intervals of times to judge the promises."""
+        promised = self.application.paths or any(each.requirements.latency for each in self.components)
+        return "upper" if promised and self.confidence == "upper" else "none"
+
+    def judged_s(self, found: PathTiming | ComponentTiming) -> float:
+        """What is held against a promised latency."""
+        if self.confidence == "upper":
+            return found.high_s
+        return found.predicted_s if isinstance(found, PathTiming) else found.at_promise_s
+
+    def judged_j(self, energy: Estimate) -> float:
+        """What is held against a promised energy of an item."""
+        return energy.high if self.confidence == "upper" else energy.value
 
     def nodes_of(self, component: str) -> tuple[str, ...]:
         """Where some variant of it may run, in the order of the continuum."""
@@ -159,11 +188,13 @@ class Problem:
             reason = f"{variant} needs {needs}, {node.name} has {has}"
             self._refuse(name, "memory", reason, variant=variant, node=node.name)
             return None
-        energy = self.model.energy(name, variant, node.type).value
+        energy = self.model.energy(name, variant, node.type)
         energy_max = component.requirements.energy_max_j
-        if energy_max is not None and energy > energy_max * (1 + 1e-9):
-            allowed = _energy(energy_max)
-            reason = f"{variant} takes {_energy(energy)} an item on {node.name}, at most {allowed} is allowed"
+        if energy_max is not None and self.judged_j(energy) > energy_max * (1 + 1e-9):
+            allowed, takes = _energy(energy_max), _energy(energy.value)
+            if energy.value <= energy_max:
+                takes += f", perhaps {_energy(energy.high)},"
+            reason = f"{variant} takes {takes} an item on {node.name}, at most {allowed} is allowed"
             self._refuse(name, "energy", reason, variant=variant, node=node.name)
             return None
         work = work_of(self, component, variant, self.flows_least)
@@ -181,7 +212,7 @@ class Problem:
             self._refuse(name, "throughput", reason, variant=variant, node=node.name)
             return None
         return Option(
-            component=name, variant=variant, node=node.name, service_s=service.value, cpu_s=cpu, energy_j=energy,
+            component=name, variant=variant, node=node.name, service_s=service.value, cpu_s=cpu, energy_j=energy.value,
             memory_bytes=memory, replicas_min=needed,
         )  # fmt: skip
 
@@ -203,6 +234,7 @@ def compile_problem(
     fuse: bool = False,
     load: float = 1.0,
     carries: bool = True,
+    confidence: Confidence = "upper",
     seed: int = 0,
     overheads: Overheads = OVERHEADS,
 ) -> Problem:
@@ -223,7 +255,7 @@ def compile_problem(
             raise InputError(f"link {link.name}: latency, bandwidth and price must be finite and not negative")
     model = sampled_model(application, samples, overheads)
     timing = TimingModel(application, continuum, model, load=load, seed=seed, overheads=overheads)
-    return Problem(application, continuum, timing, fuse=fuse, carries=carries)
+    return Problem(application, continuum, timing, fuse=fuse, carries=carries, confidence=confidence)
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True):
@@ -233,6 +265,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     continuum: Continuum
     samples: Samples
     fuse: bool = False
+    confidence: Confidence = "upper"
     seed: int = 0
     overheads: Overheads = OVERHEADS
 
@@ -245,6 +278,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
             fuse=self.fuse,
             load=load,
             carries=carries,
+            confidence=self.confidence,
             seed=self.seed,
             overheads=self.overheads,
         )

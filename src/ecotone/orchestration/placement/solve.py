@@ -14,7 +14,7 @@ import msgspec
 
 from ecotone.core.clock import SYSTEM_CLOCK, Clock
 from ecotone.core.errors import InfeasibleError, UnavailableError
-from ecotone.core.plan import Assignment, Plan
+from ecotone.core.plan import Assignment, Confidence, Plan
 from ecotone.orchestration.performance import OVERHEADS, Overheads
 from ecotone.orchestration.placement._cuts import cuts_of, time_limits
 from ecotone.orchestration.placement.evaluate import Evaluation, Evaluator
@@ -25,7 +25,7 @@ from ecotone.orchestration.placement.problem import Given, Problem
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ecotone.core.application import Application, Value
+    from ecotone.core.application import Application, Component, Value
     from ecotone.core.continuum import Continuum
     from ecotone.orchestration.performance.samples import Samples
     from ecotone.orchestration.placement._cpsat import Answer
@@ -77,6 +77,7 @@ def plan(
     seed: int = 0,
     fuse: bool = False,
     load: float = 1.0,
+    confidence: Confidence = "upper",
     goal: Goal = CHEAPEST,
     overheads: Overheads = OVERHEADS,
     progress: Callable[[Progress], None] | None = None,
@@ -92,6 +93,7 @@ def plan(
         seed: of the simulated arrivals and services, and of the solver; the same input gives the same plan.
         fuse: let stateless neighbours on one node share a host process.
         load: multiplies the rates of all sources.
+        confidence: whether promises are kept by the upper ends of the predictions' 90 % intervals, or as expected.
         goal: what is minimised, limits on the rest, and what runs now.
         progress: called after every round.
 
@@ -102,8 +104,9 @@ def plan(
     """
     started_s = clock.monotonic_s()
     given = Given(
-        application=application, continuum=continuum, samples=samples, fuse=fuse, seed=seed, overheads=overheads
-    )
+        application=application, continuum=continuum, samples=samples, fuse=fuse, confidence=confidence, seed=seed,
+        overheads=overheads,
+    )  # fmt: skip
     problem = given.problem(load=load)
     deadline_s = started_s + time_limit_s
     found = search(problem, goal=goal, deadline_s=deadline_s, clock=clock, gap=gap, seed=seed, progress=progress)
@@ -146,6 +149,7 @@ def plan_of(
             given.samples,
             parameters=parameters,
             fuse=given.fuse,
+            confidence=given.confidence,
             seed=given.seed,
         ),
         assignments=_in_order(problem, best.assignments),
@@ -154,6 +158,7 @@ def plan_of(
         cost_eur_per_h=best.cost_eur_per_h,
         lower_bound_eur_per_h=max(0.0, found.lower_bound - moving) if in_eur else 0.0,
         optimal=found.optimal,
+        confidence=given.confidence,
         gap=_gap(found.value, found.lower_bound),
         objective=goal.minimise,
         lower_bound_w=0.0 if in_eur else found.lower_bound,
@@ -352,12 +357,23 @@ def _in_order(problem: Problem, rows: Sequence[Assignment]) -> tuple[Assignment,
     return tuple(sorted(rows, key=lambda row: (components.index(row.component), nodes.index(row.node))))
 
 
+def _promises(component: Component) -> bool:
+    needs = component.requirements
+    return needs.latency is not None or needs.energy_max_j is not None
+
+
 def _notes(problem: Problem, best: Evaluation) -> tuple[str, ...]:
     """What the figures rest on."""
     notes = [
         "times assume that services are independent of each other, from item to item and from component to component; "
         "percentiles of paths are those of the simulated sum"
     ]
+    if problem.application.paths or any(_promises(component) for component in problem.components):
+        notes.append(
+            "promises are kept by the upper ends of the predictions' 90 % intervals"
+            if problem.confidence == "upper"
+            else "promises are kept as expected: one that is just kept is broken about every second time"
+        )
     far = {
         row.node
         for row in best.assignments
