@@ -1,4 +1,4 @@
-"""Which runs are believed, and how an exploration goes, on a simulated machine: noise, oddities, drift, load by others."""
+"""Which runs are believed, and how an exploration goes, on a simulated machine: noise, drift, load by others."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ Decides and does no I/O; called by `explore`, which runs what this names and tel
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy
 
@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 
     from ecotone.orchestration.performance.interface import Floats
 
-__all__ = ["Exploration", "Foreseen", "Reached"]
+__all__ = ["Exploration", "Foreseen"]
 
-Reached = Literal["accuracy", "budget", "impossible"]
 _Z90 = 1.645
 
 

@@ -9,7 +9,22 @@ import msgspec
 from ecotone.core.application import Component, Value
 from ecotone.orchestration.performance.samples import WorkMix
 
-__all__ = ["Failed", "Going", "InputFile", "Job", "Limits", "Measured", "Message", "Progress"]
+__all__ = [
+    "Explored",
+    "ExploredRun",
+    "Failed",
+    "Going",
+    "InputFile",
+    "Job",
+    "Limits",
+    "Measured",
+    "Message",
+    "Progress",
+    "Reached",
+]
+
+Reached = Literal["accuracy", "budget", "impossible"]
+"""Why an exploration ended: it is accurate enough, its time is up, or nothing can be measured any more."""
 
 
 class Progress(Protocol):
@@ -86,6 +101,56 @@ class Job(_Frozen, frozen=True, kw_only=True):
     sysfs: str = "/sys"
     cores: int | None = None
     only_times: bool = False
+
+
+class ExploredRun(_Frozen, frozen=True, kw_only=True):
+    """One run of an exploration: medians of its calls, the peak of memory, and what share of the machine others used.
+
+    Attributes:
+        values: the configuration, by what is varied.
+        foreseen_s, low_s, high_s: `wall_s` as it was predicted before the run, with its 90 % interval; None: nothing
+            was expected yet, or the run is of an earlier profile.
+        doubt: why it is not believed: "busy", "odd", "drift"; empty: it is.
+    """
+
+    values: dict[str, float]
+    wall_s: float
+    cpu_s: float
+    memory_bytes: float
+    calls: int
+    others: float
+    foreseen_s: float | None
+    low_s: float | None
+    high_s: float | None
+    doubt: str
+
+
+class Explored(_Frozen, frozen=True, kw_only=True):
+    """What is known of one variant after an exploration.
+
+    Attributes:
+        configurations: how many there are in the grid.
+        runs: all that count for the code of today, in their order.
+        reached: why it ended: the accuracy was reached, the budget was spent, or nothing could be measured any more.
+        expected_error: mean relative error that is expected of the model; None: there is too little to say.
+        noise: relative standard deviation between repeats; None: unknown.
+        failures: configurations that cannot be measured, and why.
+        notes: what disturbed the machine, and what could not be learnt.
+        runs_file, models: where the runs and the model of each target are.
+    """
+
+    component: str
+    variant: str
+    configurations: int
+    runs: tuple[ExploredRun, ...]
+    reached: Reached
+    accuracy: float
+    expected_error: float | None
+    noise: float | None
+    failures: tuple[str, ...]
+    notes: tuple[str, ...]
+    runs_file: str
+    models: dict[str, str]
 
 
 class Going(_Frozen, frozen=True, kw_only=True, tag="going"):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from cyclopts import Parameter
 
+from ecotone.core.errors import InputError
 from ecotone.frontends.cli.main import DONE, WRONG_INPUT, problem_document
 from ecotone.frontends.cli.options import (
     AppArgument,
@@ -16,6 +17,7 @@ from ecotone.frontends.cli.options import (
     Duration,
     JsonOption,
     SetOption,
+    Share,
     settings,
 )
 from ecotone.frontends.cli.output import Output
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from ecotone.core.continuum import Continuum
     from ecotone.core.problems import Problem
     from ecotone.orchestration.performance.samples import Samples, VariantSamples
+    from ecotone.session import Session
 
 __all__ = ["check", "new", "profile"]
 
@@ -145,15 +148,31 @@ def profile(
     *,
     continuum: ContinuumOption = None,
     set_: SetOption = (),
-    budget: Annotated[Duration | None, Parameter(help='Longest time to measure, for example "60s".')] = None,
+    vary: Annotated[
+        tuple[str, ...],
+        Parameter(
+            name="--vary",
+            metavar="NAME=VALUE,...",
+            consume_multiple=False,
+            help="Learn how calls depend on this: batch, cores, or a parameter of the application; may be repeated.",
+        ),
+    ] = (),
+    component: Annotated[str | None, Parameter(metavar="NAME", help="With --vary: only this component.")] = None,
+    accuracy: Annotated[
+        Share | None, Parameter(help="With --vary: the error at which to stop, 10% without it.")
+    ] = None,
+    budget: Annotated[
+        Duration | None, Parameter(help='Longest time to measure, for example "60s"; with --vary 5m without it.')
+    ] = None,
     force: bool = False,
     json: JsonOption = False,
 ) -> int:
     """Measure each component on real inputs.
 
     Every variant, until the figures are certain or the budget is spent; what has not changed is not measured again.
+    With --vary it chooses which configurations to measure, keeps every run, and learns models from them.
 
-    Example: `ecotone profile hello`
+    Examples: `ecotone profile hello`, `ecotone profile hello --vary cores=1,2 --vary batch=1,2,4,8`
 
     Args:
         force: Measure again what has not changed.
@@ -162,6 +181,12 @@ def profile(
 
     output = Output(json=json)
     session = Session(app, continuum=continuum, parameters=settings(set_))
+    if vary:
+        if force:
+            raise InputError("--force has no meaning with --vary: delete .ecotone/performance to start anew")
+        return _explore(session, vary, component=component, accuracy=accuracy, budget=budget, output=output)
+    if component is not None or accuracy is not None:
+        raise InputError("--component and --accuracy belong to --vary: name what to vary, for example --vary cores=1,2")
     with profile_progress() as progress:
         samples = session.profile(budget_s=budget, force=force, progress=progress)
 
@@ -171,6 +196,43 @@ def profile(
         return profile_view(samples, width)
 
     output.show(picture, lambda: _profile_document(samples, session.state_folder / "samples.json"))
+    return DONE
+
+
+def _explore(
+    session: Session,
+    vary: Sequence[str],
+    *,
+    component: str | None,
+    accuracy: float | None,
+    budget: float | None,
+    output: Output,
+) -> int:
+    if accuracy == 0.0:
+        raise InputError("--accuracy 0: no model is without error; write for example --accuracy 10%")
+    options = {} if budget is None else {"budget_s": budget}
+    try:
+        with profile_progress() as progress:
+            explored = session.explore(
+                vary,
+                component=component,
+                accuracy=0.1 if accuracy is None else accuracy,
+                progress=progress,
+                **options,
+            )
+    except KeyboardInterrupt:
+        output.say(f"what was measured is in {session.state_folder / 'performance'}; the same command goes on from it")
+        raise
+
+    def picture(width: int) -> RenderableType:
+        from ecotone.frontends.terminal.exploration import exploration_view
+
+        return exploration_view(explored, width)
+
+    def document() -> dict[str, Any]:
+        return {"variants": [msgspec.to_builtins(each) for each in explored]}
+
+    output.show(picture, document)
     return DONE
 
 

@@ -21,7 +21,6 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy
-from scipy.special import erf
 
 from ecotone.orchestration.performance.learner.process import LogProcess, Prior
 
@@ -38,7 +37,7 @@ _FREEDOM = 4.0
 _ROBUST_FROM = 8
 """Runs before which an odd run cannot be told from an odd program."""
 _ROBUST_ROUNDS = 2
-_REFERENCES = 250
+_REFERENCES = 400
 """Configurations over which the variance is summed; more costs time and changes no choice."""
 _SUSPECT = 0.4
 """Trust below which a run that was made once is repeated at once."""
@@ -140,6 +139,8 @@ class Chooser:
 
     def done(self, accuracy: float) -> bool:
         """Whether the expected error was within `accuracy` (0.1 is 10 %) after each of the last runs."""
+        if not self._rest().size:
+            return self._expected[-1] <= accuracy
         # Two runs for each coefficient of the trend: before, spreads are the prior's.
         enough = len(self._runs) >= 2 * (self._z.shape[1] + 1)
         return enough and all(error <= accuracy for error in self._expected[-_SETTLED:])
@@ -190,9 +191,15 @@ class Chooser:
             factors.append((_DOUBT * _DOUBT_RUNS + float(ratios.sum())) / (_DOUBT_RUNS + len(ratios)))
         return max(factors) * _ELSEWHERE
 
+    def _rest(self) -> numpy.ndarray[tuple[int], numpy.dtype[numpy.int_]]:
+        """The candidates that were not measured."""
+        return numpy.setdiff1d(numpy.arange(len(self._z)), [index for index, _ in self._runs])
+
     def _estimate(self) -> float:
-        rest = numpy.setdiff1d(numpy.arange(len(self._z)), [index for index, _ in self._runs])
-        _, raw = self._process.predict(self._z[rest] if len(rest) else self._z)
-        spread = numpy.minimum(raw * self._doubt(), _SPREAD_MAX)
+        rest = self._rest()
+        _, raw = self._process.predict(self._z[rest] if rest.size else self._z)
+        doubt = self._doubt() / (1.0 if rest.size else _ELSEWHERE)
+        spread = numpy.minimum(raw * doubt, _SPREAD_MAX)
         # E|exp(x) - 1| for x normal about 0 with this spread.
-        return float(numpy.mean(numpy.exp(spread**2 / 2.0) * erf(spread / math.sqrt(2.0))))
+        within = numpy.array([math.erf(each / math.sqrt(2.0)) for each in spread])
+        return float(numpy.mean(numpy.exp(spread**2 / 2.0) * within))
