@@ -13,7 +13,7 @@ import msgspec
 import numpy
 
 from ecotone.core.errors import InputError
-from ecotone.core.problems import did_you_mean
+from ecotone.orchestration.performance.learner.checked import ROWS_MIN, of_runs
 from ecotone.orchestration.performance.learner.families import (
     EXTRAPOLATING,
     FEW,
@@ -32,6 +32,7 @@ from ecotone.orchestration.performance.learner.model import (
     combined,
     transformed,
 )
+from ecotone.orchestration.performance.learner.screening import most_telling
 from ecotone.orchestration.performance.learner.table import Table
 
 if TYPE_CHECKING:
@@ -39,9 +40,8 @@ if TYPE_CHECKING:
 
     from ecotone.orchestration.performance.interface import Floats
 
-__all__ = ["ROWS_MIN", "Progress", "fit"]
+__all__ = ["Progress", "fit"]
 
-ROWS_MIN = 8
 _FEW_ROWS = 40
 _FOLDS = 5
 _CUTS = (0.45, 0.6, 0.8)
@@ -95,8 +95,17 @@ def fit(
         InputError: the table cannot be learnt from; the message lists every reason.
         MissingExtraError: LightGBM is not installed.
     """
-    features, constants, notes = _checked(table, target, extrapolate)
+    if problems := of_runs(table, target, extrapolate):
+        raise InputError("\n".join(map(str, problems)), problems)
+    features, constants, notes = _features(table, target)
     z, logs = transformed(features, table), numpy.log(table.column(target))
+    kept = most_telling(z, logs, [index for index, each in enumerate(features) if each.name in extrapolate])
+    if len(kept) < len(features):
+        left_out = [each.name for index, each in enumerate(features) if index not in kept]
+        notes.append(
+            f"{len(left_out)} of {len(features)} columns tell least of it and are left out: {', '.join(left_out)}"
+        )
+        features, z = tuple(features[index] for index in kept), z[:, kept]
     places = [index for index, each in enumerate(features) if each.name in extrapolate]
     steps = _Steps(progress)
     if places:
@@ -146,48 +155,28 @@ def fit(
 # The table.
 
 
-def _checked(
-    table: Table, target: str, extrapolate: Sequence[str]
-) -> tuple[tuple[Feature, ...], dict[str, float], list[str]]:
-    problems: list[str] = []
-    notes: list[str] = []
-    if target not in table.names:
-        raise InputError(f"no column {target!r} to predict ({did_you_mean(target, table.names)})")
-    wrong = numpy.flatnonzero(table.column(target) <= 0.0)
-    if len(wrong):
-        value = table.column(target)[wrong[0]]
-        problems.append(
-            f"the target {target!r} must be above zero; row {wrong[0] + 1} holds {value:g}"
-            + (f", and {len(wrong) - 1} more do" if len(wrong) > 1 else "")
-        )
-    names = [name for name in table.names if name != target]
-    problems += [
-        f"no column {name!r} to extrapolate ({did_you_mean(name, names)})" for name in extrapolate if name not in names
-    ]
-    if len(table) < ROWS_MIN:
-        problems.append(f"{len(table)} rows; at least {ROWS_MIN} runs are needed to learn and to check what was learnt")
+def _features(table: Table, target: str) -> tuple[tuple[Feature, ...], dict[str, float], list[str]]:
+    """The columns to learn from, those that never vary, and what to say of those that are left out."""
     constants: dict[str, float] = {}
     features: list[Feature] = []
-    kept: dict[bytes, str] = {}
-    for name in names:
+    repeated: list[str] = []
+    first: dict[bytes, str] = {}
+    for name in table.names:
         values = table.column(name)
+        if name == target:
+            continue
         if values.min() == values.max():
             constants[name] = float(values[0])
-            notes.append(f"{name} is always {values[0]:g}: it is left out, and other values are not supported")
-            if name in extrapolate:
-                problems.append(f"{name} is always {values[0]:g}: there is nothing to extrapolate from")
-            continue
-        same = kept.setdefault(values.tobytes(), name)
-        if same != name:
-            notes.append(f"{name} holds the same values as {same}: it is left out")
-            if name in extrapolate:
-                problems.append(f"{name} holds the same values as {same}: extrapolate that one")
-            continue
-        features.append(_feature(name, values))
-    if not features and not problems:
-        problems.append("no column but the target varies; there is nothing to predict from")
-    if problems:
-        raise InputError("\n".join(problems))
+        elif (same := first.setdefault(values.tobytes(), name)) != name:
+            repeated.append(f"{name} (as {same})")
+        else:
+            features.append(_feature(name, values))
+    notes: list[str] = []
+    if constants:
+        always = ", ".join(f"{name} = {value:g}" for name, value in constants.items())
+        notes.append(f"never varied, left out, and other values are not supported: {always}")
+    if repeated:
+        notes.append(f"hold the same values as another column and are left out: {', '.join(repeated)}")
     return tuple(features), constants, notes
 
 
