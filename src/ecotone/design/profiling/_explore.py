@@ -125,6 +125,7 @@ def explore(
             share_s = course.left_s() / (len(chosen) - place)
             one = _One(component.name, variant, grid=grid, file=file, worker=worker, accuracy=accuracy)
             one.run(course, share_s)
+            course.say(component.name, variant, "learning models")
             found.append(one.result(folder))
     if progress is not None:
         progress(chosen[-1][0].name, chosen[-1][1], 1.0, "done")
