@@ -101,20 +101,23 @@ class LayerReport(_Frozen, frozen=True, kw_only=True):
 
 
 class TimelinePoint(_Frozen, frozen=True, kw_only=True):
-    """The state about `time_s` seconds after the first item: per component its rate and p95 of the last interval."""
+    """The state about `time_s` seconds after the first item: per component its rate and p95 of the last interval, and
+    the items that wait for it or are with it."""
 
     time_s: float
     rates_per_s: dict[str, float] = {}
     p95_s: dict[str, float] = {}
+    waiting: dict[str, int] = {}
     paths_s: tuple[float | None, ...] = ()
 
 
 class RunReport(_Frozen, frozen=True, kw_only=True):
     """A run, finished or going on (`finished`).
 
-    `lost`: accepted items that were neither handled, nor dropped, nor given up, nor still waiting. `valid` is False
-    when this machine's cores were saturated, so that times say nothing about the emulated continuum; `notes` says so
-    in words. `outputs` are files that components wrote, relative to the run's folder.
+    `lost`: accepted items that were neither handled, nor dropped, nor given up, nor still waiting. `saturated`: this
+    machine's cores were all busy, so that times say nothing about the emulated continuum. `overloaded`: components that
+    did not keep up, so that times hang on how long the run was. `valid`: neither; `notes` says which in words.
+    `outputs` are files that components wrote, relative to the run's folder.
     """
 
     run: str
@@ -133,6 +136,8 @@ class RunReport(_Frozen, frozen=True, kw_only=True):
     cost_eur: float = 0.0
     energy_j: float = 0.0
     valid: bool = True
+    saturated: bool = False
+    overloaded: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     events: tuple[Event, ...] = ()
     timeline: tuple[TimelinePoint, ...] = ()
@@ -200,6 +205,8 @@ def report_document(report: RunReport) -> dict[str, Any]:
         "energy_j": round(report.energy_j, 3),
         "energy_source": "estimated",
         "valid": report.valid,
+        "saturated": report.saturated,
+        "overloaded": list(report.overloaded),
         "notes": list(report.notes),
         "outputs": list(report.outputs),
     }

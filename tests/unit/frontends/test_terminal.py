@@ -210,3 +210,9 @@ def test_explanation_of_a_plan_that_breaks_promises():
     text = "\n".join(lines_of(explain_view(value, 100), 100))
     assert "this plan breaks promises" in text
     assert "Nothing binds" in text
+
+
+def test_an_overload_is_named_where_the_run_is_summed_up():
+    run = msgspec.structs.replace(mobility_run(), valid=False, overloaded=("detect",))
+    assert "NOT VALID: detect did not keep up" in "\n".join(lines_of(summary_view(run, 100), 100))
+    assert "NOT VALID: detect overloaded" in "\n".join(lines_of(live_view(run, 120, 40, 60), 120))

@@ -100,7 +100,9 @@ def _head(report: RunReport) -> Html:
         ),
     ]
     if not report.valid:
-        why = "This machine's cores were saturated: the times below say nothing about the emulated continuum."
+        why = f"Overloaded: {', '.join(report.overloaded)}. The times below hang on how long the run was."
+        if report.saturated or not report.overloaded:
+            why = "This machine's cores were saturated: the times below say nothing about the emulated continuum."
         parts.append(tag("div", why, class_="verdict warn"))
     return join(*parts)
 

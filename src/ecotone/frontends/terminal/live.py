@@ -75,7 +75,12 @@ def _header(report: RunReport, for_s: float | None, width: int) -> list[Text]:
     right = Text(f"{money_text(report.cost_eur)}  ")
     right.append(sentence, style="kept" if good else "broken")
     if not report.valid:
-        right.append("  NOT VALID: machine saturated", style="broken")
+        why = (
+            "machine saturated"
+            if report.saturated or not report.overloaded
+            else f"{', '.join(report.overloaded)} overloaded"
+        )
+        right.append(f"  NOT VALID: {why}", style="broken")
     blank = width - left.cell_len - right.cell_len
     if blank < 2:
         return [left, right]

@@ -133,6 +133,11 @@ def _verdicts(report: RunReport) -> list[Text]:
     if relief:
         lines.append(Text(relief))
     if not report.valid:
-        lines.append(Text("these times are NOT VALID: this machine was saturated", style="broken"))
+        why = (
+            "this machine was saturated"
+            if report.saturated or not report.overloaded
+            else f"{', '.join(report.overloaded)} did not keep up"
+        )
+        lines.append(Text(f"these times are NOT VALID: {why}", style="broken"))
     lines += [Text(each, style="quiet") for each in report.notes]
     return lines

@@ -392,7 +392,7 @@ class Controller:
             self._first_handled_s = before.time_s
         whole = sample.time_s - before.time_s >= _POINT_MIN_S  # the rates of a moment at the end say nothing
         if self._first_handled_s is not None and whole:
-            point = timeline_point(self._deployment, before, sample)
+            point = timeline_point(self._deployment, before, sample, self._consumers)
             self._timeline.append(msgspec.structs.replace(point, time_s=sample.time_s - self._first_handled_s))
         self._samples.append(sample)
 

@@ -17,7 +17,7 @@ from ecotone.orchestration.control.reconcile import channels_outside, fused_grou
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from ecotone.core.application import Component
+    from ecotone.core.application import Application, Component
     from ecotone.core.continuum import Continuum, Node
     from ecotone.core.messages import (
         AgentTelemetry,
@@ -34,6 +34,7 @@ __all__ = [
     "count_restarts",
     "lost_items",
     "observe",
+    "overloads",
     "sample_of",
     "timeline_point",
     "unaccounted_items",
@@ -41,6 +42,10 @@ __all__ = [
 ]
 
 _SATURATED_SHARE_MAX = 0.05
+_OVERLOAD_POINTS_MIN = 8
+_OVERLOAD_ITEMS = 3
+_OVERLOAD_GROWTH = 0.25
+"""A backlog that grows steadily from nothing is 1.4 times as long in the last quarter of a run as in the third."""
 _QUANTILES = (0.001, 0.01, *(step / 40 for step in range(1, 40)), 0.99, 0.999)
 
 
@@ -129,8 +134,13 @@ def sample_of(telemetry: Iterable[AgentTelemetry], time_s: float) -> Sample:
     )
 
 
-def timeline_point(deployment: Deployment, before: Sample, after: Sample) -> TimelinePoint:
-    """What happened between two samples."""
+def timeline_point(
+    deployment: Deployment,
+    before: Sample,
+    after: Sample,
+    consumers: Mapping[tuple[str, str], ConsumerState] | None = None,
+) -> TimelinePoint:
+    """What happened between two samples, and what waits at the second by the states of `consumers`."""
     interval_s = max(1e-9, after.time_s - before.time_s)
     components = deployment.application.components
     p95_s = {each.name: _between(before.response(each.name), after.response(each.name), 0.95) for each in components}
@@ -139,6 +149,7 @@ def timeline_point(deployment: Deployment, before: Sample, after: Sample) -> Tim
         time_s=round(after.time_s, 3),
         rates_per_s={each.name: (after.count(each) - before.count(each)) / interval_s for each in components},
         p95_s={name: value for name, value in p95_s.items() if value is not None},
+        waiting=_waiting_by_component(consumers or {}),
         paths_s=tuple(
             _between(before.path(index), after.path(index), path.latency.percentile / 100)
             for index, path in enumerate(paths)
@@ -162,7 +173,8 @@ def observe(deployment: Deployment, facts: Facts) -> RunReport:
         for each in group
         if each.node in nodes
     )
-    valid = facts.saturated_share <= _SATURATED_SHARE_MAX
+    saturated = facts.saturated_share > _SATURATED_SHARE_MAX
+    overloaded = overloads(deployment.application, facts.timeline)
     return RunReport(
         run=facts.run,
         application=deployment.application,
@@ -179,8 +191,10 @@ def observe(deployment: Deployment, facts: Facts) -> RunReport:
         waiting=waiting_items(facts.consumers),
         cost_eur=sum(each.cost_eur for each in paid) + link_cost_eur,
         energy_j=sum(each.energy_j for each in paid),
-        valid=valid,
-        notes=_notes(facts, valid=valid),
+        valid=not saturated and not overloaded,
+        saturated=saturated,
+        overloaded=tuple(overloaded),
+        notes=_notes(facts, saturated=saturated, overloaded=overloaded),
         events=facts.events,
         timeline=facts.timeline,
         outputs=facts.outputs,
@@ -221,6 +235,40 @@ def unaccounted_items(
             done = sum(each.handled + each.dropped + each.dead for each in now.of(component.name))
             result[component.name] = max(0, accepted - waiting - done)
     return result
+
+
+def overloads(application: Application, timeline: Sequence[TimelinePoint]) -> dict[str, tuple[int, int]]:
+    """The components whose backlog grew over the second half of a run, with its mean length in both halves of that.
+
+    What is handled once in a while has a backlog in between, and is left out. So is the time after the sources' end.
+    """
+    sources = [each.name for each in application.components if not each.trigger.inputs]
+    brought = [sum(point.rates_per_s.get(name, 0.0) for name in sources) for point in timeline]
+    usual = sorted(brought)[len(brought) // 2] if brought else 0.0
+    count = max((at + 1 for at, rate in enumerate(brought) if rate > usual / 2), default=0)
+    if count < _OVERLOAD_POINTS_MIN:
+        return {}
+    half = timeline[count // 2 : count]
+    found: dict[str, tuple[int, int]] = {}
+    for component in application.components:
+        if component.trigger.kind == "every" or not component.trigger.inputs:
+            continue
+        waiting = [point.waiting.get(component.name, 0) for point in half]
+        early, late = _mean(waiting[: len(half) // 2]), _mean(waiting[len(half) // 2 :])
+        if late - early >= max(_OVERLOAD_ITEMS, _OVERLOAD_GROWTH * early) and waiting[-1] > early:
+            found[component.name] = round(early), round(late)
+    return found
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _waiting_by_component(consumers: Mapping[tuple[str, str], ConsumerState]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for (_, component), state in consumers.items():
+        found[component] = found.get(component, 0) + _waiting(state)
+    return found
 
 
 def _waiting(state: ConsumerState) -> int:
@@ -377,9 +425,13 @@ def _price_eur_per_byte(deployment: Deployment, component: str, site: str) -> fl
     return sum(prices) / len(prices) if prices else 0.0
 
 
-def _notes(facts: Facts, *, valid: bool) -> tuple[str, ...]:
-    notes: list[str] = []
-    if not valid:
+def _notes(facts: Facts, *, saturated: bool, overloaded: Mapping[str, tuple[int, int]]) -> tuple[str, ...]:
+    notes = [
+        f"{name} did not keep up: its backlog grew from about {early} to {late} items in the second half of the run, "
+        "so times hang on how long it was; give it more replicas or a faster node, or lower the load"
+        for name, (early, late) in overloaded.items()
+    ]
+    if saturated:
         notes.append(
             f"all cores of this machine were busy for {facts.saturated_share:.0%} of the run: its times say nothing "
             "about the emulated continuum; run on a machine with more cores, or lower the load"

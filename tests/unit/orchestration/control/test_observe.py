@@ -19,6 +19,7 @@ from ecotone.core.messages import (
     InstanceTelemetry,
     SeenNode,
 )
+from ecotone.core.report import TimelinePoint, report_document
 from ecotone.infrastructure.bus import ConsumerState, StreamState
 from ecotone.infrastructure.telemetry.histogram import bucket_of
 from ecotone.orchestration.control.observe import Facts, Sample, count_restarts, observe, sample_of, timeline_point
@@ -207,3 +208,57 @@ def test_what_had_failed_is_still_said_when_nothing_runs_any_more() -> None:
     assert {each.component: each.phases for each in report.components}["detect"] == {"failed": 1}
     assert any("detect failed for good" in each for each in report.notes)
     assert any("9 accepted items still wait" in each for each in report.notes)
+
+
+def points(waiting: list[int], rates: list[float] | None = None) -> tuple[TimelinePoint, ...]:
+    rates = rates or [25.0] * len(waiting)
+    return tuple(
+        TimelinePoint(time_s=float(at), rates_per_s={"camera": rate}, waiting={"detect": count})
+        for at, (count, rate) in enumerate(zip(waiting, rates, strict=True))
+    )
+
+
+@pytest.mark.parametrize(
+    ("waiting", "is_overloaded"),
+    [
+        ([4 * at for at in range(16)], True),
+        ([at // 2 for at in range(16)], False),  # two items more: noise
+        ([0] * 8 + [6 * at for at in range(8)], True),  # since its middle
+        ([60 - 4 * at for at in range(16)], False),  # a backlog of the start that goes
+        ([0, 20] * 8, False),
+        ([10] * 16, False),
+        ([4 * at for at in range(6)], False),  # too short to tell
+    ],
+)
+def test_a_growing_backlog_is_an_overload_and_named(waiting: list[int], is_overloaded: bool) -> None:
+    report = observe(deployment(), facts(sample(), timeline=points(waiting)))
+
+    assert report.overloaded == (("detect",) if is_overloaded else ())
+    assert report.valid is not is_overloaded
+    assert not report.saturated
+    assert any("detect did not keep up: its backlog grew from about " in note for note in report.notes) is is_overloaded
+    assert report_document(report)["overloaded"] == list(report.overloaded)
+
+
+def test_the_backlog_that_drains_after_the_end_hides_no_overload() -> None:
+    growing = [5 * at for at in range(16)]
+    timeline = points([*growing, 50, 20, 0, 0], [25.0] * 16 + [0.0] * 4)
+
+    assert observe(deployment(), facts(sample(), timeline=timeline)).overloaded == ("detect",)
+
+
+def test_what_is_handled_once_in_a_while_has_a_backlog_in_between() -> None:
+    usual = deployment()
+    every = msgspec.structs.replace(after("detect", "camera").trigger, kind="every", period_s=20.0)
+    detect = msgspec.structs.replace(after("detect", "camera"), trigger=every)
+    application = msgspec.structs.replace(usual.application, components=(camera(), detect))
+    value = msgspec.structs.replace(usual, application=application)
+
+    assert observe(value, facts(sample(), timeline=points([4 * at for at in range(16)]))).valid
+
+
+def test_a_point_of_the_timeline_says_what_waits() -> None:
+    waiting = channel(9, pending=7, in_flight=2)["consumers"]
+    point = timeline_point(deployment(), sample(time_s=4.0), sample(time_s=5.0), waiting)
+
+    assert point.waiting == {"detect": 9}
