@@ -94,7 +94,7 @@ def _basis(judged: Judged) -> str:
     model = judged.asked.model
     learnt = f"learnt from {count_text(model.rows, 'run')} of {count_text(model.configurations, 'configuration')}"
     if not judged.held_out:
-        return f"{learnt}; judged by {count_text(len(judged.rows), 'other run')}"
+        return f"{learnt}; judged by the {count_text(len(judged.rows), 'run')} of this table"
     most = judged.curve.points[-1].runs
     return (
         f"{learnt}. The table seems to be the one that it was learnt from: to be fair, a model that was learnt in the "

@@ -119,8 +119,8 @@ def _draw_predicted(axes: Any, judged: Judged) -> None:
     _scale(axes.yaxis, measured, logarithmic=high / low > 8)
     axes.set_xlim(low, high)
     axes.set_ylim(low, high)
-    axes.set_title(f"{readable(judged.asked.model.target)}: predicted against measured")
-    axes.set_xlabel("measured")
+    axes.set_title("each run")
+    axes.set_xlabel(f"{readable(judged.asked.model.target)}, measured")
     axes.set_ylabel("predicted")
     axes.legend(loc="upper left")
 
@@ -196,16 +196,18 @@ def _draw_sizes(axes: Any, judged: Judged) -> None:
     shares = [float(inside[each].mean()) for each in groups]
     # What chance alone would do to as many rows, were each inside with 90 %.
     spread = [1.645 * math.sqrt(_WANTED * (1 - _WANTED) / len(each)) for each in groups]
+    above = [100 * min(each, 1 - _WANTED) for each in spread]
+    below = [100 * each for each in spread]
     places = range(len(groups))
     axes.bar(places, [100 * each for each in shares], color=STAND_INS["s1"], alpha=0.75, width=0.62)
     axes.errorbar(
-        places, [100 * _WANTED] * len(groups), yerr=[100 * each for each in spread], fmt="none",
+        places, [100 * _WANTED] * len(groups), yerr=(below, above), fmt="none",
         ecolor=STAND_INS["ink"], elinewidth=1.2, capsize=5, label="90 %, and what chance may do to it",
     )  # fmt: skip
     axes.axhline(100 * _WANTED, color=STAND_INS["soft"], linewidth=1, linestyle=(0, (5, 3)))
     ends = [(float(said.prediction[each].min()), float(said.prediction[each].max())) for each in groups]
-    axes.set_xticks(list(places), [f"{figure_text(low)}\nto {figure_text(high)}" for low, high in ends])
-    axes.set_ylim(0, 119)
+    axes.set_xticks(list(places), [f"{_short(low)}\nto {_short(high)}" for low, high in ends])
+    axes.set_ylim(0, 128)
     axes.set_yticks([0, 25, 50, 75, 100])
     axes.grid(visible=False, axis="x")
     axes.set_title("for small and for large predictions")
@@ -243,6 +245,11 @@ def _draw_support(axes: Any, judged: Judged) -> None:
     axes.legend(loc="lower right")
 
 
+def _short(value: float) -> str:
+    """Three significant digits, without an exponent up to a million."""
+    return f"{value:.0f}" if 1e3 <= value < 1e6 else f"{value:.3g}"
+
+
 def _errors(judged: Judged) -> Any:
     return numpy.abs(judged.predictions.prediction / judged.measured - 1)
 
@@ -256,8 +263,8 @@ def _scale(axis: Any, values: Any, *, logarithmic: bool) -> None:
     if logarithmic:
         low, high = float(levels[0]), float(levels[-1])
         decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-        steps = (1,) if len(decades) > 5 else (1, 2, 5)
-        ticks = [step * 10.0**decade for decade in decades for step in steps]
+        steps = (1, 2, 5) if high / low < 30 or (high / low < 3e3 and axis is axes.yaxis) else (1,)
+        ticks = [step * 10.0**decade for decade in decades[:: math.ceil(len(decades) / 7)] for step in steps]
         if axis is axes.xaxis and len(levels) <= 7:
             ticks = _apart([float(each) for each in levels])
         shown = [each for each in ticks if low / 1.3 <= each <= high * 1.3]

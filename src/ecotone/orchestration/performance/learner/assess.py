@@ -22,7 +22,7 @@ __all__ = ["Assessment", "Curve", "CurvePoint", "Group", "assess", "is_learnt_fr
 
 _SHARE_LEARNT = 0.8
 _POINTS = 6
-_ROWS_MAX = 1500
+_ROWS_MAX = 600
 """More runs than these change a curve little and take long."""
 
 
