@@ -162,55 +162,6 @@ class Session:
             progress=progress,
         )
 
-    def explore(
-        self,
-        vary: Sequence[str],
-        *,
-        component: str | None = None,
-        accuracy: float = 0.1,
-        budget_s: float = DEFAULT_EXPLORATION_BUDGET_S,
-        progress: Progress | None = None,
-    ) -> tuple[Explored, ...]:
-        """Measure the configurations that teach the most, and learn models of call times, CPU times and memory.
-
-        Every run is kept at once in `.ecotone/performance`, so that an interrupted exploration goes on.
-
-        Args:
-            vary: `NAME=VALUE,VALUE,...` each: batch, cores, or a parameter of the application.
-            component: only this one; None: all.
-            accuracy: mean relative error at which to stop (0.1: 10 %).
-            budget_s: time for all of it, in seconds.
-            progress: told how far it is.
-
-        Raises:
-            ComponentError: a component failed in every configuration that was tried.
-            MissingExtraError: the extra `performance` is not installed.
-        """
-        from ecotone.design.profiling import explore  # noqa: PLC0415 - not for `check`
-
-        application, _ = self.check().require()
-        read = self.check().read
-        assert read.root is not None, "an application without mistakes has a file"
-        self._make_state_folder()
-
-        def with_parameters(values: Mapping[str, Value]) -> Application:
-            texts = {name: str(value) for name, value in values.items()}
-            return Session(self._app, continuum=self._continuum, parameters=texts).check().require()[0]
-
-        return explore(
-            application,
-            read.root,
-            read.module,
-            read.parameters,
-            with_parameters=with_parameters,
-            vary=vary,
-            folder=self.state_folder / "performance",
-            accuracy=accuracy,
-            budget_s=budget_s,
-            only=component,
-            progress=progress,
-        )
-
     def _calibrated(self, samples: Samples, path: Path, progress: Progress | None) -> Samples:
         """With the calibration of the machine that took them, where a node type has one to compare it with; briefly,
         and only if that machine is this one."""
