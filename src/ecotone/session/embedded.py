@@ -5,6 +5,7 @@ The sites are emulated; with an operator's NATS server (`outside_bus`) only the 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from dataclasses import dataclass
@@ -16,11 +17,13 @@ import msgspec
 from ecotone.core.errors import UnavailableError
 from ecotone.infrastructure.bus import Server, connect
 from ecotone.orchestration.control import AgentProcess, Child, Controller, ServerProcess
+from ecotone.orchestration.performance.observed import read_observed, write_observed
 from ecotone.session.prestart import start
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
+    from pathlib import Path
 
     from ecotone.core.messages import Deployment
     from ecotone.core.report import RunReport
@@ -48,15 +51,17 @@ def run_embedded(
     stop: threading.Event,
     on_snapshot: Callable[[RunReport], None] | None,
     snapshot_every_s: float,
+    observed_path: Path | None = None,
 ) -> RunReport:
-    """See `Session.run`. `started`: what the command line has started already; None: nothing.
+    """See `Session.run`. `started`: what the command line has started already; None: nothing. `observed_path`: where
+    is what the plan was corrected by, and will be what this run taught; None: the plan is not of today.
 
     Raises:
         InputError: `bus_url` is not a bus URL, or has nothing to resume.
         UnavailableError: the bus cannot be started or reached.
         ComponentError: a component does not start.
     """
-    run = _Run(deployment, folders, for_s, stop, on_snapshot, snapshot_every_s)
+    run = _Run(deployment, folders, for_s, stop, on_snapshot, snapshot_every_s, observed_path)
     outside = _outside(bus_url, folders, resume=resume) if bus_url is not None else None
     server, agent = _processes(deployment, folders, started, own_bus=outside is None)
     try:
@@ -97,6 +102,7 @@ class _Run:
     stop: threading.Event
     on_snapshot: Callable[[RunReport], None] | None
     snapshot_every_s: float
+    observed_path: Path | None
 
 
 async def _run(run: _Run, bus: OutsideBus | Server | None, agent: AgentProcess) -> RunReport:
@@ -126,12 +132,22 @@ async def _run_outside(run: _Run, outside: OutsideBus, agent: AgentProcess) -> R
 
 
 async def _controlled(run: _Run, bus: Bus, children: tuple[Child, ...]) -> RunReport:
+    path = run.observed_path
     async with Controller(
-        bus, run.deployment, run.folders.folder, children=children, started_s=_process_start_s()
+        bus,
+        run.deployment,
+        run.folders.folder,
+        children=children,
+        started_s=_process_start_s(),
+        observed=None if path is None else read_observed(path),
     ) as controller:
         await controller.deploy()
         await _until_over(run, controller)
-        return await controller.drain_and_stop(_DRAIN_LIMIT_S)
+        report = await controller.drain_and_stop(_DRAIN_LIMIT_S)
+        if path is not None and controller.observed.corrections:
+            with contextlib.suppress(OSError):  # a full disk is told by whoever needs it more
+                write_observed(path, controller.observed)
+        return report
 
 
 async def _until_over(run: _Run, controller: Controller) -> None:

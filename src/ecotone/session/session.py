@@ -16,6 +16,7 @@ from ecotone.core.errors import InputError, UnavailableError
 from ecotone.core.plan import Confidence, Plan, decode_plan, encode_plan, plan_differences
 from ecotone.design import CheckResult, check
 from ecotone.infrastructure.files import replace_file
+from ecotone.orchestration.performance.observed import read_observed
 from ecotone.orchestration.performance.samples import read_samples, write_samples
 from ecotone.session.folders import newest_run, open_run, remove_stale_shared, state_folder_of
 
@@ -213,7 +214,7 @@ class Session:
 
         application, continuum = self.check().require()
         parameters = self.check().read.parameters
-        samples = self.profile(progress=progress)
+        samples = self._as_observed(self.profile(progress=progress))
         digest = fingerprint_of(
             application, continuum, samples, parameters=parameters, fuse=fuse, confidence=confidence
         )
@@ -279,7 +280,7 @@ class Session:
         from ecotone.orchestration.placement import Given  # noqa: PLC0415
 
         application, continuum = self.check().require()
-        samples = self.profile(progress=progress)
+        samples = self._as_observed(self.profile(progress=progress))
         return Given(application=application, continuum=continuum, samples=samples, fuse=fuse, confidence=confidence)
 
     def explain(self, plan: Plan | None = None) -> Explanation:
@@ -288,7 +289,16 @@ class Session:
 
         application, continuum = self.check().require()
         chosen = self.plan() if plan is None else self._fitting(plan)
-        return explain(application, continuum, self.profile(), chosen)
+        return explain(application, continuum, self._as_observed(self.profile()), chosen)
+
+    def _as_observed(self, samples: Samples) -> Samples:
+        """With what earlier runs taught."""
+        found = read_observed(self._observed_path)
+        return samples if found is None else msgspec.structs.replace(samples, observed=found.for_plans())
+
+    @property
+    def _observed_path(self) -> Path:
+        return self.state_folder / "performance" / "observed.json"
 
     def differences(self, plan: Plan) -> list[str]:
         """What running `plan` would change against the last run, as sentences; [] when nothing."""
@@ -379,6 +389,7 @@ class Session:
                 stop=stop,
                 on_snapshot=on_snapshot,
                 snapshot_every_s=snapshot_every_s,
+                observed_path=self._observed_path if plan is None else None,
             )
         finally:
             folders.remove_shared()

@@ -33,6 +33,7 @@ from ecotone.core.messages import (
     decode,
     encode,
 )
+from ecotone.orchestration.control.following import Following
 from ecotone.orchestration.control.gateway import Gateway
 from ecotone.orchestration.control.observe import (
     Facts,
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
     from ecotone.core.report import RunReport, TimelinePoint
     from ecotone.infrastructure.bus import Bus, ConsumerState, StreamState
     from ecotone.orchestration.control.processes import Child
+    from ecotone.orchestration.performance.observed import Observed
 
 __all__ = ["Controller"]
 
@@ -93,6 +95,7 @@ class Controller:
         children: processes that it keeps alive from now on and stops at the end, in this order (agents before the
             bus server).
         started_s: wall time at which the command was given, for the time to the first item; now, if left out.
+        observed: what earlier runs taught, and the plan was corrected by.
         clock: the time.
     """
 
@@ -104,6 +107,7 @@ class Controller:
         *,
         children: tuple[Child, ...] = (),
         started_s: float | None = None,
+        observed: Observed | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._bus = bus
@@ -124,6 +128,7 @@ class Controller:
         self._shares = (0.0, 0)
         self._samples: deque[Sample] = deque([Sample(time_s=0.0, instances={})], maxlen=2)
         self._timeline: list[TimelinePoint] = []
+        self._following = Following(deployment, observed)
         self._streams: dict[str, StreamState] = {}
         self._consumers: dict[tuple[str, str], ConsumerState] = {}
         self._events: deque[Event] = deque(maxlen=_EVENTS_MAX)
@@ -252,6 +257,11 @@ class Controller:
         begin = sources(self._deployment.application)
         running = {one.id for each in self._wanted.values() for one in each.instances if one.components[0] in begin}
         return bool(running) and running <= self._finished
+
+    @property
+    def observed(self) -> Observed:
+        """What this run has taught until now, for the next plan."""
+        return self._following.observed
 
     def snapshot(self) -> RunReport:
         """The run as of now; cheap enough for a live view."""
@@ -395,6 +405,11 @@ class Controller:
             point = timeline_point(self._deployment, before, sample, self._consumers)
             self._timeline.append(msgspec.structs.replace(point, time_s=sample.time_s - self._first_handled_s))
         self._samples.append(sample)
+        for shift in self._following.look(sample):
+            drift = Event(
+                time_s=self._clock.wall_s(), kind="drift", node=shift.node, instance=shift.component, reason=str(shift)
+            )
+            self._keep(drift)
 
     def _facts(self, *, finished: bool) -> Facts:
         now_s = (self._ended_s or self._clock.monotonic_s()) - self._start_s

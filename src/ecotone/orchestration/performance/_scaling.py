@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["SampledModel", "sampled_model"]
 
 _Z90 = 1.645
+_CORRECTION_MIN = 0.1
 _FLOOR = 0.03
 """Two runs of the same code on the same machine differ by about this much."""
 
@@ -41,13 +42,24 @@ class SampledModel:
         self._samples = {key: _service_samples(each) for key, each in variants.items()}
         self._means = {key: (float(s.cpu_s.mean()), float(s.wait_s.mean())) for key, s in self._samples.items()}
         self._of_mean = {key: _error_of_mean(each) for key, each in self._samples.items()}
+        observed = () if samples.observed is None else samples.observed.corrections
+        self._observed = {(each.component, each.variant, each.node_type): each.used for each in observed}
         self._slowdowns: dict[tuple[WorkMix | None, float, int], tuple[NodeType, Slowdown]] = {}
 
     def samples(self, component: str, variant: str) -> ServiceSamples:
         return self._samples[component, variant]
 
     def slowdown(self, component: str, variant: str, node: NodeType) -> float:
-        return self._slowdown(component, variant, node).factor
+        return self._slowdown(component, variant, node).factor * self._correction(component, variant, node)
+
+    def _correction(self, component: str, variant: str, node: NodeType) -> float:
+        """On computing time, so that a whole call takes as much longer as calls of running applications did."""
+        ratio = self._observed.get((component, variant, node.name), 1.0)
+        cpu_s, wait_s = self._means[component, variant]
+        cpu_s *= self._slowdown(component, variant, node).factor
+        if ratio == 1.0 or cpu_s <= 0.0:
+            return 1.0
+        return max(_CORRECTION_MIN, ratio + (ratio - 1.0) * wait_s / cpu_s)
 
     def service_error(self, component: str, variant: str, node: NodeType) -> float:
         return math.hypot(self._of_mean[component, variant], self._slowdown(component, variant, node).error)

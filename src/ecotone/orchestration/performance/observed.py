@@ -13,7 +13,6 @@ Hinkley 1971 and Montgomery's textbook), and told only when it is large enough t
 from __future__ import annotations
 
 import math
-import statistics
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -31,6 +30,8 @@ __all__ = ["Correction", "Expected", "Follower", "Observed", "Shift", "read_obse
 OBSERVED_VERSION = 1
 _CALLS_MIN = 20
 """Calls that make a window."""
+_SERVICE_MIN_S = 2e-4
+"""Of shorter calls the platform's own share is too large to say anything of the component."""
 _WINDOWS_MAX = 60.0
 """A correction forgets: it weighs at most so many windows."""
 _WINDOWS_KEPT_MAX = 15.0
@@ -101,6 +102,13 @@ class Observed(_Data, frozen=True, kw_only=True):
         return next((each for each in self.corrections if (each.component, each.variant, each.node_type) == key), None)
 
 
+    def for_plans(self) -> Observed | None:
+        """Only what plans go by, so that a plan need not be made again when nothing else has changed; None: nothing."""
+        used = [each for each in self.corrections if each.used != 1.0]
+        plain = (msgspec.structs.replace(each, log_ratio=0.0, spread=0.0, windows=0.0) for each in used)
+        return Observed(corrections=tuple(plain)) if used else None
+
+
 class Shift(_Data, frozen=True, kw_only=True):
     """Calls of a component on a node took `before` times what was predicted, and now take `after` times."""
 
@@ -133,7 +141,7 @@ class Follower:
     def see(self, component: str, node: str, service: Mapping[int, int]) -> Shift | None:
         """Take in how long calls took until now, as counts by bucket since the start; a shift when one has shown."""
         expected = self._expected.get((component, node))
-        if expected is None or expected.service_s <= 0.0:
+        if expected is None or expected.service_s < _SERVICE_MIN_S:
             return None
         place = component, node
         seen = self._seen.get(place, {})
@@ -157,6 +165,10 @@ class Follower:
         running.restart(after, windows)
         return Shift(component=component, node=node, before=math.exp(before), after=math.exp(after))
 
+    def pass_over(self, component: str, node: str, service: Mapping[int, int]) -> None:
+        """Calls until now that say nothing, because the machine was in trouble."""
+        self._seen[component, node] = dict(service)
+
     def observed(self) -> Observed:
         """What to keep: earlier corrections, replaced where this run knows more."""
         kept = {(each.component, each.variant, each.node_type): each for each in self._before.corrections}
@@ -173,6 +185,13 @@ class Follower:
             old = kept.get(key)
             kept[key] = msgspec.structs.replace(found, used=_used(found.drawn, 1.0 if old is None else old.used))
         return Observed(corrections=tuple(kept[key] for key in sorted(kept)))
+
+
+def _median(values: Iterable[float]) -> float:
+    # Not `statistics`, whose import would delay the first item of a run.
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
 def _used(drawn: float, before: float) -> float:
@@ -202,7 +221,7 @@ class _Running:
         self.spread = max(_SPREAD_MIN, math.sqrt(square))
         if not is_far_known:
             self._first.append(value)
-            middle = statistics.median(self._first)
+            middle = _median(self._first)
             if len(self._first) == _LEARNT_FROM and abs(middle - self.mean) > _SHIFT_MIN:
                 self.restart(middle, _LEARNT_FROM)  # since the last run something has changed
 
@@ -231,7 +250,7 @@ class _Sums:
         self._down, self._falling = self._gone_on(self._down, -step, self._falling, value)
         for total, since in ((self._up, self._rising), (self._down, self._falling)):
             if total > _ALARM:
-                before, after = self._level, statistics.median(since)
+                before, after = self._level, _median(since)
                 self._learn(since)
                 return (before, after, len(since)) if abs(after - before) > _SHIFT_MIN else None
         return None
@@ -243,8 +262,8 @@ class _Sums:
 
     def _learn(self, values: Iterable[float]) -> None:
         self._usual = list(values)[-_LEARNT_FROM:]
-        self._level = statistics.median(self._usual)
-        apart = statistics.median(abs(each - self._level) for each in self._usual)
+        self._level = _median(self._usual)
+        apart = _median(abs(each - self._level) for each in self._usual)
         self._spread = max(_SPREAD_MIN, 1.4826 * apart)
         self._up = self._down = 0.0
         self._rising, self._falling = [], []

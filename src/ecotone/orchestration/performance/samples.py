@@ -13,6 +13,7 @@ from ecotone.core.calibration import Calibration
 from ecotone.core.errors import InputError
 from ecotone.core.plan import EnergySource
 from ecotone.infrastructure.files import replace_file
+from ecotone.orchestration.performance.observed import Observed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +73,8 @@ class VariantSamples(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 class Samples(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All variants of an application. `machine_score` is the single-thread score of the machine that was measured,
-    `calibration` how fast it is at each kind of work; None: nobody asked."""
+    `calibration` how fast it is at each kind of work; None: nobody asked. `observed`: what running applications taught,
+    which is kept in a file of its own; None: nothing."""
 
     application: str
     machine: str
@@ -81,6 +83,7 @@ class Samples(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     variants: tuple[VariantSamples, ...]
     version: int = SAMPLES_VERSION
     calibration: Calibration | None = None
+    observed: Observed | None = None
 
     def of(self, component: str, variant: str) -> VariantSamples | None:
         return next((v for v in self.variants if v.component == component and v.variant == variant), None)
