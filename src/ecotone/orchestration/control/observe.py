@@ -42,6 +42,8 @@ __all__ = [
 ]
 
 _SATURATED_SHARE_MAX = 0.05
+_DRIFTS_MAX = 5
+"""The latest drifts, which the notes tell of; all are among the events."""
 _OVERLOAD_POINTS_MIN = 8
 _OVERLOAD_ITEMS = 3
 _OVERLOAD_GROWTH = 0.25
@@ -442,6 +444,7 @@ def _notes(facts: Facts, *, saturated: bool, overloaded: Mapping[str, tuple[int,
         if each.kind in {"host_failed", "bus_died", "agent_died"}
     ]
     notes += list(dict.fromkeys(troubles))[:10]
+    notes += [each.reason for each in facts.events if each.kind == "drift"][-_DRIFTS_MAX:]
     if facts.finished:
         failed = sorted({each.split(".")[0] for each in facts.failed})
         notes += [f"{each} failed for good; what it printed and raised: ecotone logs APP {each}" for each in failed]

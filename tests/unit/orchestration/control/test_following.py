@@ -11,11 +11,11 @@ from tests.support.deployments import continuum, plan_of
 
 from ecotone.core.application import Application
 from ecotone.core.continuum import NodeType
-from ecotone.core.messages import AgentTelemetry, Deployment, Histogram, InstanceTelemetry
+from ecotone.core.messages import AgentTelemetry, Deployment, Event, Histogram, InstanceTelemetry
 from ecotone.core.plan import ComponentPrediction
 from ecotone.infrastructure.telemetry.histogram import bucket_of
 from ecotone.orchestration.control.following import Following
-from ecotone.orchestration.control.observe import Sample, sample_of
+from ecotone.orchestration.control.observe import Facts, Sample, observe, sample_of
 from ecotone.orchestration.performance import sampled_model
 from ecotone.orchestration.performance.observed import Correction, Observed
 
@@ -61,6 +61,16 @@ def test_replicas_are_taken_together_and_a_shift_is_found() -> None:
     assert (shift.component, shift.node) == ("detect", "edge-1")
     assert (shift.before, shift.after) == (pytest.approx(1.0, rel=0.1), pytest.approx(1.6, rel=0.1))
     assert following.observed.ratio("detect", "default", "edge") == pytest.approx(1.5, abs=0.15)
+
+
+def test_a_drift_is_in_the_notes_of_the_report() -> None:
+    drift = Event(time_s=1.0, kind="drift", node="edge-1", instance="detect", reason="calls of detect take longer")
+    now = Sample(time_s=10.0, instances={})
+    facts = Facts(
+        run="r", started_at="", duration_s=10.0, finished=True, now=now, second_ago=now, events=(drift,)
+    )  # fmt: skip
+    report = observe(deployment(), facts)
+    assert drift in report.events and drift.reason in report.notes
 
 
 def test_a_saturated_machine_says_nothing() -> None:
