@@ -163,6 +163,26 @@ class Session:
             progress=progress,
         )
 
+    def _known_samples(self, progress: Progress | None) -> Samples:
+        """What was measured; what was not, as explorations foresee it; and the rest, measured now."""
+        from ecotone.design.profiling import foresee, needed  # noqa: PLC0415 - not for `check`
+
+        folder = self.state_folder / "performance"
+        if not folder.is_dir():
+            return self.profile(progress=progress)
+        application, _ = self.check().require()
+        read = self.check().read
+        assert read.root is not None, "an application without mistakes has a file"
+        measured = read_samples(self.state_folder / "samples.json")
+        foreseen = foresee(application, read.root, read.module, read.parameters, samples=measured, folder=folder)
+        if not foreseen or measured is None:
+            return self.profile(progress=progress)
+        left = set(needed(application, read.root, read.module, read.parameters, measured)) - set(foreseen)
+        if left:
+            return self.profile(progress=progress)
+        variants = tuple(foreseen.get((each.component, each.variant), each) for each in measured.variants)
+        return msgspec.structs.replace(measured, variants=variants)
+
     def _calibrated(self, samples: Samples, path: Path, progress: Progress | None) -> Samples:
         """With the calibration of the machine that took them, where a node type has one to compare it with; briefly,
         and only if that machine is this one."""
@@ -214,7 +234,7 @@ class Session:
 
         application, continuum = self.check().require()
         parameters = self.check().read.parameters
-        samples = self._as_observed(self.profile(progress=progress))
+        samples = self._as_observed(self._known_samples(progress))
         digest = fingerprint_of(
             application, continuum, samples, parameters=parameters, fuse=fuse, confidence=confidence
         )
@@ -280,7 +300,7 @@ class Session:
         from ecotone.orchestration.placement import Given  # noqa: PLC0415
 
         application, continuum = self.check().require()
-        samples = self._as_observed(self.profile(progress=progress))
+        samples = self._as_observed(self._known_samples(progress))
         return Given(application=application, continuum=continuum, samples=samples, fuse=fuse, confidence=confidence)
 
     def explain(self, plan: Plan | None = None) -> Explanation:
@@ -289,7 +309,7 @@ class Session:
 
         application, continuum = self.check().require()
         chosen = self.plan() if plan is None else self._fitting(plan)
-        return explain(application, continuum, self._as_observed(self.profile()), chosen)
+        return explain(application, continuum, self._as_observed(self._known_samples(None)), chosen)
 
     def _as_observed(self, samples: Samples) -> Samples:
         """With what earlier runs taught."""

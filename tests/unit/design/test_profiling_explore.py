@@ -77,7 +77,7 @@ def test_it_measures_keeps_and_learns(tmp_path: Path) -> None:
     truth = [1e-3 + 1e-6 * run.values["batch"] * run.values["size"] for run in found.runs]
     wrong = sorted(abs(answer / true - 1) for answer, true in zip(answers.prediction, truth, strict=True))
     assert wrong[len(wrong) // 2] < 0.25  # this machine may be busy
-    assert set(found.models) == {"wall_s", "cpu_s", "memory_bytes"}
+    assert set(found.models) == {"wall_s", "cpu_s", "memory_bytes", "output_bytes"}
 
 
 def test_it_goes_on_where_it_was_and_starts_anew_with_other_code(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_the_grid_holds_what_applies(tmp_path: Path) -> None:
 
 def test_runs_of_another_key_or_other_axes_do_not_count(tmp_path: Path) -> None:
     path = tmp_path / "runs.csv"
-    run = Run(values={"cores": 2.0}, wall_s=0.25, cpu_s=0.5, memory_bytes=1e6, calls=9, others=0.125)
+    run = Run(values={"cores": 2.0}, wall_s=0.25, cpu_s=0.5, memory_bytes=1e6, output_bytes=512.0, calls=9, others=0.125)
     file = RunsFile(path, ["cores"], "one")
     assert file.read() == []
     file.append(run)

@@ -29,7 +29,7 @@ from ecotone.design.profiling._runs import TARGETS, Run, RunsFile
 from ecotone.design.profiling._score import machine_name
 from ecotone.design.profiling.interface import Explored, ExploredRun, Going, Limits, Reached
 from ecotone.infrastructure.machine import cpu_time, own_cores
-from ecotone.orchestration.performance.learner import Table, fit, write_model
+from ecotone.orchestration.performance.learner import ROWS_MIN, Table, fit, write_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from ecotone.core.application import Application, Component, Value
     from ecotone.design.profiling.interface import Progress
 
-__all__ = ["explore"]
+__all__ = ["MODEL_FILES", "exploration_key", "explore"]
 
 _METHOD = "medians of calls as far apart as in a run, on chosen cores"
 _SOURCE_ITEMS = 60
@@ -50,7 +50,7 @@ _FAILURES_MAX = 3
 _BUSY = 0.10
 _DRIFTS_SHOWN = 3
 RUN_LIMITS = Limits(budget_s=0.6, spare_s=2.4, calls_min=8, precision=0.02)
-_MODELS = {"wall_s": "", "cpu_s": ".cpu", "memory_bytes": ".memory"}
+MODEL_FILES = {"wall_s": "", "cpu_s": ".cpu", "memory_bytes": ".memory", "output_bytes": ".outputs"}
 """What follows the variant's name in the file of each target's model."""
 
 
@@ -120,8 +120,8 @@ def explore(
                 scratch=Path(scratch),
                 limits=limits,
             )
-            key = f"{keys[component.name, variant]} {machine_name()} {_METHOD}"
-            file = RunsFile(folder / f"{component.name}.{variant}.csv", list(grid[0].values), _digest(key))
+            key = exploration_key(keys[component.name, variant])
+            file = RunsFile(folder / f"{component.name}.{variant}.csv", list(grid[0].values), key)
             share_s = course.left_s() / (len(chosen) - place)
             one = _One(component.name, variant, grid=grid, file=file, worker=worker, accuracy=accuracy)
             one.run(course, share_s)
@@ -132,8 +132,9 @@ def explore(
     return tuple(found)
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def exploration_key(variant_key: str) -> str:
+    """What runs are kept under: the code (without what is varied), this machine, and how is measured."""
+    return hashlib.sha256(f"{variant_key} {machine_name()} {_METHOD}".encode()).hexdigest()[:16]
 
 
 class _Course:
@@ -159,6 +160,7 @@ class _Figures(NamedTuple):
     wall_s: float
     cpu_s: float
     memory_bytes: float
+    output_bytes: float
     calls: int
     others: float
 
@@ -213,6 +215,7 @@ class _Worker:
             wall_s=_rounded(statistics.median(measured.wall_s)),
             cpu_s=_rounded(statistics.median(measured.cpu_s)),
             memory_bytes=_rounded(measured.memory_peak_bytes),
+            output_bytes=_rounded(statistics.fmean(measured.output_bytes or (0,))),
             calls=len(measured.wall_s),
             others=round(min(1.0, max(0.0, foreign_s / (took_s * (os.cpu_count() or 1)))), 3),
         )
@@ -279,7 +282,7 @@ class _One:
     ) -> None:
         self._component, self._variant = component, variant
         self._grid, self._file, self._worker, self._accuracy = grid, file, worker, accuracy
-        index = {tuple(each.values.values()): place for place, each in enumerate(grid)}
+        self._index = index = {tuple(each.values.values()): place for place, each in enumerate(grid)}
         names = list(grid[0].values)
         kept = [(run, index.get(tuple(run.values[name] for name in names))) for run in file.read()]
         known = [(run, place) for run, place in kept if place is not None]
@@ -296,6 +299,8 @@ class _One:
         exploration = self._exploration
         while True:
             index = exploration.next()
+            if index is None and self._runs:
+                index = self._again()
             if index is None:
                 self._ended = "accuracy" if exploration.reached() else "impossible"
                 return
@@ -304,6 +309,18 @@ class _One:
             started_s = course.gone_s()
             self._measure(index, course)
             longest_s = max(longest_s, course.gone_s() - started_s)
+
+    def _again(self) -> int | None:
+        """The configuration with the fewest runs while there are too few to learn a model from; None: there are
+        enough."""
+        doubts = self._exploration.belief.doubts
+        if sum(not doubt for doubt in doubts) >= ROWS_MIN or len(doubts) >= 2 * ROWS_MIN:
+            return None
+        known = [tuple(run.values.values()) for run in self._runs]
+        return min((self._index[values] for values in known), key=lambda place: known.count(self._values(place)))
+
+    def _values(self, place: int) -> tuple[float, ...]:
+        return tuple(self._grid[place].values.values())
 
     def _measure(self, index: int, course: _Course) -> None:
         configuration = self._grid[index]
@@ -383,12 +400,14 @@ def _learn(runs: Sequence[Run], stem: Path) -> tuple[dict[str, str], list[str]]:
     models: dict[str, str] = {}
     notes: list[str] = []
     for target in TARGETS:
-        path = stem.with_name(f"{stem.name}{_MODELS[target]}.json")
+        path = stem.with_name(f"{stem.name}{MODEL_FILES[target]}.json")
         path.unlink(missing_ok=True)  # a model of other runs would be believed
         figures = [float(getattr(run, target)) for run in runs]
         if not runs or not runs[0].values:
             notes.append(f"no model of {target}: nothing that was varied applies")
             continue
+        if target == "output_bytes" and not all(figures):
+            continue  # it emits nothing, or not always
         names = list(runs[0].values)
         values = numpy.array([[*run.values.values(), figure] for run, figure in zip(runs, figures, strict=True)])
         try:

@@ -21,18 +21,19 @@ if TYPE_CHECKING:
 
 __all__ = ["TARGETS", "Run", "RunsFile"]
 
-TARGETS = ("wall_s", "cpu_s", "memory_bytes")
+TARGETS = ("wall_s", "cpu_s", "memory_bytes", "output_bytes")
 _REST = ("others", "calls", "key")
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """What one worker run gave: of the configuration with these values by axis, medians of `calls` calls, the peak of
-    memory, and the share of the machine that others used meanwhile."""
+    memory, the mean size of an output (0: there was none), and the share of the machine that others used meanwhile."""
 
     values: dict[str, float]
     wall_s: float
     cpu_s: float
     memory_bytes: float
+    output_bytes: float
     calls: int
     others: float
 
@@ -89,7 +90,7 @@ class RunsFile:
         self._is_todays = True
 
     def _row(self, run: Run) -> list[str]:
-        figures = (run.wall_s, run.cpu_s, run.memory_bytes)
+        figures = (run.wall_s, run.cpu_s, run.memory_bytes, run.output_bytes)
         values = [f"{run.values[name]:.10g}" for name in self._names]
         return [*values, *(f"{each:.6g}" for each in figures), f"{run.others:.3f}", str(run.calls), self._key]
 
@@ -103,6 +104,7 @@ class RunsFile:
                 wall_s=float(cells["wall_s"]),
                 cpu_s=float(cells["cpu_s"]),
                 memory_bytes=float(cells["memory_bytes"]),
+                output_bytes=float(cells["output_bytes"]),
                 calls=int(cells["calls"]),
                 others=float(cells["others"]),
             )

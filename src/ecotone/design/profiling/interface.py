@@ -117,6 +117,7 @@ class ExploredRun(_Frozen, frozen=True, kw_only=True):
     wall_s: float
     cpu_s: float
     memory_bytes: float
+    output_bytes: float
     calls: int
     others: float
     foreseen_s: float | None

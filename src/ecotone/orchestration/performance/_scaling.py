@@ -41,7 +41,9 @@ class SampledModel:
         self._overheads = overheads
         self._samples = {key: _service_samples(each) for key, each in variants.items()}
         self._means = {key: (float(s.cpu_s.mean()), float(s.wait_s.mean())) for key, s in self._samples.items()}
-        self._of_mean = {key: _error_of_mean(each) for key, each in self._samples.items()}
+        self._of_mean = {
+            key: math.hypot(_error_of_mean(each), variants[key].foreseen_error) for key, each in self._samples.items()
+        }
         observed = () if samples.observed is None else samples.observed.corrections
         self._observed = {(each.component, each.variant, each.node_type): each.used for each in observed}
         self._slowdowns: dict[tuple[WorkMix | None, float, int], tuple[NodeType, Slowdown]] = {}
@@ -106,6 +108,9 @@ class SampledModel:
         if declared is not None:
             return declared
         return self._variants[component.name, variant].memory_peak_bytes + self._overheads.host_memory_bytes
+
+    def foreseen(self, component: str, variant: str) -> int:
+        return self._variants[component, variant].foreseen
 
     def outputs(self, component: str, variant: str) -> Outputs:
         return self._outputs[component, variant]
@@ -172,6 +177,7 @@ def _check(found: VariantSamples) -> None:
         "start_s": (found.start_s,),
         "batch_items": (found.batch_items,),
         "accuracy": () if found.accuracy is None else (found.accuracy,),
+        "foreseen_error": (found.foreseen_error,),
         "energy_j": () if found.energy_j is None else (found.energy_j, found.energy_noise),
         "mix": () if found.mix is None else (found.mix.interpreted, found.mix.native, found.mix.system),
     }

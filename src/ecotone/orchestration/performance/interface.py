@@ -118,6 +118,10 @@ class PerformanceModel(Protocol):
         """What one replica needs: declared, or profiled and an empty host's."""
         ...
 
+    def foreseen(self, component: str, variant: str) -> int:
+        """From how many runs at other parameters its samples were predicted; 0: they were measured."""
+        ...
+
     def outputs(self, component: str, variant: str) -> Outputs:
         """What it emits for each input."""
         ...

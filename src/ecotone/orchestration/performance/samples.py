@@ -45,6 +45,8 @@ class VariantSamples(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         energy_j: joules of a call above those of the idle machine, None: not measured, and energy_note says why;
             energy_noise is a share of it, energy_meter what was read.
         mix: what kind of work its CPU time is; None: unknown.
+        foreseen: how many runs of other configurations the times, memory and sizes were predicted from (0: measured
+            themselves); foreseen_error is the standard error of that, as a share.
     """
 
     component: str
@@ -65,6 +67,8 @@ class VariantSamples(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     energy_meter: str = ""
     energy_note: str = ""
     mix: WorkMix | None = None
+    foreseen: int = 0
+    foreseen_error: float = 0.0
 
     @property
     def energy_source(self) -> EnergySource:

@@ -384,6 +384,12 @@ def _notes(problem: Problem, best: Evaluation) -> tuple[str, ...]:
             f"{', '.join(sorted(far))}: far from the machine that was measured, in speed or in some kind of work: "
             "times there are extrapolated beyond what the samples support"
         )
+    foreseen = {row.component: problem.model.foreseen(row.component, row.variant) for row in best.assignments}
+    notes += [
+        f"{name}: times at these parameters are predicted from {runs} runs at others; to measure them: ecotone profile"
+        for name, runs in foreseen.items()
+        if runs
+    ]
     notes += [
         f"{component.name} states no throughput: 1 request/s is assumed"
         for component in problem.components

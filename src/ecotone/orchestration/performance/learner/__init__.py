@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ecotone._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from ecotone.orchestration.performance.learner.checked import ROWS_MIN
     from ecotone.orchestration.performance.learner.learn import fit
     from ecotone.orchestration.performance.learner.model import (
         LearnedModel,
@@ -24,11 +25,22 @@ if TYPE_CHECKING:
     )
     from ecotone.orchestration.performance.learner.table import Table, read_table
 
-__all__ = ["LearnedModel", "Predictions", "Table", "fit", "predict", "read_model", "read_table", "write_model"]
+__all__ = [
+    "ROWS_MIN",
+    "LearnedModel",
+    "Predictions",
+    "Table",
+    "fit",
+    "predict",
+    "read_model",
+    "read_table",
+    "write_model",
+]
 
 __getattr__ = lazy_names(
     __name__,
     {
+        ".checked": ("ROWS_MIN",),
         ".learn": ("fit",),
         ".model": ("LearnedModel", "Predictions", "predict", "read_model", "write_model"),
         ".table": ("Table", "read_table"),
