@@ -85,23 +85,33 @@ def measure(prepared: Prepared, *, threads: int = 1, for_s: float = 0.8, patienc
     for event in events:
         if event.cat == "Node" and event.name.endswith(_KERNEL):
             by_name[event.name.removesuffix(_KERNEL)].append(event.dur * 1e-6)
-    calm = _calm(profiled)
+    times = [by_name.get(each.name, [])[_WARM_UP:] for each in prepared.network.operators]
+    operator_s, also_waited = _of_operators(times, profiled, threads)
     return MeasuredRun(
         network=prepared.network,
         threads=threads,
-        operator_s=tuple(_of_operator(by_name.get(each.name, []), calm) for each in prepared.network.operators),
+        operator_s=operator_s,
         total_s=total_s,
-        waited=waited,
+        waited=max(waited, also_waited),
         runs=len(runs),
         load=os.getloadavg()[0],
     )
 
 
-def _of_operator(seconds: Sequence[float], calm: Sequence[int]) -> float | None:
-    """Of the calm runs, by their numbers; None for an operator that never ran."""
-    counted = seconds[_WARM_UP:]
-    chosen = [counted[number] for number in calm if number < len(counted)]
-    return undisturbed(chosen or seconds) if seconds else None
+def _of_operators(
+    times: Sequence[Sequence[float]], runs: Sequence[Run], threads: int
+) -> tuple[tuple[float | None, ...], float]:
+    """Seconds of each operator, None for one that never ran; and the share of waiting that is in them."""
+    calm = _calm(runs)
+    waited = float(numpy.median([runs[number].waited_s / runs[number].wall_s for number in calm]))
+    if waited <= _CALM or threads > 1:
+        chosen = [[each[number] for number in calm if number < len(each)] for each in times]
+        return tuple(undisturbed(each) if each else None for each in chosen), waited
+    # No run was calm. Short operators were, at times; the others waited in proportion to what they take.
+    least = [float(numpy.quantile(each, 0.1)) if each else None for each in times]
+    own_s = undisturbed([run.cpu_s for run in runs])
+    share = min(1.0, own_s / max(1e-9, sum(each or 0.0 for each in least)))
+    return tuple(each if each is None else each * share for each in least), 0.0
 
 
 class Run(NamedTuple):

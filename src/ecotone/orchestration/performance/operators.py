@@ -33,6 +33,8 @@ __all__ = [
     "OperatorTime",
     "RunTime",
     "learn_operators",
+    "operator_questions",
+    "operator_tables",
     "predict_run",
     "predict_runs",
     "read_operators",
@@ -45,8 +47,8 @@ _KIND_ROWS_MIN = 60
 """A kind with so many different configurations gets a model of its own beside that of its family."""
 _ROWS_MAX = 160
 """Different configurations that one model is learnt from; more cost time and teach little."""
-_WAITED_MAX = 0.02
-"""Whole runs that waited longer for a core say nothing of what runs cost besides their operators."""
+_WAITED_MAX = 0.05
+"""Runs that waited longer for a core teach nothing, where there are others."""
 _ANY = "any"
 
 _ELEMENTS = ("input_bytes", "output_bytes", "threads")
@@ -213,15 +215,11 @@ def learn_operators(
         InputError: too few operators to learn from.
         MissingExtraError: the extra `performance` is not installed.
     """
-    rows = [
-        (operator, run.threads, seconds)
-        for run in measured
-        for operator, seconds in zip(run.network.operators, run.operator_s, strict=True)
-        if seconds is not None and seconds > 0.0
-    ]
-    tables = {name: table for name, table in _tables(rows).items() if _learnable(table)}
+    measured = [run for run in measured if run.waited <= _WAITED_MAX] or measured
+    tables = operator_tables(measured)
     if _ANY not in tables:
-        raise InputError(f"{len(rows)} measured operators are too few to learn from; measure more networks or sizes")
+        count = sum(len(run.operator_s) for run in measured)
+        raise InputError(f"{count} measured operators are too few to learn from; measure more networks or sizes")
     models: dict[str, LearnedModel] = {}
     for number, (name, table) in enumerate(tables.items()):
         if progress is not None:
@@ -245,7 +243,14 @@ def learn_operators(
 _Row = tuple[Operator, int, float]
 
 
-def _tables(rows: Sequence[_Row]) -> dict[str, Table]:
+def operator_tables(measured: Sequence[MeasuredRun]) -> dict[str, Table]:
+    """What each model is learnt from, by the model's name; the last column is the time."""
+    rows = [
+        (operator, run.threads, seconds)
+        for run in measured
+        for operator, seconds in zip(run.network.operators, run.operator_s, strict=True)
+        if seconds is not None and seconds > 0.0
+    ]
     by_name: dict[str, list[_Row]] = defaultdict(list)
     for row in rows:
         by_name[row[0].family].append(row)
@@ -258,8 +263,24 @@ def _tables(rows: Sequence[_Row]) -> dict[str, Table]:
         family, slash, _ = name.partition("/")
         if slash and (kinds_of[family] == 1 or len(table) < _KIND_ROWS_MIN):
             continue
-        tables[name] = table
+        if _learnable(table):
+            tables[name] = table
     return tables
+
+
+def operator_questions(tables: Iterable[str], operators: Sequence[Operator], threads: int) -> dict[str, Table]:
+    """Operators by the model that is asked about each; the columns are those of `operator_tables`."""
+    known = set(tables)
+    by_name: dict[str, list[Operator]] = defaultdict(list)
+    for operator in operators:
+        by_name[_model_of(known, operator)].append(operator)
+    return {name: _asked(name, [(each, threads) for each in its]) for name, its in by_name.items()}
+
+
+def _asked(name: str, rows: Sequence[tuple[Operator, int]]) -> Table:
+    names = _names(name)
+    values = [_features(operator, threads, names) for operator, threads in rows]
+    return Table(names, numpy.array(values, dtype=numpy.float64))
 
 
 def _kind_name(operator: Operator) -> str:
@@ -306,19 +327,17 @@ def _overhead(measured: Sequence[MeasuredRun]) -> tuple[float, float, float, flo
 
     By the least absolute relative errors, since a disturbed run shall not count for more than others.
     """
-    quiet = [run for run in measured if run.waited < _WAITED_MAX]
-    measured = quiet or measured
     sums = numpy.array([sum(each or 0.0 for each in run.operator_s) for run in measured])
     counts = numpy.array([float(len(run.operator_s)) for run in measured])
     totals = numpy.array([run.total_s for run in measured])
     columns = numpy.c_[numpy.ones(len(sums)), counts, sums] / totals[:, None]
     wanted = (totals - sums) / totals
     # A pull to zero: few runs cannot tell the three apart.
-    scale = numpy.array([1e-5, 1e-6, 0.05])
+    scale = numpy.array([1e-4, 1e-5, 0.05])
     weights = numpy.ones(len(sums))
     found = numpy.zeros(3)
     for _ in range(20):
-        pulled = numpy.r_[columns * scale * weights[:, None], 0.3 * numpy.eye(3)]
+        pulled = numpy.r_[columns * scale * weights[:, None], 0.1 * numpy.eye(3)]
         found = numpy.linalg.lstsq(pulled, numpy.r_[wanted * weights, numpy.zeros(3)], rcond=None)[0] * scale
         weights = 1.0 / numpy.sqrt(numpy.maximum(0.01, numpy.abs(columns @ found - wanted)))
         weights /= weights.max()
@@ -341,15 +360,15 @@ def predict_run(models: OperatorModels, operators: Sequence[Operator], threads: 
 
 def predict_runs(models: OperatorModels, questions: Sequence[tuple[Sequence[Operator], int]]) -> list[RunTime]:
     """`predict_run` of many questions at once, which is faster."""
+    known = set(models.models)
     asked: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for number, (operators, _) in enumerate(questions):
         for place, operator in enumerate(operators):
-            asked[_model_of(models, operator)].append((number, place))
+            asked[_model_of(known, operator)].append((number, place))
     found: dict[tuple[int, int], OperatorTime] = {}
     for name, places in asked.items():
-        names = _names(name)
-        rows = [_features(questions[number][0][place], questions[number][1], names) for number, place in places]
-        said = predict(models.models[name], Table(names, numpy.array(rows, dtype=numpy.float64)))
+        rows = [(questions[number][0][place], questions[number][1]) for number, place in places]
+        said = predict(models.models[name], _asked(name, rows))
         for index, (number, place) in enumerate(places):
             operator = questions[number][0][place]
             reason = said.reasons[index]
@@ -370,9 +389,9 @@ def predict_runs(models: OperatorModels, questions: Sequence[tuple[Sequence[Oper
     ]
 
 
-def _model_of(models: OperatorModels, operator: Operator) -> str:
+def _model_of(known: set[str], operator: Operator) -> str:
     names = (_kind_name(operator), operator.family)
-    return next((name for name in names if name in models.models), _ANY)
+    return next((name for name in names if name in known), _ANY)
 
 
 def _summed(models: OperatorModels, times: tuple[OperatorTime, ...]) -> RunTime:
