@@ -37,7 +37,7 @@ def of_runs(table: Table, target: str, extrapolate: Sequence[str] = ()) -> list[
     else:
         problems += _not_positive(table, target, "the target must be above zero", "leave the row out")
     if len(table) < ROWS_MIN:
-        message = f"{len(table)} rows are too few to learn and to check what was learnt"
+        message = f"too few rows to learn and to check what was learnt: {len(table)}"
         problems.append(
             Problem(place=table.place(), code="too-few-rows", message=message, hint=f"measure at least {ROWS_MIN}")
         )
