@@ -25,6 +25,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy
 import onnx.utils
 from benchmarks._table import median, show
@@ -73,31 +74,27 @@ class Truth(NamedTuple):
         return self.waited <= WAITED_MAX
 
 
-def run(*, quick: bool = False, patience_s: float = 8.0, unmeasured: bool = True) -> None:
+def run(*, quick: bool = False, patience_s: float = 8.0, unmeasured: bool = True, kept: Path | None = None) -> None:
     """Measure, learn, ask, and print."""
-    of_networks(quick=quick, patience_s=patience_s, unmeasured=unmeasured and not quick)
+    of_networks(quick=quick, patience_s=patience_s, unmeasured=unmeasured and not quick, kept=kept)
     of_components(quick=quick, patience_s=patience_s)
 
 
 # Networks.
 
 
-def of_networks(*, quick: bool, patience_s: float, unmeasured: bool) -> None:
+def of_networks(*, quick: bool, patience_s: float, unmeasured: bool, kept: Path | None = None) -> None:
     cases = networks(SHARED)
     if quick:
         cases = [each._replace(learnt=each.learnt[:3], asked=each.asked[:2]) for each in cases[:2]]
-    loads: list[float] = []
-    learnt: dict[str, list[MeasuredRun]] = {}
-    asked: dict[str, list[Truth]] = {}
-    for case in cases:
-        learnt[case.name] = [
-            measure(_prepared(case, each), threads=threads, for_s=0.8, patience_s=patience_s)
-            for each in case.learnt
-            for threads in case.threads
-        ]
-        asked[case.name] = [_truth(case, each, threads, patience_s) for each in case.asked for threads in (1, 2)]
-        loads += [each.load for each in learnt[case.name]] + [each.run.load for each in asked[case.name]]
-        print(f"measured {case.name}, load {loads[-1]:.1f}", flush=True)
+    if kept is not None and kept.is_file():
+        learnt, asked = msgspec.json.decode(kept.read_bytes(), type=_Measured)
+    else:
+        learnt, asked = _measured(cases, patience_s)
+        if kept is not None:
+            kept.write_bytes(msgspec.json.encode((learnt, asked)))
+    loads = [each.load for its in learnt.values() for each in its]
+    loads += [each.run.load for its in asked.values() for each in its]
     measured = [each for its in learnt.values() for each in its]
     wall, cpu = time.perf_counter(), time.process_time()
     models = learn_operators(measured, machine=os.uname().nodename, runtime=runtime().__version__)
@@ -111,7 +108,7 @@ def of_networks(*, quick: bool, patience_s: float, unmeasured: bool) -> None:
             counted = [each for each in its if each.counts]
             shown = f"{case.name}, {threads} thread{'s' * (threads > 1)}" + " *" * (threads not in case.threads)
             if not counted:
-                rows.append([shown, f"0/{len(its)}"])
+                rows.append([shown, f"0/{len(its)}", *7 * ["-"]])
                 continue
             errors = _errors(models, peers, counted)
             for name, values in errors.items():
@@ -141,6 +138,23 @@ def of_networks(*, quick: bool, patience_s: float, unmeasured: bool) -> None:
     of_parts(cases, models, quick=quick)
     if unmeasured:
         of_unmeasured(cases, learnt, asked)
+
+
+_Measured = tuple[dict[str, list[MeasuredRun]], dict[str, list[Truth]]]
+
+
+def _measured(cases: Sequence[Case], patience_s: float) -> _Measured:
+    learnt: dict[str, list[MeasuredRun]] = {}
+    asked: dict[str, list[Truth]] = {}
+    for case in cases:
+        learnt[case.name] = [
+            measure(_prepared(case, each), threads=threads, for_s=0.8, patience_s=patience_s)
+            for each in case.learnt
+            for threads in case.threads
+        ]
+        asked[case.name] = [_truth(case, each, threads, patience_s) for each in case.asked for threads in (1, 2)]
+        print(f"measured {case.name}, load {os.getloadavg()[0]:.1f}", flush=True)
+    return learnt, asked
 
 
 def _prepared(case: Case, question: tuple[int, tuple[int, ...]]) -> Prepared:
@@ -247,7 +261,7 @@ def of_parts(cases: Sequence[Case], models: OperatorModels, *, quick: bool) -> N
             if cut is None:
                 continue
             said = predict_run(models, network.up_to([cut]), 1)
-            part = onnx.utils.Extractor(model).extract_model(list(inputs), [cut])
+            part = onnx.utils.Extractor(onnx.shape_inference.infer_shapes(model)).extract_model(list(inputs), [cut])
             total_s, _ = _whole(part.SerializeToString(), 1, 0.0)
             errors.append(said.prediction_s / total_s - 1)
             count = f"{len(said.operators)} of {len(network.operators)}"
@@ -286,7 +300,7 @@ def of_unmeasured(cases: Sequence[Case], learnt: dict[str, list[MeasuredRun]], a
         rows.append(
             [case.name, len(counted), _percent(errors), f"{sum(inside)}/{len(counted)}", f"{supported}/{len(counted)}"]
         )
-    rows.append(["all", len(everything), _percent(everything)])
+    rows.append(["all", len(everything), _percent(everything), "", ""])
     show(
         "Networks that were never measured, learnt from the others",
         ["network", "questions", "median error", "inside 90 %", "supported"],
@@ -364,11 +378,17 @@ def main() -> None:
     parser.add_argument("--patience", type=float, default=8.0, metavar="SECONDS", help="to wait for calm, each time")
     parser.add_argument("--skip-unmeasured", action="store_true", help="no models without one network each")
     parser.add_argument("--components", action="store_true", help="nothing but the Python components")
+    parser.add_argument("--runs", type=Path, metavar="FILE", help="networks' runs: taken from it, or kept in it")
     arguments = parser.parse_args()
     if arguments.components:
         of_components(quick=arguments.quick, patience_s=arguments.patience)
     else:
-        run(quick=arguments.quick, patience_s=arguments.patience, unmeasured=not arguments.skip_unmeasured)
+        run(
+            quick=arguments.quick,
+            patience_s=arguments.patience,
+            unmeasured=not arguments.skip_unmeasured,
+            kept=arguments.runs,
+        )
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from ecotone.core.errors import InputError
 from ecotone.design.networks import describe, measure, prepare
-from ecotone.design.networks._measure import Run, whole_run
+from ecotone.design.networks._measure import Run, whole_run, without_looking
 from ecotone.design.networks._sizes import load, reshaped, sized
 
 
@@ -165,3 +165,13 @@ def test_runs_that_waited_do_not_count():
     seconds, waited = whole_run(disturbed, 2)
     assert seconds == pytest.approx(3.0)
     assert waited == pytest.approx(2 / 3)
+
+
+def test_what_looking_costs_is_taken_off():
+    seen = (2e-6, 10e-6, None, 100e-6)
+    assert without_looking(seen, 200e-6) == seen, "a run takes more than its operators: nothing is known of looking"
+    found = without_looking(seen, 107e-6)
+    assert sum(each or 0.0 for each in found) == pytest.approx(107e-6, rel=1e-3)
+    assert found[2] is None
+    assert found[3] == pytest.approx(97.5e-6, rel=1e-2)
+    assert without_looking(seen, 1e-6)[3] == pytest.approx(95e-6), "whatever is wrong there, it is not the profile"
