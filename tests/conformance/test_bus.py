@@ -3,12 +3,21 @@ by a namespace of each."""
 
 from __future__ import annotations
 
+import itertools
+
 import anyio
 import pytest
 import trio.testing
 
 from ecotone.core.errors import NotFoundError
-from ecotone.infrastructure.bus import MemoryServer, NamespacedBus, connect, open_server, with_namespace
+from ecotone.infrastructure.bus import (
+    MemoryServer,
+    NamespacedBus,
+    StreamConfig,
+    connect,
+    open_server,
+    with_namespace,
+)
 
 pytest.register_assert_rewrite("ecotone.testing")
 
@@ -104,3 +113,38 @@ class TestNatsBus(TestNatsNamespace, DurableBusConformance):
             server.wait_ready()
 
         return crash_server
+
+    @pytest.mark.parametrize("prefetch", [2, 3, 8])
+    async def test_equal_readers_with_room_take_turns(self, connect, prefetch):
+        """Else an item waits for a reader that is at work while another has nothing to do."""
+        bus, one, other = await connect(), await connect(), await connect()
+        stream = f"turns{prefetch}"
+        await bus.create_stream(StreamConfig(name=stream, consumers=("sum",)))
+        taken: list[int] = []
+        came = anyio.Event()
+
+        async def read(reader, name):
+            nonlocal came
+            held = []
+            async for delivery in reader:
+                held.append(delivery)
+                taken.append(name)
+                came.set()
+                if len(held) > 1:  # at work on one while the next comes
+                    await held.pop(0).ack()
+
+        async with (
+            one.consume(stream, "sum", prefetch=prefetch) as first,
+            other.consume(stream, "sum", prefetch=prefetch) as second,
+            anyio.create_task_group() as group,
+        ):
+            group.start_soon(read, first, 1)
+            group.start_soon(read, second, 2)
+            for number in range(20):
+                came = anyio.Event()
+                await bus.append(stream, b"%d" % number, item_id=str(number))
+                with anyio.fail_after(5):
+                    await came.wait()
+                await anyio.sleep(0.005)
+            group.cancel_scope.cancel()
+        assert all(now != before for before, now in itertools.pairwise(taken[4:])), taken

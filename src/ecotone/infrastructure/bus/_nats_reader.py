@@ -126,11 +126,14 @@ class Reader(Feed[NatsDelivery]):
         return f"{self._inbox}.{self._round}"
 
     def _wanted(self) -> int:
-        """How many items to ask for now: none while enough are under way or the server cannot be asked."""
-        if self._stopped or not self._link.connected or self._now() < self._paused_until_s:
+        """How many items to ask for now: none while some are under way or the server cannot be asked.
+
+        The server deals items round by *request*, so a reader has one request there at a time: with more, it would get
+        several items in a row, and they would wait for it while its equals have nothing to do.
+        """
+        if self._asked or self._stopped or not self._link.connected or self._now() < self._paused_until_s:
             return 0
-        free = self._prefetch - len(self._open) - len(self._values) - self._asked
-        return free if free >= max(1, self._prefetch // 2) or (free > 0 and self._asked == 0) else 0
+        return max(0, self._prefetch - len(self._open) - len(self._values))
 
     async def _ask(self) -> None:
         wanted = self._wanted()
@@ -165,6 +168,7 @@ class Reader(Feed[NatsDelivery]):
             await self._link.send_nowait(packet.reply, b"-NAK")
             return
         self._put(NatsDelivery(self, packet.data, packet.reply, self._heard_s))
+        await self._ask()
 
     async def _heard_status(self, packet: Packet) -> None:
         """100: heartbeat. 404, 408: the request ended. 409: it ended for a reason. 503: no such consumer, or the
