@@ -65,8 +65,8 @@ def infeasible(given: Given, *, clock: Clock = SYSTEM_CLOCK, time_limit_s: float
     changes = [relaxation.sentence for relaxation in conflict.relaxations]
     if given.confidence == "upper" and _is_expected_to_do(given, conflict, clock, time_limit_s):
         changes.append(
-            "take a plan that is expected to keep the promises, though by the upper ends of the 90 % intervals it might "
-            "not: --confidence expected"
+            "take a plan that is expected to keep the promises, though by the upper ends of the 90 % intervals it "
+            "might not: --confidence expected"
         )
     return InfeasibleError(message, sentences, changes)
 
