@@ -63,6 +63,8 @@ class Session:
         self._continuum = continuum
         self._parameters = dict(parameters or {})
         self._checked: CheckResult | None = None
+        self._planned: Plan | None = None
+        """The plan made or read last: it knows what earlier runs taught."""
 
     def check(self) -> CheckResult:
         """All mistakes of the application and its continuum, without importing user code. Raises nothing for them."""
@@ -241,6 +243,7 @@ class Session:
         path = self.state_folder / "plans" / f"{digest}.json"
         is_usual = goal is None and load == 1.0
         if is_usual and not force and (kept := _read_plan(path)) is not None and kept.gap <= gap:
+            self._planned = kept
             return kept
         from ecotone.orchestration.placement import CHEAPEST, plan  # noqa: PLC0415 - numpy and the solver when needed
 
@@ -259,6 +262,7 @@ class Session:
         if is_usual:
             self._make_state_folder()
             _replace(path, encode_plan(found))
+        self._planned = found
         return found
 
     def pareto(
@@ -409,7 +413,7 @@ class Session:
                 stop=stop,
                 on_snapshot=on_snapshot,
                 snapshot_every_s=snapshot_every_s,
-                observed_path=self._observed_path if plan is None else None,
+                observed_path=self._observed_path if chosen is self._planned else None,
             )
         finally:
             folders.remove_shared()

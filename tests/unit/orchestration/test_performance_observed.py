@@ -77,6 +77,20 @@ def test_a_shift_is_found_soon_and_in_both_directions() -> None:
     assert len(run.shifts) == 2 and run.shifts[1].after < 1.1
 
 
+@pytest.mark.parametrize("windows", [2, 4, 6, 8, 10, 14])
+def test_a_shift_while_it_still_learns_what_is_usual_is_learnt_too(windows: int) -> None:
+    first = Run().go(16, 1.05).follower.observed()
+    for seed in range(5):
+        run = Run(first, seed).go(windows, 1.1).go(25, 2.6)
+        assert run.used > 1.7
+        assert all(shift.after == pytest.approx(2.6, rel=0.1) for shift in run.shifts)
+
+
+def test_a_slow_rise_before_a_shift_does_not_hide_it() -> None:
+    run = Run().go(30, 1.0, spread=0.05).go(12, 1.035, spread=0.05).go(12, 2.6, spread=0.05)
+    assert run.shifts and run.shifts[-1].after == pytest.approx(2.6, rel=0.1)
+
+
 def test_noise_and_odd_windows_are_no_shift() -> None:
     for seed in range(10):
         run = Run(seed=seed).go(300, 1.1, spread=0.5)

@@ -38,14 +38,18 @@ _WINDOWS_KEPT_MAX = 15.0
 """How much an earlier run weighs in the next one."""
 _DRAWN_BY = 5.0
 """Windows' worth of believing the prediction."""
-_SPREAD_MIN = 0.03
+_SPREAD_MIN, _SPREAD_MAX = 0.03, 0.20
+_LATEST = 3
+_USUAL_MAX = 40
 _CLIP = 2.0
-_LEARNT_FROM = 8
-"""Windows that say what is usual before a shift can be found."""
-_ALLOWANCE, _ALARM = 0.5, 10.0
+_LEARNT_FROM = 12
+"""Windows that say what is usual before a shift can be found; more are taken in as they come."""
+_ALLOWANCE, _ALARM = 0.5, 12.0
 """Of the cumulative sums, in standard deviations."""
 _SHIFT_MIN = 0.15
 """Smaller shifts, in logarithms, are true perhaps, and change no plan."""
+_SPREADS_MIN = 3.0
+"""Nor are those that are smaller than so many spreads of single windows."""
 _USED_FROM = 0.10
 """A correction that is smaller, or that has changed by less, leaves plans as they are."""
 
@@ -100,7 +104,6 @@ class Observed(_Data, frozen=True, kw_only=True):
     def of(self, component: str, variant: str, node_type: str) -> Correction | None:
         key = component, variant, node_type
         return next((each for each in self.corrections if (each.component, each.variant, each.node_type) == key), None)
-
 
     def for_plans(self) -> Observed | None:
         """Only what plans go by, so that a plan need not be made again when nothing else has changed; None: nothing."""
@@ -250,9 +253,15 @@ class _Sums:
         self._down, self._falling = self._gone_on(self._down, -step, self._falling, value)
         for total, since in ((self._up, self._rising), (self._down, self._falling)):
             if total > _ALARM:
-                before, after = self._level, _median(since)
-                self._learn(since)
-                return (before, after, len(since)) if abs(after - before) > _SHIFT_MIN else None
+                # The sum may have risen for long before the shift: only what is like the latest windows is of after it.
+                before, spread, after = self._level, self._spread, _median(since[-_LATEST:])
+                like = [each for each in since if abs(each - after) <= _SHIFT_MIN]
+                self._learn(like or since)
+                enough = max(_SHIFT_MIN, _SPREADS_MIN * spread)
+                return (before, after, len(like)) if abs(after - before) > enough else None
+        if abs(away) <= _SPREADS_MIN and len(self._usual) < _USUAL_MAX:
+            self._usual.append(value)
+            self._judge()
         return None
 
     @staticmethod
@@ -262,11 +271,15 @@ class _Sums:
 
     def _learn(self, values: Iterable[float]) -> None:
         self._usual = list(values)[-_LEARNT_FROM:]
-        self._level = _median(self._usual)
-        apart = _median(abs(each - self._level) for each in self._usual)
-        self._spread = max(_SPREAD_MIN, 1.4826 * apart)
+        self._judge()
         self._up = self._down = 0.0
         self._rising, self._falling = [], []
+
+    def _judge(self) -> None:
+        """What is usual."""
+        self._level = _median(self._usual)
+        apart = _median(abs(each - self._level) for each in self._usual)
+        self._spread = min(_SPREAD_MAX, max(_SPREAD_MIN, 1.4826 * apart))  # at most: a shift may be among them
 
 
 def read_observed(path: Path) -> Observed | None:
