@@ -11,7 +11,8 @@ pytest.importorskip("onnx", reason="the extra `onnx` is not installed")
 pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
 
 import onnxruntime
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
+from tests.support.networks import model, shuffling, stack, weights
 
 from ecotone.core.errors import InputError
 from ecotone.design.networks import describe, measure, prepare
@@ -19,64 +20,8 @@ from ecotone.design.networks._measure import Run, whole_run, without_looking
 from ecotone.design.networks._sizes import load, reshaped, sized
 
 
-def _weights(name, *shape):
-    values = numpy.random.default_rng(len(name)).normal(0.0, 0.1, shape).astype(numpy.float32)
-    return numpy_helper.from_array(values, name)
-
-
-def _whole(name, *values):
-    return numpy_helper.from_array(numpy.array(values, dtype=numpy.int64), name)
-
-
-def _model(nodes, weights, shape, output="y"):
-    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)]
-    outputs = [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)]
-    graph = helper.make_graph(nodes, "tiny", inputs, outputs, weights)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    return model.SerializeToString()
-
-
-def _conv(x, y, weights, **attributes):
-    return helper.make_node("Conv", [x, weights], [y], name=y, **attributes)
-
-
-def _stack(shape):
-    """Convolution, rectifier, depthwise convolution, pooling over all, product."""
-    nodes = [
-        _conv("x", "a", "full", kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[2, 2]),
-        helper.make_node("Relu", ["a"], ["b"]),
-        _conv("b", "c", "deep", kernel_shape=[3, 3], pads=[1, 1, 1, 1], group=16),
-        helper.make_node("GlobalAveragePool", ["c"], ["d"]),
-        helper.make_node("Flatten", ["d"], ["e"]),
-        helper.make_node("Gemm", ["e", "last"], ["y"]),
-    ]
-    return _model(
-        nodes, [_weights("full", 16, 3, 3, 3), _weights("deep", 16, 1, 3, 3), _weights("last", 16, 10)], shape
-    )
-
-
-def _shuffling(shape):
-    """As ShuffleNet exports it: sizes in Reshape nodes."""
-    batch, _, height, width = shape
-    nodes = [
-        _conv("x", "a", "full", kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[2, 2]),
-        helper.make_node("Reshape", ["a", "split"], ["b"], name="split"),
-        helper.make_node("Transpose", ["b"], ["c"], perm=[1, 0, 2]),
-        helper.make_node("Reshape", ["c", "halves"], ["d"], name="halves"),
-        helper.make_node("Gather", ["d", "first"], ["y"], axis=0),
-    ]
-    h, w = height // 2, width // 2
-    weights = [
-        _weights("full", 16, 3, 3, 3),
-        _whole("split", batch * 8, 2, h * w),
-        _whole("halves", 2, -1, 8, h, w),
-        numpy_helper.from_array(numpy.array(0, dtype=numpy.int64), "first"),
-    ]
-    return _model(nodes, weights, list(shape))
-
-
 def test_operators_are_those_that_run_with_their_figures():
-    network = describe(_stack(["n", 3, "h", "w"]), batch=2, size=(32, 48))
+    network = describe(stack(["n", 3, "h", "w"]), batch=2, size=(32, 48))
     assert network.batch == 2
     assert network.input_shapes == {"x": (2, 3, 32, 48)}
     by_family = {each.family.removeprefix("blocked "): each for each in network.operators}
@@ -96,7 +41,7 @@ def test_operators_are_those_that_run_with_their_figures():
 
 
 def test_a_part_is_what_a_tensor_needs():
-    network = describe(_stack([1, 3, 32, 32]))
+    network = describe(stack([1, 3, 32, 32]))
     cut = network.operators[1].outputs[0]
     first, rest = network.up_to([cut]), network.after([cut])
     assert first == network.operators[:2]
@@ -109,12 +54,12 @@ def test_a_part_is_what_a_tensor_needs():
 @pytest.mark.parametrize(("batch", "size"), [(1, (32, 32)), (1, (48, 64)), (3, (32, 32)), (2, (16, 24))])
 def test_sizes_in_reshapes_follow_the_input(batch, size):
     """The changed network computes what one exported with these sizes computes."""
-    found, shapes = sized(load(_shuffling((1, 3, 32, 32))), batch, size)
+    found, shapes = sized(load(shuffling((1, 3, 32, 32))), batch, size)
     assert shapes == {"x": (batch, 3, *size)}
     x = numpy.random.default_rng(0).random((batch, 3, *size), dtype=numpy.float32)
     given, wanted = (
         onnxruntime.InferenceSession(each, providers=["CPUExecutionProvider"]).run(None, {"x": x})[0]
-        for each in (found.SerializeToString(), _shuffling((batch, 3, *size)))
+        for each in (found.SerializeToString(), shuffling((batch, 3, *size)))
     )
     numpy.testing.assert_allclose(given, wanted, rtol=1e-5)
 
@@ -135,20 +80,20 @@ def test_what_a_reshape_becomes(was, made, now, grown, target):
 
 def test_what_cannot_be_sized_is_told():
     with pytest.raises(InputError, match=r"leaves the shape of its input x open: \[1, 3, \?, \?\]"):
-        describe(_stack(["n", 3, "h", "w"]))
+        describe(stack(["n", 3, "h", "w"]))
     with pytest.raises(InputError, match="no input takes the size 7"):
-        describe(_stack([1, 3, 32, 32]), size=(7,))
+        describe(stack([1, 3, 32, 32]), size=(7,))
     with pytest.raises(InputError, match="not a network"):
         describe(b"no network at all")
     with pytest.raises(InputError, match="cannot be read"):
         describe(Path("/nowhere/at/all.onnx"))
-    wrong = _model([helper.make_node("Add", ["x", "w"], ["y"])], [_weights("w", 1, 3, 32, 32)], [1, 3, "h", "w"])
+    wrong = model([helper.make_node("Add", ["x", "w"], ["y"])], [weights("w", 1, 3, 32, 32)], [1, 3, "h", "w"])
     with pytest.raises(InputError, match="cannot be run with such inputs"):
         describe(wrong, size=(31, 32))
 
 
 def test_every_operator_is_measured():
-    prepared = prepare(_stack(["n", 3, "h", "w"]), size=(32, 32), name="tiny")
+    prepared = prepare(stack(["n", 3, "h", "w"]), size=(32, 32), name="tiny")
     run = measure(prepared, threads=1, for_s=0.1)
     assert run.network.name == "tiny"
     assert len(run.operator_s) == len(run.network.operators)

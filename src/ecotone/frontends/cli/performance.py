@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from cyclopts import App, Parameter
 
+from ecotone.core.errors import InputError
 from ecotone.frontends.cli.main import DONE
 from ecotone.frontends.cli.options import Duration, JsonOption
 from ecotone.frontends.cli.output import Output, write_document
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from ecotone.core.calibration import Calibration
     from ecotone.frontends.terminal.profile import ProfileBar
 
-__all__ = ["calibrate", "fit", "performance", "predict", "report"]
+__all__ = ["calibrate", "fit", "network", "operators", "performance", "predict", "report"]
 
 _SAID_EVERY = 0.2
 
@@ -189,6 +190,122 @@ def report(
     else:
         sys.stdout.write(f"{output}\n")
     return DONE
+
+
+SizeOption = Annotated[
+    tuple[str, ...],
+    Parameter(
+        name="--size", metavar="HxW", consume_multiple=False, help="Of images, as 240x320; or the length of sequences."
+    ),
+]
+
+
+@performance.command
+def network(
+    file: Annotated[Path, Parameter(name="MODEL.onnx", help="A network in ONNX format.")],
+    /,
+    *,
+    batch: Annotated[int | None, Parameter(metavar="N", help="Inputs at once; without it, as in the file.")] = None,
+    threads: Annotated[int, Parameter(metavar="N", help="Of the runtime.")] = 1,
+    size: SizeOption = (),
+    model: Annotated[
+        Path | None, Parameter(metavar="OPERATORS.json", help="Predict: from what `performance operators` wrote.")
+    ] = None,
+    measure: Annotated[bool, Parameter(help="Run it here, too, and show what it takes.")] = False,
+    json: JsonOption = False,
+) -> int:
+    """Show what each operator of a network takes, and the sum.
+
+    Example: `ecotone performance network detector.onnx --size 240x320 --model here.json --measure`
+    """
+    from ecotone.session.networks import network_document, network_times
+
+    sizes = _sizes(size)
+    if len(sizes) > 1:
+        raise InputError("--size is given more than once; ask about one size at a time")
+    times = network_times(
+        file,
+        batch=_positive("--batch", batch),
+        size=sizes[0] if sizes else None,
+        threads=_positive("--threads", threads) or 1,
+        models=model,
+        measured=measure,
+    )
+
+    def picture(width: int) -> RenderableType:
+        from ecotone.frontends.terminal.network import network_view
+
+        return network_view(times, width)
+
+    Output(json=json).show(picture, lambda: network_document(times))
+    return DONE
+
+
+@performance.command
+def operators(
+    *files: Annotated[Path, Parameter(name="MODEL.onnx", help="Networks in ONNX format; several teach more.")],
+    output: Annotated[Path, Parameter(metavar="OPERATORS.json", help="The file that gets the models.")],
+    batch: Annotated[
+        tuple[int, ...], Parameter(metavar="N", consume_multiple=False, help="May be repeated; 1, 2 and 4 without it.")
+    ] = (1, 2, 4),
+    threads: Annotated[
+        tuple[int, ...], Parameter(metavar="N", consume_multiple=False, help="May be repeated; 1 and 2 without it.")
+    ] = (1, 2),
+    size: SizeOption = (),
+    json: JsonOption = False,
+) -> int:
+    """Measure networks here, and learn what their operators take, to predict others.
+
+    Example: `ecotone performance operators a.onnx b.onnx --size 128x128 --size 240x320 --output here.json`
+    """
+    import os
+
+    from ecotone.infrastructure.threads import thread_environment
+
+    # Learning is of small matrices: several threads would wait for each other more than they help.
+    os.environ.update(thread_environment(os.environ, 1))
+    from ecotone.session.networks import learn_networks
+
+    check_written(output, reads=list(files))
+    with _Progress("measuring") as progress:
+        models = learn_networks(
+            files,
+            output=output,
+            batches=[_positive("--batch", each) or 1 for each in batch],
+            sizes=_sizes(size),
+            threads=[_positive("--threads", each) or 1 for each in threads],
+            progress=lambda fraction, message: progress("", fraction, message),
+        )
+
+    def picture(width: int) -> RenderableType:
+        from ecotone.frontends.terminal.network import operators_view
+
+        return operators_view(models, width, written=output)
+
+    def document() -> dict[str, Any]:
+        errors = {
+            name: {"configurations": each.configurations, "error": each.error} for name, each in models.models.items()
+        }
+        return {"file": str(output), "machine": models.machine, "runtime": models.runtime, "models": errors}
+
+    Output(json=json).show(picture, document)
+    return DONE
+
+
+def _positive(option: str, value: int | None) -> int | None:
+    if value is not None and value < 1:
+        raise InputError(f"{option} {value}: write a whole number above 0")
+    return value
+
+
+def _sizes(texts: Sequence[str]) -> list[tuple[int, ...]]:
+    found: list[tuple[int, ...]] = []
+    for text in texts:
+        parts = text.lower().split("x")
+        if len(parts) > 2 or not all(part.isdecimal() and int(part) > 0 for part in parts):
+            raise InputError(f"--size {text}: write height and width, as 240x320, or one length, as 128")
+        found.append(tuple(int(part) for part in parts))
+    return found
 
 
 def _say_notes(output: Output, notes: Sequence[str]) -> None:

@@ -432,8 +432,8 @@ def read_operators(path: Path) -> OperatorModels:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
     except msgspec.MsgspecError as error:
         raise InputError(
-            f"{path}: not a model of operators: {error}; make one with: ecotone performance network MODEL.onnx "
-            "--measure --output FILE"
+            f"{path}: not a model of operators: {error}; make one with: ecotone performance operators MODEL.onnx "
+            f"--output {path}"
         ) from None
     if models.version != OPERATORS_VERSION:
         raise InputError(f"{path}: version {models.version}, this Ecotone reads {OPERATORS_VERSION}; measure again")
