@@ -32,7 +32,7 @@ from ecotone.orchestration.performance import (
     sampled_model,
 )
 
-EVEN = Overheads(hop_p50_s=0.001, hop_p95_s=0.001, turnaround_s=0.0)
+EVEN = Overheads(hop_p50_s=0.001, hop_p95_s=0.001, hop_s_per_byte=0.0, turnaround_s=0.0)
 
 
 def chain(*names: str, period_s: float = 0.1, **more: object) -> Application:
@@ -63,6 +63,15 @@ def test_a_chain_on_one_node_takes_the_sum_of_its_services_and_hops() -> None:
     assert path.predicted_s == pytest.approx(0.01 + 0.001 + 0.025)
     assert path.mean_s == pytest.approx(path.predicted_s)
     assert sum(s.link_s + s.hop_s + s.waiting_s + s.service_s for s in path.stages) == pytest.approx(path.mean_s)
+
+
+def test_a_hop_takes_longer_for_larger_items() -> None:
+    samples = samples_of(measured("a", 0.01, spread=0, output_bytes=2_000_000), measured("b", 0.02, spread=0))
+    overheads = msgspec.structs.replace(EVEN, hop_s_per_byte=0.5e-9)
+    rows = on(a="edge", b="edge")
+    (path,) = predict_paths(rows, chain("a", "b"), continuum(edge_cores=8), samples, overheads=overheads).paths
+    assert path.predicted_s == pytest.approx(0.01 + 0.001 + 0.001 + 0.02)
+    assert path.stages[1].hop_s == pytest.approx(0.002)
 
 
 def test_speed_divides_computing_and_leaves_waiting() -> None:

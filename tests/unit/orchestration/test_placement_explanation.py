@@ -8,6 +8,7 @@ from tests.support.applications import continuum, mobility, mobility_samples
 
 from ecotone.core.errors import InputError
 from ecotone.core.plan import Assignment
+from ecotone.frontends.words import time_text
 from ecotone.orchestration.placement import ComponentExplanation, Explanation, explain, plan
 
 
@@ -75,13 +76,15 @@ def test_the_stages_of_a_path_add_up(explained: Explanation) -> None:
 
 
 def test_what_is_taken_as_expected_is_explained_so() -> None:
-    application, where, samples = mobility(accuracy_min=0.9, promise_s=0.068), continuum(), mobility_samples()
+    where, samples = continuum(), mobility_samples()
+    (best,) = plan(mobility(accuracy_min=0.9), where, samples).paths
+    application = mobility(accuracy_min=0.9, promise_s=(best.predicted_s + best.high_s) / 2)
     explained = explain(application, where, samples, plan(application, where, samples, confidence="expected"))
     assert explained.violations == ()
     assert explained.paths[0].judged_s == explained.paths[0].predicted_s
     careful = msgspec.structs.replace(plan(application, where, samples, confidence="expected"), confidence="upper")
     (broken,) = explain(application, where, samples, careful).violations
-    assert "p95 would be 66.8 ms, perhaps 70.7 ms, promised 68 ms" in broken
+    assert f"p95 would be {time_text(best.predicted_s)}, perhaps {time_text(best.high_s)}, promised " in broken
 
 
 def test_a_plan_for_something_else_is_refused_or_shown_broken() -> None:

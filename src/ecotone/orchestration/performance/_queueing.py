@@ -290,6 +290,7 @@ class _Compiler:
             routes=routes,
             paths=paths,
             turnaround_s=timing.overheads.turnaround_s,
+            hop_s_per_byte=timing.overheads.hop_s_per_byte,
             contended=contended,
         )
 
@@ -398,7 +399,7 @@ class _Reading:
             high_s=high,
             mean_s=float(values.mean()),
             p50_s=p50,
-            stages=tuple(self._stage(name, is_first=name == route[0]) for name in route),
+            stages=tuple(self._stage(name, before) for before, name in zip((None, *route), route, strict=False)),
         )
 
     def _ends(
@@ -415,14 +416,18 @@ class _Reading:
             low = max(0.0, predicted - math.hypot(reach(self._shortest, -1.0), other_s))
         return low, predicted + math.hypot(reach(self._longest, 1.0), other_s)
 
-    def _stage(self, name: str, *, is_first: bool) -> StageTiming:
+    def _stage(self, name: str, before: str | None) -> StageTiming:
         at = self._index[name]
         timing = self._timing
-        fused = not is_first and self._result.arrived[at] == 0
+        is_first = before is None
+        hop_s = 0.0
+        if before is not None and self._result.arrived[at]:  # not fused behind it
+            sizes = timing.table(before, self._placed[before][0].variant)[2]
+            hop_s = float(timing.hops(name).mean() + sizes.mean() * timing.overheads.hop_s_per_byte)
         return StageTiming(
             component=name,
             link_s=0.0 if is_first else self._result.link_s[at] / max(1, self._result.arrived[at]),
-            hop_s=0.0 if is_first or fused else float(timing.hops(name).mean()),
+            hop_s=hop_s,
             waiting_s=0.0 if is_first else self._result.waited_s[at] / max(1, len(self._result.responses[at])),
             service_s=self._service_mean(name),
         )

@@ -123,6 +123,7 @@ class Simulation:
         routes: list[list[tuple[tuple[int, float, float], ...]]],
         paths: list[tuple[int, int]],
         turnaround_s: float,
+        hop_s_per_byte: float = 0.0,
         contended: bool = True,
     ) -> None:
         demand = [0] * len(cores)
@@ -136,6 +137,7 @@ class Simulation:
         self._path_lengths = [length for length, _ in paths]
         self._path_warm = [warm for _, warm in paths]
         self._turnaround_s = turnaround_s
+        self._hop_s_per_byte = hop_s_per_byte
         self._events: list[tuple[float, int, int, Any, Any]] = []
         self._sequence = 0
         self._link_free: dict[int, float] = {}
@@ -313,12 +315,13 @@ class Simulation:
         server.idle += self._contended
         for output in outputs:
             sent: dict[int, float] = {}
+            copied_s = self._hop_s_per_byte * stage.size_bytes[output[1] % len(stage.size_bytes)]
             for consumer in stage.consumers:
                 target = self._stages[consumer]
                 ready = self._transferred(end, server.node, target, output[1], sent, stage.size_bytes)
                 self.result.link_s[consumer] += ready - end
                 self.result.arrived[consumer] += 1
-                at = max(now, ready + target.hop_s[output[1] % len(target.hop_s)])
+                at = max(now, ready + copied_s + target.hop_s[output[1] % len(target.hop_s)])
                 self._push(at, _ARRIVE, target, (at, output[1], output[2], None))
         self._start_ready(server, now)
 

@@ -40,13 +40,16 @@ Interval = Literal["none", "upper", "whole"]
 class Overheads(msgspec.Struct, frozen=True, kw_only=True):
     """What the platform itself adds; the one place where these figures stand.
 
-    `hop_*_s`: from the end of a producer's handling to the item's arrival at a consumer on the same node.
+    `hop_*_s`: from the end of a producer's handling to the item's arrival at a consumer on the same node, in a running
+    application, where hosts share cores and have gone cold between items; between two hosts alone with the machine it
+    is half of that (`benchmarks/hop.py`). `hop_s_per_byte`: what writing and reading an item adds to it.
     `turnaround_s`: how long a replica is still busy after handling an item, until its output is acknowledged and the
     next item is there. `host_memory_bytes`: an empty host.
     """
 
-    hop_p50_s: float = 0.0008
-    hop_p95_s: float = 0.0016
+    hop_p50_s: float = 0.0014
+    hop_p95_s: float = 0.0028
+    hop_s_per_byte: float = 0.42e-9
     turnaround_s: float = 0.0004
     host_memory_bytes: float = 16 * 2.0**20
 
