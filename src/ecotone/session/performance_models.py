@@ -239,7 +239,7 @@ def model_document(model: LearnedModel) -> dict[str, Any]:
         "question": model.question,
         "rows": model.rows,
         "configurations": model.configurations,
-        "error": _number(model.error),
+        "error": model.error,
         "reason": model.reason,
         "features": [
             {"name": each.name, "low": each.low, "high": each.high, "values": each.levels, "logarithm": each.log}

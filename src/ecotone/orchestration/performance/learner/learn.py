@@ -23,6 +23,8 @@ from ecotone.orchestration.performance.learner.families import (
     predicted,
 )
 from ecotone.orchestration.performance.learner.model import (
+    BEYOND_MAX,
+    Z90,
     Candidate,
     Extrapolated,
     Feature,
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Progress", "fit"]
 
+Mask = numpy.ndarray[tuple[int], numpy.dtype[numpy.bool_]]
+
 _FEW_ROWS = 40
 _FOLDS = 5
 _CUTS = (0.45, 0.6, 0.8)
@@ -58,6 +62,7 @@ _LEVEL_CUTS = 0.8
 _NOISE_MIN = 0.005
 _BEYOND_MIN = 0.08
 """Least half-width of an interval beyond the range, in logarithms: nobody knows better than that."""
+_JUDGED_MIN = 5
 _CROSSED_MIN = 0.3
 _INFLATION_MAX = 2.0
 """Largest variance inflation factor of a column with two values that still tells its effect from the others'."""
@@ -71,11 +76,22 @@ class Progress(Protocol):
         ...
 
 
+class _Cut(NamedTuple):
+    """Rows to learn from, rows to judge by, how much it counts, and the column whose top is held out."""
+
+    learnt: Mask
+    judged: Mask
+    weight: float
+    place: int | None = None
+
+
 class _Trial(NamedTuple):
-    """One validation: what was held out, what each family said of it, and how much it counts."""
+    """One validation: what was held out, how far it is beyond the columns that are not asked about, what each family
+    said of it, and how much it counts."""
 
     z: Floats
     logs: Floats
+    beyond: Floats
     said: dict[str, Floats]
     weight: float
 
@@ -108,20 +124,13 @@ def fit(
         features, z = tuple(features[index] for index in kept), z[:, kept]
     places = [index for index, each in enumerate(features) if each.name in extrapolate]
     steps = _Steps(progress)
-    if places:
-        cuts = [cut for place in places for cut in _cuts(z[:, place])]
-        families = EXTRAPOLATING if len(logs) >= _FEW_ROWS else FEW
-    else:
-        cuts, families = [], INTERPOLATING if len(logs) >= _FEW_ROWS else FEW
+    cuts = [cut for place in places for cut in _cuts(z, place)]
+    families = FEW if len(logs) < _FEW_ROWS else EXTRAPOLATING if places else INTERPOLATING
     folds = _folds(len(logs))
     noise_of = PHYSICAL[:1] if places else families
     steps.total = len(cuts) * len(families) + len(folds) * len(noise_of) + len(families)
-    scattered = [_trial(z, logs, ~held, noise_of, weight=1.0, steps=steps) for held in folds]
-    trials = (
-        [_trial(z, logs, below, families, weight=weight, steps=steps) for below, weight in cuts]
-        if places
-        else scattered
-    )
+    scattered = [_trial(z, logs, _Cut(~held, held, 1.0), noise_of, steps) for held in folds]
+    trials = [_trial(z, logs, cut, families, steps) for cut in cuts] if places else scattered
     candidates, chosen = _chosen(families, trials, extrapolating=bool(places))
     fitter = Fitter(z, logs)
     members: list[Member] = []
@@ -194,41 +203,53 @@ def _feature(name: str, values: Floats) -> Feature:
 # Validation.
 
 
-def _folds(rows: int) -> list[numpy.ndarray[tuple[int], numpy.dtype[numpy.bool_]]]:
+def _folds(rows: int) -> list[Mask]:
     """Masks of what is held out: each row once."""
     count = _FOLDS if rows >= _FEW_ROWS else min(rows, 2 * _FOLDS)
     place = numpy.random.default_rng(0).permutation(rows) % count
     return [place == fold for fold in range(count)]
 
 
-def _cuts(values: Floats) -> list[tuple[numpy.ndarray[tuple[int], numpy.dtype[numpy.bool_]], float]]:
-    """Masks of what is learnt from when the top of a column is held out, with their weights; none below three values:
-    one value teaches nothing of a column."""
+def _cuts(z: Floats, place: int) -> list[_Cut]:
+    """The top of a column held out, at several heights; none below three values: one value teaches nothing of it.
+
+    What is also far beyond the other columns would not be supported, and is not judged by, where enough is left.
+    """
+    values = z[:, place]
     levels = numpy.unique(values)
     count = len(levels)
     kept = sorted({min(count - 1, max(1, round(share * count))) for share in _CUTS})
     kept = [each for each in kept if each >= 3] or [each for each in kept if each >= 2]
-    masks = [(values <= levels[each - 1], (each / count) ** _CUT_POWER) for each in kept]
-    return [(mask, weight) for mask, weight in masks if mask.sum() >= ROWS_MIN]
+    cuts: list[_Cut] = []
+    for each in kept:
+        learnt = values <= levels[each - 1]
+        if learnt.sum() < ROWS_MIN:
+            continue
+        beyond = _beyond(z[learnt], z)
+        near = (numpy.delete(beyond, place, axis=1) <= BEYOND_MAX).all(axis=1)
+        near &= beyond[:, place] <= levels[each - 1] - levels[0]
+        judged = ~learnt & near if (~learnt & near).sum() >= _JUDGED_MIN else ~learnt
+        cuts.append(_Cut(learnt, judged, (each / count) ** _CUT_POWER, place))
+    return cuts
 
 
-def _trial(
-    z: Floats,
-    logs: Floats,
-    learnt: numpy.ndarray[tuple[int], numpy.dtype[numpy.bool_]],
-    families: Sequence[str],
-    *,
-    weight: float,
-    steps: _Steps,
-) -> _Trial:
-    fitter = Fitter(z[learnt], logs[learnt])
+def _beyond(learnt: Floats, z: Floats) -> Floats:
+    """(rows, features): how far outside of the range of `learnt`."""
+    return numpy.maximum(0.0, numpy.maximum(z - learnt.max(axis=0), learnt.min(axis=0) - z))
+
+
+def _trial(z: Floats, logs: Floats, cut: _Cut, families: Sequence[str], steps: _Steps) -> _Trial:
+    fitter = Fitter(z[cut.learnt], logs[cut.learnt])
     said: dict[str, Floats] = {}
     for family in families:
         steps.say(f"trying {family}")
         forms = fitter.fit(family)
         if forms is not None:
-            said[family] = predicted(forms, z[~learnt])
-    return _Trial(z[~learnt], logs[~learnt], said, weight)
+            said[family] = predicted(forms, z[cut.judged])
+    beyond = _beyond(z[cut.learnt], z[cut.judged])
+    if cut.place is not None:
+        beyond[:, cut.place] = 0.0
+    return _Trial(z[cut.judged], logs[cut.judged], beyond, said, cut.weight)
 
 
 def _relative(said: Floats, logs: Floats) -> Floats:
@@ -270,9 +291,9 @@ def _blended(families: Sequence[str], trials: Sequence[_Trial]) -> dict[str, flo
     return {family: count / 20 for family, count in counts.items() if count}
 
 
-def _error(trials: Sequence[_Trial], chosen: Mapping[str, float], *, extrapolating: bool) -> float:
+def _error(trials: Sequence[_Trial], chosen: Mapping[str, float], *, extrapolating: bool) -> float | None:
     if not trials:
-        return math.nan
+        return None
     total = sum(trial.weight for trial in trials)
     said = [_blend(trial, chosen, median=extrapolating)[0] for trial in trials]
     errors = [float(_relative(each, trial.logs).mean()) for each, trial in zip(said, trials, strict=True)]
@@ -312,7 +333,7 @@ def _intervals(
     known: Mapping[str, float] = chosen if trials else dict.fromkeys(PHYSICAL[:1], 1.0)
     for trial in judged:
         said, apart = _blend(trial, known, median=extrapolating)
-        allowed = (1.645 * _DISAGREEMENT_WEIGHT * apart) ** 2
+        allowed = (Z90 * _DISAGREEMENT_WEIGHT * apart) ** 2 + (Z90 * _CURVATURE) ** 2 * (trial.beyond**2).sum(axis=1)
         left = numpy.sqrt(numpy.maximum(0.0, (said - trial.logs) ** 2 - allowed))
         scores.append(left / shape.noise(trial.z))
         weights.append(numpy.full(len(left), trial.weight / (len(left) if extrapolating else 1)))

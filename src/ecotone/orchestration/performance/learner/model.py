@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from ecotone.orchestration.performance.learner.table import Table
 
 __all__ = [
+    "BEYOND_MAX",
     "MODEL_VERSION",
     "SUPPORTED_HALF_WIDTH",
+    "Z90",
     "Candidate",
     "Extrapolated",
     "Feature",
@@ -44,7 +46,7 @@ SUPPORTED_HALF_WIDTH = 0.30
 """A prediction whose 90 % interval reaches further than this above it is not supported."""
 Z90 = 1.645
 _EDGE = 1e-6
-_BEYOND_MAX = math.log(2.0)
+BEYOND_MAX = math.log(2.0)
 """How far, in logarithms, a column that nobody asked to extrapolate may leave the range it was learnt in."""
 
 
@@ -133,7 +135,7 @@ class LearnedModel(_Data, frozen=True, kw_only=True):
         question: what validation was like: other values inside the range, or values above it.
         average: how the members' logarithms are brought together; their weights are for the mean.
         constants: columns that never varied: nothing is known of their other values.
-        error: mean relative error in validation.
+        error: mean relative error in validation; None: nothing could be held out.
         reason: why these members, in one sentence.
         notes: what was left out of the table, and what a person should know.
     """
@@ -149,7 +151,7 @@ class LearnedModel(_Data, frozen=True, kw_only=True):
     candidates: tuple[Candidate, ...]
     rows: int
     configurations: int
-    error: float
+    error: float | None
     reason: str
     notes: tuple[str, ...] = ()
     version: int = MODEL_VERSION
@@ -261,7 +263,7 @@ def _reasons(model: LearnedModel, table: Table, half: Floats, beyond: Floats, co
         known = asked.get(feature.name)
         for row in numpy.flatnonzero(beyond[:, place] > 0.0):
             above = values[row] > feature.high
-            reach = known.reach if known is not None and above else _BEYOND_MAX
+            reach = known.reach if known is not None and above else BEYOND_MAX
             if known is not None and above and known.why:
                 reasons[row] = reasons[row] or f"{feature.name}: {known.why}"
             elif beyond[row, place] > reach + _EDGE:
