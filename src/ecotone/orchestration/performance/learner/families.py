@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy
 
+from ecotone.orchestration.performance.learner._scipy import one_thread
 from ecotone.orchestration.performance.learner.fitting import (
     Boosting,
     Runs,
@@ -56,6 +57,10 @@ class Fitter:
 
     def fit(self, family: str) -> tuple[Form, ...] | None:
         """The forms whose sum is the family's answer; None where there are too few runs for it."""
+        with one_thread():
+            return self._fit(family)
+
+    def _fit(self, family: str) -> tuple[Form, ...] | None:
         shape_name, _, rest = family.partition(" + ")
         if shape_name == "process":
             return (fit_process(self._runs, _ALONE, self._low, self._high),)

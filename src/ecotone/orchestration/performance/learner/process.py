@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy
 
-from ecotone.orchestration.performance.learner._scipy import cho_solve, minimize, solve_triangular
+from ecotone.orchestration.performance.learner._scipy import cho_solve, minimize, one_thread, solve_triangular
 from ecotone.orchestration.performance.learner.forms import Kernel, Process, matern52
 
 if TYPE_CHECKING:
@@ -98,15 +98,16 @@ class LogProcess:
         gaps = numpy.abs(self._z[:, None, :] - self._z[None, :, :]) / self._span
         start = (self._theta + self._mode) / 2.0
         edges = _SPREADS_MAX * self._spread
-        found = minimize(
-            self._loss,
-            start,
-            (gaps, repeats),
-            jac=True,
-            method="L-BFGS-B",
-            bounds=list(zip(self._mode - edges, self._mode + edges, strict=True)),
-            options={"maxiter": 60},
-        )
+        with one_thread():
+            found = minimize(
+                self._loss,
+                start,
+                (gaps, repeats),
+                jac=True,
+                method="L-BFGS-B",
+                bounds=list(zip(self._mode - edges, self._mode + edges, strict=True)),
+                options={"maxiter": 60},
+            )
         self._theta = numpy.asarray(found.x)
 
     def condition(self, z: Floats, logs: Floats, repeats: Floats) -> None:
