@@ -1,0 +1,18 @@
+"""Building cells: C and C++ sources, MPI programs among them, to WebAssembly modules.
+
+Called by the session for `ecotone cell build`, and by tests. The compiler is the wheel `ziglang`; the MPI library in
+`library/` is compiled once and kept in the user's cache. Running cells is the business of `ecotone.execution.cells`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ecotone._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from ecotone.design.cells._build import BuildError, build_module, compile_object, library
+
+__all__ = ["BuildError", "build_module", "compile_object", "library"]
+
+__getattr__ = lazy_names(__name__, {"._build": ("BuildError", "build_module", "compile_object", "library")})

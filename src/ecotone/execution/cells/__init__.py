@@ -1,0 +1,25 @@
+"""Cells: programs in WebAssembly, run as the ranks of a job, each in a process of its own.
+
+Called by agents and by `python -m ecotone.execution.cells`. Building cells is the business of `ecotone.design.cells`;
+what both must agree upon are the host functions in `_host.py` and the layout of shared memory in `_region.py`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ecotone._lazy import lazy_names
+
+if TYPE_CHECKING:
+    from ecotone.execution.cells._job import run_job
+    from ecotone.execution.cells.interface import Job, JobResult, RankEnd
+
+__all__ = ["Job", "JobResult", "RankEnd", "run_job"]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "._job": ("run_job",),
+        ".interface": ("Job", "JobResult", "RankEnd"),
+    },
+)

@@ -1,0 +1,60 @@
+"""The few calls of the C library that Python does not have. Called by the host functions and by a rank's process."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+__all__ = ["die_with_parent", "futex_wait", "futex_wake", "map_fixed", "yield_core"]
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.mmap.restype = ctypes.c_void_p
+_libc.mmap.argtypes = [
+    ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long,
+]  # fmt: skip
+_libc.syscall.restype = ctypes.c_long
+_libc.syscall.argtypes = [
+    ctypes.c_long, ctypes.c_void_p, ctypes.c_int, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int,
+]  # fmt: skip
+
+_READ_WRITE = 3
+_SHARED_FIXED = 0x11
+_FUTEX = {"x86_64": 202, "aarch64": 98, "riscv64": 98}.get(os.uname().machine, 202)
+_FUTEX_WAIT = 0
+_FUTEX_WAKE = 1
+_PR_SET_PDEATHSIG = 1
+
+yield_core = _libc.sched_yield
+
+
+class _Timespec(ctypes.Structure):
+    _fields_ = [("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long)]
+
+
+def map_fixed(address: int, size_bytes: int, descriptor: int) -> None:
+    """Maps a file over memory that the caller has checked to be its own.
+
+    Raises:
+        OSError: the kernel refused.
+    """
+    mapped = _libc.mmap(address, size_bytes, _READ_WRITE, _SHARED_FIXED, descriptor, 0)
+    if mapped != address:
+        raise OSError(ctypes.get_errno(), "mmap of the memory shared between ranks")
+
+
+def futex_wait(address: int, seen: int, timeout_s: float) -> None:
+    """Sleeps while the 32-bit word at `address` is `seen`; returns when woken, changed, or after the timeout."""
+    timeout = _Timespec(0, int(timeout_s * 1e9))
+    _libc.syscall(_FUTEX, address, _FUTEX_WAIT, seen, ctypes.byref(timeout), None, 0)
+
+
+def futex_wake(address: int) -> None:
+    """Wakes one process that sleeps on `address`."""
+    _libc.syscall(_FUTEX, address, _FUTEX_WAKE, 1, None, None, 0)
+
+
+def die_with_parent(signal: int, parent: int) -> None:
+    """This process gets `signal` when its parent `parent` ends; at once if it has ended already."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(128 + signal)
