@@ -169,7 +169,9 @@ def test_the_grid_holds_what_applies(tmp_path: Path) -> None:
 
 def test_runs_of_another_key_or_other_axes_do_not_count(tmp_path: Path) -> None:
     path = tmp_path / "runs.csv"
-    run = Run(values={"cores": 2.0}, wall_s=0.25, cpu_s=0.5, memory_bytes=1e6, output_bytes=512.0, calls=9, others=0.125)
+    run = Run(
+        values={"cores": 2.0}, wall_s=0.25, cpu_s=0.5, memory_bytes=1e6, output_bytes=512.0, calls=9, others=0.125
+    )
     file = RunsFile(path, ["cores"], "one")
     assert file.read() == []
     file.append(run)
