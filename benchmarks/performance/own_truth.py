@@ -7,18 +7,12 @@ Networks are predicted operator by operator. What is true is a session of the ru
 profile; a thread's own time where there is one, else the runs in which no thread waited for a core. Runs of several
 threads that others disturbed all the time are told and not counted.
 """
-# ruff: noqa: E402 - the number of threads of numeric libraries is set before they are imported
 
 from __future__ import annotations
 
-import os
-
-# Two threads for matrices of this size only wait for each other, and on a busy machine ten times as long.
-for _library in ("OPENBLAS", "OMP", "MKL"):
-    os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
-
 import argparse
 import math
+import os
 import time
 from collections import defaultdict
 from collections.abc import Sequence

@@ -258,12 +258,6 @@ def operators(
 
     Example: `ecotone performance operators a.onnx b.onnx --size 128x128 --size 240x320 --output here.json`
     """
-    import os
-
-    from ecotone.infrastructure.threads import thread_environment
-
-    # Learning is of small matrices: several threads would wait for each other more than they help.
-    os.environ.update(thread_environment(os.environ, 1))
     from ecotone.session.networks import learn_networks
 
     check_written(output, reads=list(files))

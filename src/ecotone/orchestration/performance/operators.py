@@ -15,7 +15,6 @@ import numpy
 
 from ecotone.core.errors import InputError
 from ecotone.infrastructure.files import replace_file
-from ecotone.orchestration.performance.learner.learn import fit
 from ecotone.orchestration.performance.learner.model import LearnedModel, predict
 from ecotone.orchestration.performance.learner.table import Table
 
@@ -215,6 +214,8 @@ def learn_operators(
         InputError: too few operators to learn from.
         MissingExtraError: the extra `performance` is not installed.
     """
+    from ecotone.orchestration.performance.learner.learn import fit  # noqa: PLC0415 - asking does without the extra
+
     measured = [run for run in measured if run.waited <= _WAITED_MAX] or measured
     tables = operator_tables(measured)
     if _ANY not in tables:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy
 
-from ecotone.orchestration.performance.learner.learn import fit
 from ecotone.orchestration.performance.learner.model import predict
 from ecotone.orchestration.performance.learner.table import Table
 
@@ -79,6 +78,8 @@ def learn_steps(measured: Sequence[MeasuredStep], *, extrapolate: Sequence[str] 
         InputError: too few steps.
         MissingExtraError: the extra `performance` is not installed.
     """
+    from ecotone.orchestration.performance.learner.learn import fit  # noqa: PLC0415 - asking does without the extra
+
     features = step_table([(each.step, each.threads) for each in measured])
     seconds = numpy.array([each.seconds for each in measured])
     return fit(Table((*_COLUMNS, "seconds"), numpy.c_[features.values, seconds]), "seconds", extrapolate=extrapolate)
