@@ -159,7 +159,7 @@ def predict_table(model: Path, table: Path) -> Asked:
     """
     learnt = open_model(model)
     known = [*(each.name for each in learnt.features), *learnt.constants]
-    questions = read_table(table, columns=known, optional=[learnt.target])
+    questions = read_table(table, columns=known, optional=[learnt.target, *learnt.repeated])
     _raise(of_questions(learnt, questions))
     predictions = predict(learnt, questions)
     measured = questions.column(learnt.target) if learnt.target in questions.names else None

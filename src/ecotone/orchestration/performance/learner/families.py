@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ecotone.orchestration.performance.interface import Floats
     from ecotone.orchestration.performance.learner.forms import Form
 
-__all__ = ["EXTRAPOLATING", "FEW", "INTERPOLATING", "PHYSICAL", "Fitter", "predicted"]
+__all__ = ["EXTRAPOLATING", "FEW", "FEW_EXTRAPOLATING", "INTERPOLATING", "PHYSICAL", "Fitter", "predicted"]
 
 POWER = "power law + process"
 TWO = "posynomial of 2 + process"
@@ -38,6 +38,8 @@ EXTRAPOLATING = (*PHYSICAL, PROCESS, "monomials", "posynomial of 2", "posynomial
 INTERPOLATING = (PROCESS, TWO, THREE, "trees", "posynomial of 2 + trees")
 FEW = (PROCESS, POWER, TWO, "power law", "posynomial of 2")
 """For fewer runs than trees can say anything about."""
+
+FEW_EXTRAPOLATING = (*FEW, "monomials")
 
 _ALONE = Prior()
 _LEFT_OVER = Prior(exponent_sd=0.1)

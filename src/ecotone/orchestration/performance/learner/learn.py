@@ -17,6 +17,7 @@ from ecotone.orchestration.performance.learner.checked import ROWS_MIN, of_runs
 from ecotone.orchestration.performance.learner.families import (
     EXTRAPOLATING,
     FEW,
+    FEW_EXTRAPOLATING,
     INTERPOLATING,
     PHYSICAL,
     Fitter,
@@ -113,7 +114,8 @@ def fit(
     """
     if problems := of_runs(table, target, extrapolate):
         raise InputError("\n".join(map(str, problems)), problems)
-    features, constants, notes = _features(table, target)
+    features, constants, repeated = _features(table, target)
+    notes = _left_out(constants, repeated)
     z, logs = transformed(features, table), numpy.log(table.column(target))
     kept = most_telling(z, logs, [index for index, each in enumerate(features) if each.name in extrapolate])
     if len(kept) < len(features):
@@ -125,7 +127,9 @@ def fit(
     places = [index for index, each in enumerate(features) if each.name in extrapolate]
     steps = _Steps(progress)
     cuts = [cut for place in places for cut in _cuts(z, place)]
-    families = FEW if len(logs) < _FEW_ROWS else EXTRAPOLATING if places else INTERPOLATING
+    families = EXTRAPOLATING if places else INTERPOLATING
+    if len(logs) < _FEW_ROWS:
+        families = FEW_EXTRAPOLATING if places else FEW
     folds = _folds(len(logs))
     noise_of = PHYSICAL[:1] if places else families
     steps.total = len(cuts) * len(families) + len(folds) * len(noise_of) + len(families)
@@ -148,6 +152,7 @@ def fit(
         question="extrapolation" if places else "interpolation",
         features=features,
         constants=constants,
+        repeated=repeated,
         members=tuple(members),
         average="median" if places else "mean",
         intervals=intervals,
@@ -164,11 +169,11 @@ def fit(
 # The table.
 
 
-def _features(table: Table, target: str) -> tuple[tuple[Feature, ...], dict[str, float], list[str]]:
-    """The columns to learn from, those that never vary, and what to say of those that are left out."""
+def _features(table: Table, target: str) -> tuple[tuple[Feature, ...], dict[str, float], dict[str, str]]:
+    """The columns to learn from, those that never vary, and those that hold the values of another, by that one."""
     constants: dict[str, float] = {}
     features: list[Feature] = []
-    repeated: list[str] = []
+    repeated: dict[str, str] = {}
     first: dict[bytes, str] = {}
     for name in table.names:
         values = table.column(name)
@@ -177,16 +182,21 @@ def _features(table: Table, target: str) -> tuple[tuple[Feature, ...], dict[str,
         if values.min() == values.max():
             constants[name] = float(values[0])
         elif (same := first.setdefault(values.tobytes(), name)) != name:
-            repeated.append(f"{name} (as {same})")
+            repeated[name] = same
         else:
             features.append(_feature(name, values))
+    return tuple(features), constants, repeated
+
+
+def _left_out(constants: Mapping[str, float], repeated: Mapping[str, str]) -> list[str]:
     notes: list[str] = []
     if constants:
         always = ", ".join(f"{name} = {value:g}" for name, value in constants.items())
         notes.append(f"never varied, left out, and other values are not supported: {always}")
     if repeated:
-        notes.append(f"hold the same values as another column and are left out: {', '.join(repeated)}")
-    return tuple(features), constants, notes
+        same = ", ".join(f"{name} (as {first})" for name, first in repeated.items())
+        notes.append(f"hold the same values as another column and are left out: {same}")
+    return notes
 
 
 def _feature(name: str, values: Floats) -> Feature:
@@ -319,7 +329,8 @@ def _intervals(
     level, slopes, low, high = _noise(scattered, chosen if not extrapolating else dict.fromkeys(PHYSICAL[:1], 1.0))
     shape = Intervals(
         quantile=1.0,
-        least=0.0,
+        beyond_quantile=1.0,
+        beyond_least=_BEYOND_MIN if extrapolating else 0.0,
         noise_level=level,
         noise_slopes=slopes,
         noise_low=low,
@@ -327,19 +338,27 @@ def _intervals(
         disagreement_weight=_DISAGREEMENT_WEIGHT,
         curvature=_CURVATURE,
     )
+    physical: Mapping[str, float] = dict.fromkeys(PHYSICAL[:1], 1.0)
+    inside = _calibrated(shape, scattered, physical if extrapolating else chosen, _LEVEL)
+    if not trials or not extrapolating:
+        return msgspec.structs.replace(shape, quantile=inside, beyond_quantile=inside)
+    beyond = _calibrated(shape, trials, chosen, _LEVEL_CUTS)
+    return msgspec.structs.replace(shape, quantile=inside, beyond_quantile=beyond)
+
+
+def _calibrated(shape: Intervals, trials: Sequence[_Trial], chosen: Mapping[str, float], level: float) -> float:
+    """How many times the noise holds a share of what was held out, after what the other terms of an interval allow.
+    Each cut counts by its weight, however many rows it holds; folds by their rows."""
     scores: list[Floats] = []
     weights: list[Floats] = []
-    judged = trials or scattered
-    known: Mapping[str, float] = chosen if trials else dict.fromkeys(PHYSICAL[:1], 1.0)
-    for trial in judged:
-        said, apart = _blend(trial, known, median=extrapolating)
+    for trial in trials:
+        is_cut = level == _LEVEL_CUTS
+        said, apart = _blend(trial, chosen, median=is_cut)
         allowed = (Z90 * _DISAGREEMENT_WEIGHT * apart) ** 2 + (Z90 * _CURVATURE) ** 2 * (trial.beyond**2).sum(axis=1)
         left = numpy.sqrt(numpy.maximum(0.0, (said - trial.logs) ** 2 - allowed))
         scores.append(left / shape.noise(trial.z))
-        weights.append(numpy.full(len(left), trial.weight / (len(left) if extrapolating else 1)))
-    wanted = _LEVEL_CUTS if extrapolating and trials else _LEVEL
-    quantile = _quantile(numpy.concatenate(scores), numpy.concatenate(weights), wanted)
-    return msgspec.structs.replace(shape, quantile=quantile, least=_BEYOND_MIN if extrapolating else 0.0)
+        weights.append(numpy.full(len(left), trial.weight / (len(left) if is_cut else 1)))
+    return _quantile(numpy.concatenate(scores), numpy.concatenate(weights), level)
 
 
 def _noise(scattered: Sequence[_Trial], chosen: Mapping[str, float]) -> tuple[float, tuple[float, ...], float, float]:

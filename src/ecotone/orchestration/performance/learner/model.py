@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ecotone.orchestration.performance.interface import Floats
     from ecotone.orchestration.performance.learner.table import Table
 
+Mask = numpy.ndarray[tuple[int], numpy.dtype[numpy.bool_]]
+
 __all__ = [
     "BEYOND_MAX",
     "MODEL_VERSION",
@@ -46,6 +48,8 @@ SUPPORTED_HALF_WIDTH = 0.30
 """A prediction whose 90 % interval reaches further than this above it is not supported."""
 Z90 = 1.645
 _EDGE = 1e-6
+_LOG_MAX = 700.0
+"""Beyond that, numbers are no longer finite."""
 BEYOND_MAX = math.log(2.0)
 """How far, in logarithms, a column that nobody asked to extrapolate may leave the range it was learnt in."""
 
@@ -105,15 +109,18 @@ class Extrapolated(_Data, frozen=True, kw_only=True):
 class Intervals(_Data, frozen=True, kw_only=True):
     """What the 90 % intervals are made of, in logarithms.
 
-    half^2 = max(least, quantile * noise(z))^2 + (1.645 disagreement_weight * disagreement of the members)^2
+    half^2 = (quantile * noise(z))^2 + (1.645 disagreement_weight * disagreement of the members)^2
     + (1.645 curvature * distance beyond the range)^2, where noise(z) = exp(noise_level + noise_slopes . z), kept
     between `noise_low` and `noise_high`.
 
-    `quantile` is conformal: chosen so that 90 % of the runs that were predicted before they were seen are inside.
+    `quantile` is conformal: chosen so that 90 % of the runs that were predicted before they were seen are inside. Above
+    the range of a column that the model was asked to extrapolate it is `beyond_quantile`, from what was held out there,
+    and that term is never below `beyond_least`.
     """
 
     quantile: float
-    least: float
+    beyond_quantile: float
+    beyond_least: float
     noise_level: float
     noise_slopes: tuple[float, ...]
     noise_low: float
@@ -135,6 +142,7 @@ class LearnedModel(_Data, frozen=True, kw_only=True):
         question: what validation was like: other values inside the range, or values above it.
         average: how the members' logarithms are brought together; their weights are for the mean.
         constants: columns that never varied: nothing is known of their other values.
+        repeated: columns that held the same values as another, by its name.
         error: mean relative error in validation; None: nothing could be held out.
         reason: why these members, in one sentence.
         notes: what was left out of the table, and what a person should know.
@@ -144,6 +152,7 @@ class LearnedModel(_Data, frozen=True, kw_only=True):
     question: Literal["interpolation", "extrapolation"]
     features: tuple[Feature, ...]
     constants: dict[str, float]
+    repeated: dict[str, str]
     members: tuple[Member, ...]
     average: Literal["mean", "median"]
     intervals: Intervals
@@ -163,7 +172,7 @@ class Predictions(NamedTuple):
     prediction: Floats
     low: Floats
     high: Floats
-    supported: numpy.ndarray[tuple[int], numpy.dtype[numpy.bool_]]
+    supported: Mask
     reasons: tuple[str, ...]
 
 
@@ -174,21 +183,25 @@ def predict(model: LearnedModel, table: Table) -> Predictions:
         InputError: columns that the model has learnt from are missing, or hold what it takes the logarithm of and are
             not positive.
     """
-    z, constant = _questions(model, table)
+    z, different = _questions(model, table)
     each = numpy.stack([numpy.sum([form.predict(z) for form in member.forms], axis=0) for member in model.members])
     weights = numpy.array([member.weight for member in model.members])
     logs, apart = combined(each, None if model.average == "median" else weights)
     beyond = beyond_range(model.features, z)
-    unseen = beyond.copy()
+    unseen, above = beyond.copy(), numpy.zeros(len(z), dtype=numpy.bool_)
+    names = [feature.name for feature in model.features]
     for each in model.extrapolated:
+        place = names.index(each.column)
+        is_above = (beyond[:, place] > 0.0) & (table.column(each.column) > model.features[place].high)
+        above |= is_above
         if each.validated:
-            unseen[:, [feature.name for feature in model.features].index(each.column)] = 0.0
-    half = half_widths(model.intervals, z, apart, unseen)
-    reasons = _reasons(model, table, half, beyond, constant)
+            unseen[is_above, place] = 0.0
+    half = half_widths(model.intervals, z, apart, unseen=unseen, above=above)
+    reasons = _reasons(model, table, half, beyond, different)
     return Predictions(
-        prediction=numpy.exp(logs),
-        low=numpy.exp(logs - half),
-        high=numpy.exp(logs + half),
+        prediction=numpy.exp(numpy.clip(logs, -_LOG_MAX, _LOG_MAX)),
+        low=numpy.exp(numpy.clip(logs - half, -_LOG_MAX, _LOG_MAX)),
+        high=numpy.exp(numpy.clip(logs + half, -_LOG_MAX, _LOG_MAX)),
         supported=numpy.array([not reason for reason in reasons], dtype=numpy.bool_),
         reasons=tuple(reasons),
     )
@@ -209,12 +222,14 @@ def combined(each: Floats, weights: Floats | None) -> tuple[Floats, Floats]:
     return middle, numpy.sqrt(((each - middle) ** 2).mean(axis=0))
 
 
-def half_widths(intervals: Intervals, z: Floats, apart: Floats, beyond: Floats) -> Floats:
+def half_widths(intervals: Intervals, z: Floats, apart: Floats, *, unseen: Floats, above: Mask) -> Floats:
     """Half of the 90 % interval, in logarithms; `beyond` as from `beyond_range`."""
-    noise = numpy.maximum(intervals.least, intervals.quantile * intervals.noise(z)) ** 2
+    noise = intervals.noise(z)
+    beyond = numpy.maximum(intervals.beyond_least, intervals.beyond_quantile * noise)
+    scatter = numpy.where(above, beyond, intervals.quantile * noise) ** 2
     disagreement = (Z90 * intervals.disagreement_weight * apart) ** 2
-    distance = (Z90 * intervals.curvature) ** 2 * (beyond**2).sum(axis=1)
-    return numpy.sqrt(noise + disagreement + distance)
+    distance = (Z90 * intervals.curvature) ** 2 * (unseen**2).sum(axis=1)
+    return numpy.sqrt(scatter + disagreement + distance)
 
 
 def edges(features: Sequence[Feature]) -> tuple[Floats, Floats]:
@@ -246,6 +261,10 @@ def _questions(model: LearnedModel, table: Table) -> tuple[Floats, list[str]]:
     for name, value in model.constants.items():
         for row in numpy.flatnonzero(numpy.abs(table.column(name) - value) > _EDGE * max(1.0, abs(value))):
             different[row] = f"{name} was always {value:g}, and nothing is known of other values"
+    for name, first in model.repeated.items():
+        if name in table.names and first in table.names:
+            for row in numpy.flatnonzero(table.column(name) != table.column(first)):
+                different[row] = different[row] or f"{name} was always {first}, so their effects cannot be told apart"
     return transformed(model.features, table), different
 
 

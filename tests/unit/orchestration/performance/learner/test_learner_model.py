@@ -280,3 +280,30 @@ except MissingExtraError as error:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == f"{missing} is not installed; install it with: pip install 'ecotone[performance]'\n"
+
+
+def runs_of_a_law(rows: int, cores: list[float], seed: int = 0) -> Table:
+    random = numpy.random.default_rng(seed)
+    n = random.choice(cores, rows)
+    size = random.choice([1.0, 2.0, 4.0, 8.0], rows)
+    t = (0.4 + 3.0 * size / n + 0.05 * size) * numpy.exp(random.normal(0, 0.02, rows))
+    return Table(("n", "size", "t"), numpy.c_[n, size, t])
+
+
+@pytest.mark.parametrize("rows", [30, 120])
+def test_an_extrapolating_model_is_narrow_inside_and_wider_beyond(rows):
+    model = fit(runs_of_a_law(rows, [1, 2, 3, 4, 6, 8]), "t", extrapolate=["n"])
+    inside, beyond = runs_of_a_law(60, [2, 4, 8], seed=1), runs_of_a_law(60, [12, 16], seed=2)
+    near, far = predict(model, inside), predict(model, beyond)
+    assert near.supported.mean() > 0.9
+    assert numpy.median(near.high / near.prediction) < numpy.median(far.high / far.prediction)
+    assert numpy.median(numpy.abs(far.prediction / beyond.column("t") - 1)) < 0.12
+
+
+def test_a_column_that_repeated_another_is_not_supported_where_they_part():
+    x = numpy.arange(1.0, 51.0)
+    model = fit(Table(("x", "same", "t"), numpy.c_[x, x, 2 * x]), "t")
+    assert model.repeated == {"same": "x"}
+    said = predict(model, Table(("x", "same"), numpy.array([[5.0, 5.0], [5.0, 6.0]])))
+    assert said.supported.tolist() == [True, False]
+    assert "cannot be told apart" in said.reasons[1]
