@@ -48,9 +48,9 @@ _DOUBT = 2.0
 _DOUBT_RUNS = 6.0
 """How many runs' worth of evidence that is."""
 _ELSEWHERE = 1.5
-"""How much further predictions are off at configurations nobody chose to look at. This, the two above and `_SETTLED` were
-chosen among 96 settings by wrong stops on six recorded sets, all of which `benchmarks/performance/few_runs.py` shows: no
-set was kept apart to confirm them."""
+"""How much further predictions are off at configurations nobody chose to look at. This, the two above and `_SETTLED`
+were chosen among some 200 settings by their wrong stops on six recorded sets, the ones that
+`benchmarks/performance/few_runs.py` shows: other seeds confirm them, no other set does."""
 _SETTLED = 5
 """Runs in a row after which the expected error must be within what was asked."""
 
