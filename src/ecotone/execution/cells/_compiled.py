@@ -1,11 +1,13 @@
 """Modules compiled for this machine, kept in the user's cache. Called by the job before it starts ranks.
 
-Compilation runs in a process of its own: it uses threads, and the process that starts ranks forks, so it must have none.
+Compilation runs in a process of its own, since it uses threads, and the process that starts ranks must have none: it
+forks.
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import os
 import platform
 import subprocess
@@ -32,10 +34,10 @@ def compiled_module(module: Path) -> Path:
     """
     code = module.read_bytes()
     # wasmtime itself refuses what another version or another processor has compiled; the name keeps them apart.
-    import importlib.metadata
-
     version = importlib.metadata.version("wasmtime")
-    key = hashlib.sha256(b"\0".join([code, version.encode(), platform.processor().encode(), platform.machine().encode()]))
+    key = hashlib.sha256(
+        b"\0".join([code, version.encode(), platform.processor().encode(), platform.machine().encode()])
+    )
     target = cache_folder() / "compiled" / f"{key.hexdigest()[:32]}.cwasm"
     if target.exists():
         return target
@@ -48,7 +50,7 @@ def compiled_module(module: Path) -> Path:
 
 def compile_module(module: Path, target: Path) -> None:
     """Compiles into `target`, which appears whole or not at all."""
-    import wasmtime
+    import wasmtime  # noqa: PLC0415 - the job itself does not need it
 
     compiled = wasmtime.Module.from_file(wasmtime.Engine(), str(module)).serialize()
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -35,8 +35,7 @@ class _Rank:
     def collect(self, killed: str) -> RankEnd:
         """How it ended; `killed` is the reason if the job itself has killed it."""
         _, status = os.waitpid(self.process, 0)
-        with contextlib.suppress(BlockingIOError):
-            reason = os.read(self.reasons, _REASON_MOST).decode(errors="replace")
+        reason = os.read(self.reasons, _REASON_MOST).decode(errors="replace")  # its writer has ended: never blocks
         os.close(self.reasons)
         os.close(self.ended)
         code = os.waitstatus_to_exitcode(status)
@@ -72,10 +71,10 @@ def _start_all(job: Job, compiled: Path, region: int) -> list[_Rank]:
     running: list[_Rank] = []
     try:
         for rank in range(job.ranks):
-            reasons, report = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+            reasons, report = os.pipe2(os.O_CLOEXEC)
             process = os.fork()
             if process == 0:
-                run_rank(job, compiled, rank, region, report, parent)
+                run_rank(job=job, compiled=compiled, rank=rank, region=region, report=report, parent=parent)
             os.close(report)
             running.append(_Rank(rank, process, reasons))
     except BaseException:

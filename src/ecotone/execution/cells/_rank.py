@@ -20,7 +20,7 @@ __all__ = ["run_rank"]
 _REASON_MOST = 3000
 
 
-def run_rank(job: Job, compiled: Path, rank: int, region: int, report: int, parent: int) -> NoReturn:
+def run_rank(*, job: Job, compiled: Path, rank: int, region: int, report: int, parent: int) -> NoReturn:
     """Runs the cell to its end and ends this process.
 
     Args:

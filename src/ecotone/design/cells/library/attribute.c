@@ -48,17 +48,19 @@ static int keyval_new(enum keyval_object kind, copy_function *copy, delete_funct
 static int keyval_free(enum keyval_object kind, int *id)
 {
     struct keyval *keyval = id ? keyval_find(*id) : NULL;
-    if (!keyval || keyval->freed || keyval->kind != kind) return MPI_ERR_KEYVAL;
+    if (!keyval || keyval->kind != kind) return MPI_ERR_KEYVAL;
+    bool first = !keyval->freed;
     keyval->freed = true;
-    keyval_release(*id);
+    if (first) keyval_release(*id);
     *id = MPI_KEYVAL_INVALID;
     return MPI_SUCCESS;
 }
 
+/* Freeing a key takes no attribute away: as long as one is there, it can be read, replaced and deleted. */
 static bool usable(enum keyval_object kind, int id)
 {
     struct keyval *keyval = keyval_find(id);
-    return keyval && !keyval->freed && keyval->kind == kind;
+    return keyval && keyval->kind == kind;
 }
 
 int eco_attribute_dup(void *object, int keyval, void *extra, void *value_in, void *value_out, int *flag)

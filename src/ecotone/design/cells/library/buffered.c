@@ -69,7 +69,10 @@ int buffered_attach(struct eco_request *request)
     copy->context = request->context;
     copy->buffered = segment;
     copy->detached = true;
-    send_start(copy);
+    copy->twin = request;
+    request->twin = copy;
+    copy->mode = SEND_STANDARD;
+    send_start(copy); /* if it is done at once, `twin` is empty again */
     request_complete(request);
     return MPI_SUCCESS;
 }

@@ -72,7 +72,7 @@ static const char *const texts[] = {
 #define CLASS_COUNT ((int) (sizeof texts / sizeof *texts))
 
 /* Classes and codes of the program's own, numbered from here on. */
-#define FIRST_OWN 128
+#define FIRST_OWN (MPI_ERR_LASTCODE + 1)
 struct own_error {
     int error_class;
     char *text;

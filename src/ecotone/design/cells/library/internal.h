@@ -91,6 +91,7 @@ struct eco_request {
     struct schedule *schedule; /* of a collective; or the one that waits for this request (owner) */
     struct schedule *owner;
     struct buffered *buffered; /* segment of the attached buffer */
+    struct eco_request *twin;  /* of a buffered send: the request that sends the copy, and back */
     struct generalized *generalized;
 };
 

@@ -3,13 +3,28 @@
 
 /* ---- Construction ---- */
 
+/* A bound is the extreme of those of the parts; but as soon as one of them was set, only such ones count. */
+struct bound {
+    bool known, set;
+    MPI_Aint at;
+};
 struct bounds {
-    bool any, lower_set, upper_set, data;
-    MPI_Aint lb, ub, true_lb, true_ub;
+    struct bound lower, upper;
+    bool data;
+    MPI_Aint true_lb, true_ub;
 };
 
 static MPI_Aint least(MPI_Aint a, MPI_Aint b) { return a < b ? a : b; }
 static MPI_Aint most(MPI_Aint a, MPI_Aint b) { return a > b ? a : b; }
+
+static void include_bound(struct bound *bound, MPI_Aint at, bool set, bool upper)
+{
+    if (bound->set && !set) return;
+    bool alone = !bound->known || (set && !bound->set);
+    bound->at = alone ? at : upper ? most(bound->at, at) : least(bound->at, at);
+    bound->known = true;
+    bound->set = set;
+}
 
 static void include_true_bounds(struct bounds *bounds, const struct part *part, MPI_Aint first, MPI_Aint last)
 {
@@ -25,14 +40,9 @@ static void include(struct bounds *bounds, const struct part *part, MPI_Aint shi
     const struct eco_type *type = part->type;
     MPI_Aint span = (part->blocks - 1) * type_extent(type), start = part->offset + shift;
     MPI_Aint first = start + least(0, span), last = start + most(0, span);
-    bool lower_counts = type->lower_set || !bounds->lower_set, upper_counts = type->upper_set || !bounds->upper_set;
-    bool lower_alone = !bounds->any || (type->lower_set && !bounds->lower_set);
-    bool upper_alone = !bounds->any || (type->upper_set && !bounds->upper_set);
-    if (lower_counts) bounds->lb = lower_alone ? first + type->lb : least(bounds->lb, first + type->lb);
-    if (upper_counts) bounds->ub = upper_alone ? last + type->ub : most(bounds->ub, last + type->ub);
-    bounds->lower_set |= type->lower_set;
-    bounds->upper_set |= type->upper_set;
-    bounds->any = true;
+    bool marker = type->size == 0 && type->lower_set != type->upper_set; /* MPI_LB or MPI_UB: one bound only */
+    if (!marker || type->lower_set) include_bound(&bounds->lower, first + type->lb, type->lower_set, false);
+    if (!marker || type->upper_set) include_bound(&bounds->upper, last + type->ub, type->upper_set, true);
     include_true_bounds(bounds, part, first, last);
 }
 
@@ -45,12 +55,12 @@ static void set_bounds(struct eco_type *type)
         include(&bounds, part, 0);
         if (type->repeats > 1) include(&bounds, part, (type->repeats - 1) * type->stride);
     }
-    type->lb = bounds.lb;
-    type->ub = bounds.ub;
+    type->lb = bounds.lower.at;
+    type->ub = bounds.upper.at;
     type->true_lb = bounds.true_lb;
     type->true_ub = bounds.true_ub;
-    type->lower_set = bounds.lower_set;
-    type->upper_set = bounds.upper_set;
+    type->lower_set = bounds.lower.set;
+    type->upper_set = bounds.upper.set;
 }
 
 static void set_sizes(struct eco_type *type)

@@ -60,7 +60,9 @@ void send_start(struct eco_request *request)
         .tag = request->tag,
         .sender = address_of(request),
     };
-    header.receiver = request->serial = ++serial; /* by which the receiver knows it, should it be cancelled */
+    request->serial = ++serial;
+    if (request->twin) request->twin->serial = serial;
+    header.receiver = serial; /* by which the receiver knows it, should it be cancelled */
     bool eager = request->mode != SEND_SYNCHRONOUS && request->bytes <= transport_eager_bytes &&
                  transport_has_credit(to, request->bytes);
     header.kind = eager ? PACKET_EAGER : PACKET_READY;
@@ -260,6 +262,7 @@ static void withdrawn(struct eco_request *request, bool gone)
 {
     request->withdrawing = false;
     request->cancelled = gone;
+    if (gone && request->twin) request_complete(request->twin); /* the copy will never be asked for */
     if (gone) {
         free(request->packed);
         request->packed = NULL;

@@ -157,7 +157,7 @@ enum {
     MPI_ERR_RMA_ATTACH,
     MPI_ERR_RMA_SHARED,
     MPI_ERR_RMA_FLAVOR,
-    MPI_ERR_LASTCODE = 0x3fffffff
+    MPI_ERR_LASTCODE = 127
 };
 
 /* Keys of the attributes that every communicator has. */
@@ -223,7 +223,7 @@ extern struct eco_op eco_op_max, eco_op_min, eco_op_sum, eco_op_prod, eco_op_lan
 ECO_EXTERN_TYPE(char) ECO_EXTERN_TYPE(schar) ECO_EXTERN_TYPE(uchar) ECO_EXTERN_TYPE(byte) ECO_EXTERN_TYPE(packed)
 ECO_EXTERN_TYPE(short) ECO_EXTERN_TYPE(ushort) ECO_EXTERN_TYPE(int) ECO_EXTERN_TYPE(unsigned) ECO_EXTERN_TYPE(long)
 ECO_EXTERN_TYPE(ulong) ECO_EXTERN_TYPE(llong) ECO_EXTERN_TYPE(ullong) ECO_EXTERN_TYPE(float) ECO_EXTERN_TYPE(double)
-ECO_EXTERN_TYPE(ldouble) ECO_EXTERN_TYPE(wchar) ECO_EXTERN_TYPE(bool) ECO_EXTERN_TYPE(int8) ECO_EXTERN_TYPE(int16)
+ECO_EXTERN_TYPE(ldouble) ECO_EXTERN_TYPE(wchar) ECO_EXTERN_TYPE(c_bool) ECO_EXTERN_TYPE(int8) ECO_EXTERN_TYPE(int16)
 ECO_EXTERN_TYPE(int32) ECO_EXTERN_TYPE(int64) ECO_EXTERN_TYPE(uint8) ECO_EXTERN_TYPE(uint16) ECO_EXTERN_TYPE(uint32)
 ECO_EXTERN_TYPE(uint64) ECO_EXTERN_TYPE(aint) ECO_EXTERN_TYPE(count) ECO_EXTERN_TYPE(offset)
 ECO_EXTERN_TYPE(cfloat) ECO_EXTERN_TYPE(cdouble) ECO_EXTERN_TYPE(cldouble) ECO_EXTERN_TYPE(cxx_bool)
@@ -233,7 +233,8 @@ ECO_EXTERN_TYPE(ldouble_int) ECO_EXTERN_TYPE(lb) ECO_EXTERN_TYPE(ub) ECO_EXTERN_
 ECO_EXTERN_TYPE(integer) ECO_EXTERN_TYPE(real) ECO_EXTERN_TYPE(dprecision) ECO_EXTERN_TYPE(complex)
 ECO_EXTERN_TYPE(dcomplex) ECO_EXTERN_TYPE(2integer) ECO_EXTERN_TYPE(2real) ECO_EXTERN_TYPE(2dprecision)
 ECO_EXTERN_TYPE(integer1) ECO_EXTERN_TYPE(integer2) ECO_EXTERN_TYPE(integer4) ECO_EXTERN_TYPE(integer8)
-ECO_EXTERN_TYPE(real4) ECO_EXTERN_TYPE(real8) ECO_EXTERN_TYPE(complex8) ECO_EXTERN_TYPE(complex16)
+ECO_EXTERN_TYPE(real4) ECO_EXTERN_TYPE(real8) ECO_EXTERN_TYPE(complex8) ECO_EXTERN_TYPE(complex16) ECO_EXTERN_TYPE(integer16)
+ECO_EXTERN_TYPE(real16) ECO_EXTERN_TYPE(complex32)
 #undef ECO_EXTERN_TYPE
 
 #define MPI_CHAR (&eco_type_char)
@@ -254,7 +255,7 @@ ECO_EXTERN_TYPE(real4) ECO_EXTERN_TYPE(real8) ECO_EXTERN_TYPE(complex8) ECO_EXTE
 #define MPI_DOUBLE (&eco_type_double)
 #define MPI_LONG_DOUBLE (&eco_type_ldouble)
 #define MPI_WCHAR (&eco_type_wchar)
-#define MPI_C_BOOL (&eco_type_bool)
+#define MPI_C_BOOL (&eco_type_c_bool)
 #define MPI_INT8_T (&eco_type_int8)
 #define MPI_INT16_T (&eco_type_int16)
 #define MPI_INT32_T (&eco_type_int32)
@@ -296,13 +297,13 @@ ECO_EXTERN_TYPE(real4) ECO_EXTERN_TYPE(real8) ECO_EXTERN_TYPE(complex8) ECO_EXTE
 #define MPI_INTEGER2 (&eco_type_integer2)
 #define MPI_INTEGER4 (&eco_type_integer4)
 #define MPI_INTEGER8 (&eco_type_integer8)
-#define MPI_INTEGER16 MPI_DATATYPE_NULL
+#define MPI_INTEGER16 (&eco_type_integer16)
 #define MPI_REAL4 (&eco_type_real4)
 #define MPI_REAL8 (&eco_type_real8)
-#define MPI_REAL16 MPI_DATATYPE_NULL
+#define MPI_REAL16 (&eco_type_real16)
 #define MPI_COMPLEX8 (&eco_type_complex8)
 #define MPI_COMPLEX16 (&eco_type_complex16)
-#define MPI_COMPLEX32 MPI_DATATYPE_NULL
+#define MPI_COMPLEX32 (&eco_type_complex32)
 
 typedef void(MPI_User_function)(void *, void *, int *, MPI_Datatype *);
 typedef int(MPI_Comm_copy_attr_function)(MPI_Comm, int, void *, void *, void *, int *);

@@ -292,7 +292,9 @@ ECO_MPI(MPI_Aint, Aint_diff, (MPI_Aint, MPI_Aint))
 /* Handles as Fortran's integers: a pointer of a cell has 32 bits. */
 #define ECO_FORTRAN(type, name) \
     static inline MPI_Fint MPI_##name##_c2f(type handle) { return (MPI_Fint) (intptr_t) handle; } \
-    static inline type MPI_##name##_f2c(MPI_Fint handle) { return (type) (intptr_t) handle; }
+    static inline type MPI_##name##_f2c(MPI_Fint handle) { return (type) (intptr_t) handle; } \
+    static inline MPI_Fint PMPI_##name##_c2f(type handle) { return (MPI_Fint) (intptr_t) handle; } \
+    static inline type PMPI_##name##_f2c(MPI_Fint handle) { return (type) (intptr_t) handle; }
 ECO_FORTRAN(MPI_Comm, Comm)
 ECO_FORTRAN(MPI_Datatype, Type)
 ECO_FORTRAN(MPI_Group, Group)

@@ -37,10 +37,11 @@
         {ORDER_TABLE(symbol), ARITHMETIC_TABLE(symbol), LOGIC_TABLE(symbol), BIT_TABLE(symbol)}};
 ECO_INTEGERS(INTEGER)
 
-/* Logic on reals is an extension that MPICH and Open MPI do not share: left out. */
+/* Logic on reals is not in the standard, but MPICH has it. */
 #define REAL(symbol, label, ctype)                                                                                     \
-    ORDER_LOOPS(symbol, ctype) ARITHMETIC_LOOPS(symbol, ctype)                                                         \
-    const struct reduction reduction_##symbol = {{ORDER_TABLE(symbol), ARITHMETIC_TABLE(symbol)}};
+    ORDER_LOOPS(symbol, ctype) ARITHMETIC_LOOPS(symbol, ctype) LOGIC_LOOPS(symbol, ctype)                              \
+    const struct reduction reduction_##symbol = {                                                                      \
+        {ORDER_TABLE(symbol), ARITHMETIC_TABLE(symbol), LOGIC_TABLE(symbol)}};
 ECO_REALS(REAL)
 
 #define COMPLEX(symbol, label, ctype)                                                                                  \

@@ -15,7 +15,9 @@ struct reduction {
     reduction_loop *loops[OP_COUNT];
 };
 
+/* MPI_CHAR is text, which the standard does not reduce; every implementation does, and programs rely on it. */
 #define ECO_INTEGERS(X)                                                                                                \
+    X(char, "MPI_CHAR", char)                                                                                          \
     X(schar, "MPI_SIGNED_CHAR", signed char)                                                                           \
     X(uchar, "MPI_UNSIGNED_CHAR", unsigned char)                                                                       \
     X(short, "MPI_SHORT", short)                                                                                       \
@@ -41,7 +43,8 @@ struct reduction {
     X(integer1, "MPI_INTEGER1", int8_t)                                                                                \
     X(integer2, "MPI_INTEGER2", int16_t)                                                                               \
     X(integer4, "MPI_INTEGER4", int32_t)                                                                               \
-    X(integer8, "MPI_INTEGER8", int64_t)
+    X(integer8, "MPI_INTEGER8", int64_t)                                                                               \
+    X(integer16, "MPI_INTEGER16", __int128)
 
 #define ECO_REALS(X)                                                                                                   \
     X(float, "MPI_FLOAT", float)                                                                                       \
@@ -50,7 +53,8 @@ struct reduction {
     X(real, "MPI_REAL", float)                                                                                         \
     X(dprecision, "MPI_DOUBLE_PRECISION", double)                                                                      \
     X(real4, "MPI_REAL4", float)                                                                                       \
-    X(real8, "MPI_REAL8", double)
+    X(real8, "MPI_REAL8", double)                                                                                      \
+    X(real16, "MPI_REAL16", long double)
 
 #define ECO_COMPLEXES(X)                                                                                               \
     X(cfloat, "MPI_C_COMPLEX", float _Complex)                                                                         \
@@ -62,10 +66,11 @@ struct reduction {
     X(complex, "MPI_COMPLEX", float _Complex)                                                                          \
     X(dcomplex, "MPI_DOUBLE_COMPLEX", double _Complex)                                                                 \
     X(complex8, "MPI_COMPLEX8", float _Complex)                                                                        \
-    X(complex16, "MPI_COMPLEX16", double _Complex)
+    X(complex16, "MPI_COMPLEX16", double _Complex)                                                                     \
+    X(complex32, "MPI_COMPLEX32", long double _Complex)
 
 #define ECO_LOGICALS(X)                                                                                                \
-    X(bool, "MPI_C_BOOL", _Bool)                                                                                       \
+    X(c_bool, "MPI_C_BOOL", _Bool)                                                                                     \
     X(cxx_bool, "MPI_CXX_BOOL", _Bool)                                                                                 \
     X(logical, "MPI_LOGICAL", int)
 

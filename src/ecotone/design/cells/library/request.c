@@ -24,8 +24,15 @@ struct eco_request *request_new(enum request_kind kind)
     return request;
 }
 
+static void part_twins(struct eco_request *request)
+{
+    request->twin->twin = NULL;
+    request->twin = NULL;
+}
+
 static void request_free(struct eco_request *request)
 {
+    if (request->twin) part_twins(request);
     if (request->type) type_release(request->type);
     if (request->comm) comm_release(request->comm);
     if (request->schedule) schedule_free(request->schedule);
@@ -50,6 +57,7 @@ void request_complete(struct eco_request *request)
     request->complete = true;
     if (request->buffered) buffered_release(request->buffered);
     request->buffered = NULL;
+    if (request->twin && request->mode != SEND_BUFFERED) part_twins(request);
     struct schedule *owner = request->owner;
     int error = request->error;
     if (request->detached) request_free(request);
@@ -361,13 +369,14 @@ int MPI_Request_free(MPI_Request *request)
 /* A send is withdrawn by asking its receiver, who alone knows whether it has been matched. */
 static void cancel_send(struct eco_request *request)
 {
-    if (request->matched || request->mode == SEND_BUFFERED) return;
+    if (request->matched || (request->twin && request->twin->matched)) return;
     struct packet header = {
         .kind = PACKET_WITHDRAW,
         .sender = (uint32_t) (uintptr_t) request,
         .receiver = request->serial,
     };
     request->withdrawing = true;
+    if (request->complete) request->pushed = true; /* should it be too late, it is complete as it was */
     request->complete = false;
     transport_send(request->comm->remote->world[request->peer], &header, NULL, NULL, NULL);
 }

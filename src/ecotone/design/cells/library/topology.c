@@ -222,24 +222,91 @@ int MPI_Cart_map(MPI_Comm comm, int dimensions, const int *sizes, const int *per
 
 /* ---- Balanced dimensions ---- */
 
-/* The factors of `rest` into `free_count` sizes, each at most `most`, as equal as can be: the best is the one whose
- * largest size is smallest, then the next, and so on. Exhaustive over divisors, largest first: few for real numbers. */
-static bool balance(int rest, int free_count, int most, int *sizes)
+/* A search for factors whose largest and smallest differ least and, of those, whose smallest are largest: what MPICH
+ * gives, and what "as close to each other as possible" is tested for. Sizes do not increase. */
+struct search {
+    int count, divisor_count;
+    int *divisors, *current, *best;
+    bool found;
+};
+
+static int *list_divisors(int number, int *count)
 {
-    if (free_count == 1) {
-        sizes[0] = rest;
-        return rest <= most;
+    int *small = eco_allocate(2 * sizeof(int)), used = 0, room = 2;
+    for (int i = 1; (long long) i * i <= number; i++) {
+        if (number % i) continue;
+        if (used + 2 > room) small = realloc(small, (size_t) (room *= 2) * sizeof *small);
+        small[used++] = i;
+        if (i != number / i) small[used++] = number / i;
     }
-    for (int size = 1; size <= most && size <= rest; size++) {
-        if (rest % size) continue;
-        long long reach = 1;
-        for (int i = 0; i < free_count && reach < rest; i++) reach *= size;
-        if (reach < rest) continue; /* the others may not be larger than this one */
-        if (!balance(rest / size, free_count - 1, size, sizes + 1)) continue;
-        sizes[0] = size;
-        return true;
-    }
+    *count = used;
+    return small;
+}
+
+static int ascending(const void *a, const void *b) { return *(const int *) a - *(const int *) b; }
+
+static bool is_better(const struct search *search)
+{
+    if (!search->found) return true;
+    int last = search->count - 1;
+    int spread = search->current[0] - search->current[last], best = search->best[0] - search->best[last];
+    if (spread != best) return spread < best;
+    for (int i = last; i >= 0; i--)
+        if (search->current[i] != search->best[i]) return search->current[i] > search->best[i];
     return false;
+}
+
+static bool power_reaches(int base, int exponent, int goal)
+{
+    long long power = 1;
+    for (int i = 0; i < exponent && power < goal; i++) power *= base;
+    return power >= goal;
+}
+
+/* Can what is left still be no further below the first size than the best spread? Its smallest is at most its mean. */
+static bool is_hopeless(const struct search *search, int depth, int rest)
+{
+    if (!search->found) return false;
+    int least = search->current[0] - (search->best[0] - search->best[search->count - 1]);
+    if (least <= 1) return false;
+    long long power = 1;
+    for (int i = depth; i < search->count && power <= rest; i++) power *= least;
+    return power > rest;
+}
+
+static void balance(struct search *search, int depth, int rest)
+{
+    int left = search->count - depth, most = depth ? search->current[depth - 1] : rest;
+    if (left == 0) {
+        if (rest == 1 && is_better(search)) {
+            memcpy(search->best, search->current, (size_t) search->count * sizeof *search->best);
+            search->found = true;
+        }
+        return;
+    }
+    for (int i = 0; i < search->divisor_count && search->divisors[i] <= most; i++) {
+        int size = search->divisors[i];
+        if (rest % size || !power_reaches(size, left, rest)) continue;
+        search->current[depth] = size;
+        if (is_hopeless(search, depth + 1, rest / size)) {
+            if (depth == 0) return; /* larger first sizes are further off still */
+            continue;
+        }
+        balance(search, depth + 1, rest / size);
+    }
+}
+
+static int *balanced(int nodes, int count)
+{
+    struct search search = {.count = count};
+    search.divisors = list_divisors(nodes, &search.divisor_count);
+    qsort(search.divisors, (size_t) search.divisor_count, sizeof *search.divisors, ascending);
+    search.current = eco_allocate((size_t) count * sizeof(int));
+    search.best = eco_allocate((size_t) count * sizeof(int));
+    balance(&search, 0, nodes);
+    free(search.divisors);
+    free(search.current);
+    return search.best;
 }
 
 int MPI_Dims_create(int nodes, int dimensions, int *sizes)
@@ -256,8 +323,7 @@ int MPI_Dims_create(int nodes, int dimensions, int *sizes)
     }
     REQUIRE(nodes % fixed == 0 && (open || fixed == nodes || dimensions == 0), NULL, MPI_ERR_DIMS);
     if (!open) return MPI_SUCCESS;
-    int *found = eco_allocate((size_t) open * sizeof *found), next = 0;
-    balance(nodes / fixed, open, nodes / fixed, found);
+    int *found = balanced(nodes / fixed, open), next = 0;
     for (int i = 0; i < dimensions; i++)
         if (!sizes[i]) sizes[i] = found[next++];
     free(found);

@@ -23,7 +23,6 @@
         .name = label,                                                                                                 \
     };
 
-PREDEFINED(char, "MPI_CHAR", char, CLASS_NONE, NULL)
 PREDEFINED(byte, "MPI_BYTE", char, CLASS_BYTE, &reduction_byte)
 PREDEFINED(packed, "MPI_PACKED", char, CLASS_NONE, NULL)
 PREDEFINED(wchar, "MPI_WCHAR", wchar_t, CLASS_NONE, NULL)
@@ -89,9 +88,9 @@ static MPI_Datatype match(MPI_Datatype const *candidates, int size)
 
 int MPI_Type_match_size(int type_class, int size, MPI_Datatype *type)
 {
-    static MPI_Datatype const reals[] = {MPI_REAL4, MPI_REAL8, MPI_LONG_DOUBLE, NULL};
-    static MPI_Datatype const integers[] = {MPI_INTEGER1, MPI_INTEGER2, MPI_INTEGER4, MPI_INTEGER8, NULL};
-    static MPI_Datatype const complexes[] = {MPI_COMPLEX8, MPI_COMPLEX16, MPI_C_LONG_DOUBLE_COMPLEX, NULL};
+    static MPI_Datatype const reals[] = {MPI_REAL4, MPI_REAL8, MPI_REAL16, NULL};
+    static MPI_Datatype const integers[] = {MPI_INTEGER1, MPI_INTEGER2, MPI_INTEGER4, MPI_INTEGER8, MPI_INTEGER16, NULL};
+    static MPI_Datatype const complexes[] = {MPI_COMPLEX8, MPI_COMPLEX16, MPI_COMPLEX32, NULL};
     REQUIRE(type, NULL, MPI_ERR_ARG);
     switch (type_class) {
     case MPI_TYPECLASS_REAL: *type = match(reals, size); break;

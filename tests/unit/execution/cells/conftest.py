@@ -1,0 +1,57 @@
+"""Programs of this folder, built once for the whole session, and jobs of them whose output is read."""
+
+from __future__ import annotations
+
+import importlib.util
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+if importlib.util.find_spec("wasmtime") is None or importlib.util.find_spec("ziglang") is None:
+    pytest.skip("cells need the extras `cells` and `cells-build`", allow_module_level=True)
+
+from ecotone.design.cells import build_module
+from ecotone.execution.cells import Job, JobResult, run_job
+
+PROGRAMS = Path(__file__).parent / "programs"
+
+
+@pytest.fixture(scope="session")
+def module(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The module of a program in `programs/`, by its name."""
+    folder = tmp_path_factory.mktemp("cells")
+
+    def build(name: str) -> Path:
+        target = folder / f"{name}.wasm"
+        if not target.exists():
+            warnings = build_module([PROGRAMS / f"{name}.c"], target, ["-Wall", "-Wextra"])
+            assert not warnings
+        return target
+
+    return build
+
+
+@pytest.fixture
+def run(module: Callable[[str], Path]) -> Callable[..., tuple[JobResult, str]]:
+    """Runs a program and gives its end and what it has written."""
+
+    def start(
+        name: str, ranks: int, *arguments: str, time_max_s: float = 60.0, **more: object
+    ) -> tuple[JobResult, str]:
+        with tempfile.TemporaryFile() as output:
+            job = Job(
+                module=module(name),
+                ranks=ranks,
+                arguments=arguments,
+                stdout=output.fileno(),
+                stderr=output.fileno(),
+                time_max_s=time_max_s,
+                **more,  # type: ignore[arg-type]
+            )
+            result = run_job(job)
+            output.seek(0)
+            return result, output.read().decode()
+
+    return start
