@@ -53,7 +53,7 @@ _CUTS = (0.45, 0.6, 0.8)
 """How much of a column's lower values is learnt from when the rest is predicted in validation."""
 _CUT_POWER = 4.0
 """Cuts that leave little out are most like the final question: weight by the share learnt from, to this power."""
-_CLOSE = 2.0
+_CLOSE = 2.5
 """The median is taken of the families whose error is within this factor of the best one's."""
 _DISAGREEMENT_WEIGHT = 0.7
 _CURVATURE = 0.1
