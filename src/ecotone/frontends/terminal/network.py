@@ -120,7 +120,7 @@ def operators_view(models: OperatorModels, width: int, *, written: Path) -> Rend
     table.add_column("configurations", justify="right")
     table.add_column("error", justify="right")
     for name, model in sorted(models.models.items()):
-        table.add_row(name, str(model.configurations), percent_text(model.error))
+        table.add_row(name, str(model.configurations), NOTHING if model.error is None else percent_text(model.error))
     wrote = Text(f"wrote {written}: ask with ecotone performance network --model {written}", style="quiet")
     title = heading("operators", f"{models.machine}, onnxruntime {models.runtime}")
     return Group(title, block(table), block(wrote))
