@@ -54,17 +54,23 @@ _CUTS = (0.45, 0.6, 0.8)
 _CUT_POWER = 4.0
 """Cuts that leave little out are most like the final question: weight by the share learnt from, to this power."""
 _CLOSE = 2.5
-"""The median is taken of the families whose error is within this factor of the best one's."""
+_WORSE = 1.25
+"""The median is taken of the families whose error is within `_CLOSE` times the best one's: of as many, the best first,
+as keep its error within `_WORSE` times the least."""
+_ERROR_MIN = 0.01
 _DISAGREEMENT_WEIGHT = 0.7
 _CURVATURE = 0.1
 """Spread of how much an exponent changes while a feature grows by a factor of e, where nothing was held out to see."""
 _LEVEL = 0.9
 _LEVEL_CUTS = 0.8
+"""Lower than `_LEVEL`: what was learnt below a cut has seen less than what is asked in the end, and errs more."""
 _NOISE_MIN = 0.005
+"""Added to the size of every error before its logarithm is taken."""
 _BEYOND_MIN = 0.08
 """Least half-width of an interval beyond the range, in logarithms: nobody knows better than that."""
 _JUDGED_MIN = 5
 _CROSSED_MIN = 0.3
+"""Least share of settings of the other columns that were run with both values of a column that took two."""
 _INFLATION_MAX = 2.0
 """Largest variance inflation factor of a column with two values that still tells its effect from the others'."""
 
@@ -146,6 +152,7 @@ def fit(
     intervals = _intervals(scattered, trials, chosen, features, extrapolating=bool(places))
     asked = tuple(_extrapolated(features, z, place) for place in places)
     best = min(candidates, key=lambda each: each.error) if trials else None
+    error = _error(trials, chosen, extrapolating=bool(places))
     steps.done()
     return LearnedModel(
         target=target,
@@ -160,8 +167,8 @@ def fit(
         candidates=tuple(sorted(candidates, key=lambda each: each.error)),
         rows=len(logs),
         configurations=len(numpy.unique(z, axis=0)),
-        error=_error(trials, chosen, extrapolating=bool(places)),
-        reason=_reason(best, chosen, extrapolate, trials),
+        error=error,
+        reason=_reason(best, chosen, extrapolate, len(cuts), error),
         notes=tuple(notes),
     )
 
@@ -278,14 +285,19 @@ def _chosen(
         family: sum(t.weight * float(_relative(t.said[family], t.logs).mean()) for t in trials) / total
         for family in tried
     }
-    if extrapolating:
-        floor = max(min(errors.values()), 0.01)
-        close = [family for family in tried if errors[family] <= _CLOSE * floor]
-        weights = dict.fromkeys(close, 1.0 / len(close))
-    else:
-        weights = _blended(tried, trials)
+    weights = _together(errors, trials) if extrapolating else _blended(tried, trials)
     listed = [Candidate(family=each, error=errors[each], weight=weights.get(each, 0.0)) for each in tried]
     return listed, weights
+
+
+def _together(errors: Mapping[str, float], trials: Sequence[_Trial]) -> dict[str, float]:
+    """Equal weights for as many of the best families as can be taken together without erring much more than fewer."""
+    close = [each for each in errors if errors[each] <= _CLOSE * max(min(errors.values()), _ERROR_MIN)]
+    order = sorted(close, key=lambda each: errors[each])
+    groups = [dict.fromkeys(order[:count], 1.0 / count) for count in range(1, len(order) + 1)]
+    found = [_error(trials, group, extrapolating=True) or 0.0 for group in groups]
+    good = [group for group, error in zip(groups, found, strict=True) if error <= _WORSE * max(min(found), _ERROR_MIN)]
+    return good[-1]
 
 
 def _blended(families: Sequence[str], trials: Sequence[_Trial]) -> dict[str, float]:
@@ -424,15 +436,17 @@ def _inflation(z: Floats, place: int) -> float:
 
 
 def _reason(
-    best: Candidate | None, chosen: dict[str, float], extrapolate: Sequence[str], trials: Sequence[_Trial]
+    best: Candidate | None, chosen: Mapping[str, float], extrapolate: Sequence[str], cuts: int, error: float | None
 ) -> str:
     names = ", ".join(chosen)
-    if best is None:
+    if best is None or error is None:
         return f"{' and '.join(extrapolate)} took too few values to hold any out; these shapes are averaged: {names}"
-    if extrapolate:
-        held = f"the upper values of {' and '.join(extrapolate)} held out {len(trials)} times"
-        return f"with {held}, {best.family} erred least ({100 * best.error:.1f} %); averaged with those close to it"
-    return f"of runs held out at random, {best.family} erred by {100 * best.error:.1f} %; the blend of {names} by less"
+    held = f"with the upper values of {' and '.join(extrapolate)} held out {cuts} times" if extrapolate else ""
+    held = held or "of runs held out at random"
+    first = f"{held}, {best.family} erred least ({100 * best.error:.1f} %)"
+    if len(chosen) == 1:
+        return first
+    return f"{first}; together with those close to it, {100 * error:.1f} %"
 
 
 class _Steps:
