@@ -12,14 +12,14 @@ from ecotone._lazy import lazy_names
 
 if TYPE_CHECKING:
     from ecotone.execution.cells._job import run_job
-    from ecotone.execution.cells.interface import Job, JobResult, RankEnd
+    from ecotone.execution.cells.interface import Folder, Job, JobResult, RankEnd
 
-__all__ = ["Job", "JobResult", "RankEnd", "run_job"]
+__all__ = ["Folder", "Job", "JobResult", "RankEnd", "run_job"]
 
 __getattr__ = lazy_names(
     __name__,
     {
         "._job": ("run_job",),
-        ".interface": ("Job", "JobResult", "RankEnd"),
+        ".interface": ("Folder", "Job", "JobResult", "RankEnd"),
     },
 )

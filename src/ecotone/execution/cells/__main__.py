@@ -16,7 +16,7 @@ def main(arguments: list[str]) -> int:
 
         compile_module(Path(arguments[1]), Path(arguments[2]))
         return 0
-    from ecotone.execution.cells import Job, run_job  # noqa: PLC0415
+    from ecotone.execution.cells import Folder, Job, run_job  # noqa: PLC0415
 
     own, _, program = _split(arguments)
     parser = argparse.ArgumentParser(prog="python -m ecotone.execution.cells")
@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
             module=options.module,
             ranks=options.ranks,
             arguments=tuple(program),
-            directories={name: Path(folder) for name, folder in folders.items()},
+            folders={name: Folder(path=Path(folder)) for name, folder in folders.items()},
             time_max_s=options.time_max_s,
         )
     )

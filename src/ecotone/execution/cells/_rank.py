@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
 import wasmtime
 
+from ecotone.execution.cells._files import FileTable
 from ecotone.execution.cells._host import CellHost
 from ecotone.execution.cells._libc import die_with_parent
+from ecotone.execution.cells._memory import CellMemory
 from ecotone.execution.cells._region import region_bytes
+from ecotone.execution.cells._wasi import Wasi
 from ecotone.execution.cells.interface import Job
 
 __all__ = ["run_rank"]
@@ -49,39 +53,33 @@ def run_rank(*, job: Job, compiled: Path, rank: int, region: int, report: int, p
     end(code, reason)
 
 
-def _run(job: Job, compiled: Path, rank: int, region: int, end: object) -> tuple[int, str]:
+def _run(job: Job, compiled: Path, rank: int, region: int, end: Callable[[int, str], NoReturn]) -> tuple[int, str]:
     engine = wasmtime.Engine()
     module = wasmtime.Module.deserialize_file(engine, str(compiled))
     store = wasmtime.Store(engine)
     store.set_limits(memory_size=job.memory_max_bytes)
-    store.set_wasi(_wasi(job))
     linker = wasmtime.Linker(engine)
-    linker.define_wasi()
-    host = CellHost(rank, region, region_bytes(job.ranks), end)  # type: ignore[arg-type]
+    host = CellHost(rank, region, region_bytes(job.ranks), end)
     host.define(linker)
+    wasi = Wasi(
+        arguments=[job.module.stem, *job.arguments],
+        environment=job.environment,
+        files=FileTable(job.folders, job.files_max),
+        output_max_bytes=job.output_max_bytes,
+        end=end,
+    )
+    wasi.define(linker)
     exports = linker.instantiate(store, module).exports(store)
-    memory, start = exports["memory"], exports["_start"]
-    assert isinstance(memory, wasmtime.Memory)
+    exported, start = exports["memory"], exports["_start"]
+    assert isinstance(exported, wasmtime.Memory)
     assert isinstance(start, wasmtime.Func)
-    host.attach(memory, store)
+    memory = CellMemory(exported, store)
+    host.attach(memory)
+    wasi.attach(memory)
     try:
         start(store)
-    except wasmtime.ExitTrap as exit_:
-        return exit_.code, "" if exit_.code == 0 else f"exit code {exit_.code}"
     except wasmtime.Trap as trap:
         return 134, f"trap: {trap.message.strip()}"
     except wasmtime.WasmtimeError as error:
         return 134, f"trap: {error}"
     return 0, ""
-
-
-def _wasi(job: Job) -> wasmtime.WasiConfig:
-    wasi = wasmtime.WasiConfig()
-    wasi.argv = [job.module.stem, *job.arguments]
-    wasi.env = list(job.environment.items())
-    wasi.inherit_stdin()
-    wasi.inherit_stdout()
-    wasi.inherit_stderr()
-    for name, folder in job.directories.items():
-        wasi.preopen_dir(str(folder), name)
-    return wasi

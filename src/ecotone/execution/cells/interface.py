@@ -6,7 +6,14 @@ from pathlib import Path
 
 import msgspec
 
-__all__ = ["Job", "JobResult", "RankEnd"]
+__all__ = ["Folder", "Job", "JobResult", "RankEnd"]
+
+
+class Folder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A folder that is given to a cell."""
+
+    path: Path
+    writable: bool = True
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -18,8 +25,12 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     arguments: tuple[str, ...] = ()
     """What `main` gets behind the program's name."""
     environment: dict[str, str] = {}
-    directories: dict[str, Path] = {}
-    """What the program may open: its name for a folder, and the folder."""
+    folders: dict[str, Folder] = {}
+    """What the program may open, by its own names."""
+    files_max: int = 256
+    """Descriptors that a rank may have at once."""
+    output_max_bytes: int | None = None
+    """What a rank may write to its standard streams together; then it is ended."""
     memory_max_bytes: int = 1 << 32
     """Of each rank; more than 4 GiB cannot be addressed."""
     time_max_s: float | None = None

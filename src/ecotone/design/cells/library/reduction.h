@@ -26,7 +26,7 @@ struct reduction {
     X(unsigned, "MPI_UNSIGNED", unsigned)                                                                              \
     X(long, "MPI_LONG", long)                                                                                          \
     X(ulong, "MPI_UNSIGNED_LONG", unsigned long)                                                                       \
-    X(llong, "MPI_LONG_LONG", long long)                                                                               \
+    X(llong, "MPI_LONG_LONG_INT", long long)                                                                           \
     X(ullong, "MPI_UNSIGNED_LONG_LONG", unsigned long long)                                                            \
     X(int8, "MPI_INT8_T", int8_t)                                                                                      \
     X(int16, "MPI_INT16_T", int16_t)                                                                                   \

