@@ -27,6 +27,8 @@ Run = Callable[..., tuple[JobResult, str]]
         ("stack", 134, "trap"),
         ("unreachable", 134, "unreachable"),
         ("truncate", 15, "ended the job with code 15"),
+        ("map again", 1, "refused to map"),
+        ("wake elsewhere", 1, "memory that is not shared"),
     ],
 )
 def test_rank_that_ends_badly_ends_the_job(run: Run, how: str, code: int, reason: str) -> None:
@@ -36,6 +38,11 @@ def test_rank_that_ends_badly_ends_the_job(run: Run, how: str, code: int, reason
     assert reason in result.first.reason
     assert [end.exit_code for end in result.ends] == [137, code, 137]
     assert "because rank 1 had" in result.ends[0].reason
+
+
+def test_forged_mapping_is_refused(run: Run) -> None:
+    result, _ = run("endings", 1, "map outside")
+    assert "which is not in the cell's own memory" in result.ends[0].reason
 
 
 def test_job_that_takes_too_long_is_killed(run: Run) -> None:

@@ -8,6 +8,11 @@ static int recurse(int n)
     return n < 0 ? 0 : recurse(n + 1) + room[0];
 }
 
+/* What only the library should call: a cell that calls it itself must not get anywhere. */
+__attribute__((import_module("eco"), import_name("map"))) int host_map(void *address, unsigned bytes);
+__attribute__((import_module("eco"), import_name("shared_bytes"))) unsigned host_shared_bytes(void);
+__attribute__((import_module("eco"), import_name("wake"))) void host_wake(void *address);
+
 static void misbehave(const char *how)
 {
     volatile int *nowhere = (int *) 0xfffffff0u;
@@ -16,6 +21,8 @@ static void misbehave(const char *how)
     if (!strcmp(how, "bounds")) *nowhere = 1;
     if (!strcmp(how, "stack")) exit(recurse(0));
     if (!strcmp(how, "unreachable")) __builtin_trap();
+    if (!strcmp(how, "map again")) host_map((void *) 0, host_shared_bytes());
+    if (!strcmp(how, "wake elsewhere")) host_wake(&wrong);
     if (!strcmp(how, "truncate")) {
         MPI_Request request;
         MPI_Isend("abcd", 4, MPI_CHAR, rank, 0, MPI_COMM_WORLD, &request);
@@ -26,6 +33,7 @@ static void misbehave(const char *how)
 
 int main(int argc, char **argv)
 {
+    if (!strcmp(argv[1], "map outside")) host_map((void *) 0xffff0000u, host_shared_bytes());
     begin(&argc, &argv);
     if (rank == 1) misbehave(argv[1]);
     MPI_Recv(&wrong, 1, MPI_INT, MPI_ANY_SOURCE, 1, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
