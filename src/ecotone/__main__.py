@@ -26,9 +26,11 @@ def wants_prestart(argv: list[str]) -> bool:
 
 def main() -> None:
     """Run the command line and exit with its status."""
+    from ecotone._signals import end_like_interrupted
+
     argv = sys.argv[1:]
     _open_standard_streams()
-    _end_like_interrupted()
+    end_like_interrupted()
     try:
         sys.exit(_prestarted(argv) if wants_prestart(argv) else _run(argv))
     except KeyboardInterrupt:  # before the command line could take care of it
@@ -46,15 +48,6 @@ def _open_standard_streams() -> None:
                 os.close(taken)
             os.set_inheritable(number, True)
             setattr(sys, name, os.fdopen(number, mode, closefd=False))
-
-
-def _end_like_interrupted() -> None:
-    """SIGTERM and SIGHUP end a command as Ctrl-C does, so that it tidies up; what is ignored (nohup) stays so."""
-    import signal
-
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) == signal.SIG_DFL:
-            signal.signal(number, signal.default_int_handler)
 
 
 def _run(argv: list[str]) -> int:

@@ -119,7 +119,8 @@ def test_ctrl_c_at_any_moment_ends_cleanly(ecotone: Start, prepared: Prepare, af
     command.process.send_signal(signal.SIGINT)
     command.finish(timeout_s=20)
 
-    assert b"Traceback" not in command.stderr
+    if b"_get_module_details" not in command.stderr:  # Python itself was still starting, and knew nothing of us
+        assert b"Traceback" not in command.stderr
     wait_until(lambda: not command.pids(), "all its processes are gone", 5)
     leftovers = [each for each in Path("/dev/shm").glob(f"ecotone-{os.getuid()}-*") if _of(each, app)]
     assert not leftovers

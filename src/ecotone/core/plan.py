@@ -216,7 +216,8 @@ def _rename(value: Any, old: str, new: str, factor: float) -> Any:
     for key, each in value.items():
         is_latency = key.endswith(old) and not key.endswith("_per" + old) and key not in _COMMAND_DURATIONS
         if is_latency and isinstance(each, (int, float)):
-            result[key.removesuffix(old) + new] = round(each * factor, 9)
+            # What is rounded to 1e-9 ms comes back as it went.
+            result[key.removesuffix(old) + new] = round(each * factor, 9 if factor > 1 else 12)
         else:
             result[key] = each if key == "parameters" else _rename(each, old, new, factor)
     return result

@@ -16,6 +16,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ecotone._signals import told_to_stop
 from ecotone.core.errors import ConflictError, EcotoneError, InfeasibleError, InputError, NotFoundError
 from ecotone.frontends.cli.output import Output, error_document, write_document
 
@@ -51,18 +52,28 @@ def run_command(argv: Sequence[str]) -> int:
     except EcotoneError as error:
         return _tell(error, output)
     except KeyboardInterrupt:
-        if output.json:
-            write_document(error_document("interrupted", "interrupted"))
-        output.say("interrupted")
-        return INTERRUPTED
+        return _interrupted(output)
     except BrokenPipeError:
         _let_go_of_stdout()  # who read us has gone
         return _PIPE_CLOSED
     except Exception as error:  # noqa: BLE001 - the outermost edge: a bug becomes one line and a file
-        if isinstance(error, OSError) and error.errno in _FULL:
-            return _no_space(error, output)
-        return _crash(error, argv, output)
+        return _unexpected(error, argv, output)
     return status
+
+
+def _unexpected(error: Exception, argv: Sequence[str], output: Output) -> int:
+    if told_to_stop():
+        return _interrupted(output)  # what broke was cut off
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return _no_space(error, output)
+    return _crash(error, argv, output)
+
+
+def _interrupted(output: Output) -> int:
+    if output.json:
+        write_document(error_document("interrupted", "interrupted"))
+    output.say("interrupted")
+    return INTERRUPTED
 
 
 def _no_space(error: OSError, output: Output) -> int:
