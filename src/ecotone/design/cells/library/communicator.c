@@ -95,6 +95,17 @@ int MPI_Comm_free(MPI_Comm *comm)
     return MPI_SUCCESS;
 }
 
+/* No communicator here outlives its pending messages unnoticed: each of them holds it. */
+int MPI_Comm_disconnect(MPI_Comm *comm) { return MPI_Comm_free(comm); }
+
+/* Nobody spawns: no program has a parent. */
+int MPI_Comm_get_parent(MPI_Comm *parent)
+{
+    REQUIRE(parent, NULL, MPI_ERR_ARG);
+    *parent = MPI_COMM_NULL;
+    return MPI_SUCCESS;
+}
+
 /* ---- Questions ---- */
 
 #define CHECK_RESULT(comm, result)                                                                                     \
@@ -272,7 +283,7 @@ static void exchange(const void *mine, int bytes, void *theirs, int their_bytes,
 /* Each side learns the other's list: the first ranks exchange them, then each tells its side. */
 static struct eco_group *exchange_groups(struct eco_comm *comm, const struct eco_group *mine)
 {
-    int size = 0, tag = ++comm->sequence;
+    int size = 0, tag = collective_tag(comm);
     if (comm->rank == 0) exchange(&mine->size, sizeof size, &size, sizeof size, 0, tag, comm);
     MPI_Bcast(&size, 1, MPI_INT, 0, comm->within);
     int *world = eco_allocate((size_t) size * sizeof *world);
@@ -437,7 +448,7 @@ int MPI_Intercomm_create(MPI_Comm local, int leader, MPI_Comm peer, int remote_l
 /* Who comes first: the side that said `high` comes last; if both said the same, the one with the lower first rank. */
 static bool local_first(struct eco_comm *comm, int high)
 {
-    int theirs = 0, tag = ++comm->sequence;
+    int theirs = 0, tag = collective_tag(comm);
     if (comm->rank == 0) exchange(&high, sizeof high, &theirs, sizeof theirs, 0, tag, comm);
     MPI_Bcast(&theirs, 1, MPI_INT, 0, comm->within);
     if (!high != !theirs) return !high;

@@ -275,6 +275,8 @@ void op_apply(struct eco_op *op, const void *in, void *inout, int count, struct 
 
 /* ---- Schedules (schedule.c): every collective is a list of rounds of sends, receives, copies, reductions. ---- */
 
+/* The tag of the next collective: every member asks for it in the same order. */
+int32_t collective_tag(struct eco_comm *comm);
 struct schedule *schedule_new(struct eco_comm *comm);
 void schedule_send(struct schedule *schedule, const void *buffer, int count, struct eco_type *type, int to);
 void schedule_receive(struct schedule *schedule, void *buffer, int count, struct eco_type *type, int from);

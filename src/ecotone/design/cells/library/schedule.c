@@ -35,7 +35,7 @@ struct schedule {
 static struct schedule *ready_first, **ready_last = &ready_first;
 static struct schedule *spare; /* with its array of steps: most collectives of a program look alike */
 
-static int32_t next_tag(struct eco_comm *comm) { return (++comm->sequence & SEQUENCE_MASK) << SLOT_BITS; }
+int32_t collective_tag(struct eco_comm *comm) { return (++comm->sequence & SEQUENCE_MASK) << SLOT_BITS; }
 
 struct schedule *schedule_new(struct eco_comm *comm)
 {
@@ -50,8 +50,8 @@ struct schedule *schedule_new(struct eco_comm *comm)
         schedule = eco_allocate(sizeof *schedule);
     }
     *schedule = (struct schedule){.comm = comm_hold(comm), .via = comm, .steps = steps, .capacity = capacity};
-    schedule->tag = next_tag(comm);
-    if (comm->within) schedule->within_tag = next_tag(comm->within);
+    schedule->tag = collective_tag(comm);
+    if (comm->within) schedule->within_tag = collective_tag(comm->within);
     return schedule;
 }
 
