@@ -167,11 +167,11 @@ class Session:
 
     def _known_samples(self, progress: Progress | None) -> Samples:
         """What was measured; what was not, as explorations foresee it; and the rest, measured now."""
-        from ecotone.design.profiling import foresee, needed  # noqa: PLC0415 - not for `check`
-
         folder = self.state_folder / "performance"
-        if not folder.is_dir():
+        if not any(folder.glob("*.csv")):
             return self.profile(progress=progress)
+        from ecotone.design.profiling import foresee, needed  # noqa: PLC0415 - most plans have no exploration
+
         application, _ = self.check().require()
         read = self.check().read
         assert read.root is not None, "an application without mistakes has a file"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import statistics
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
@@ -69,3 +71,9 @@ def test_a_plan_for_other_parameters_needs_no_measurement(tmp_path: Path) -> Non
     assert foreseen(folder, 500_000) == {}, "too far from what was measured"
     (folder / "app.py").write_text(textwrap.dedent(CODE).replace("1e-6", "2e-6"))
     assert foreseen(folder, 6000) == {}, "the runs are of other code"
+
+
+def test_foreseeing_needs_no_scipy() -> None:
+    """Every plan of an explored application begins with it: scipy would cost 0.3 s, and is an extra."""
+    code = "import sys; from ecotone.design.profiling import foresee; assert foresee; sys.exit('scipy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -6,7 +6,6 @@ decided by `_exploration`; this runs the workers, keeps every run at once, and l
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import math
 import os
@@ -25,8 +24,7 @@ from ecotone.design.profiling._exploration import Exploration, Foreseen
 from ecotone.design.profiling._grid import Configuration, axes_of, configurations, features
 from ecotone.design.profiling._jobs import Jobs, is_input, steps_for
 from ecotone.design.profiling._keys import variant_keys
-from ecotone.design.profiling._runs import TARGETS, Run, RunsFile
-from ecotone.design.profiling._score import machine_name
+from ecotone.design.profiling._runs import MODEL_FILES, TARGETS, Run, RunsFile, exploration_key
 from ecotone.design.profiling.interface import Explored, ExploredRun, Going, Limits, Reached
 from ecotone.infrastructure.machine import cpu_time, own_cores
 from ecotone.orchestration.performance.learner import ROWS_MIN, Table, fit, write_model
@@ -37,9 +35,8 @@ if TYPE_CHECKING:
     from ecotone.core.application import Application, Component, Value
     from ecotone.design.profiling.interface import Progress
 
-__all__ = ["MODEL_FILES", "exploration_key", "explore"]
+__all__ = ["explore"]
 
-_METHOD = "medians of calls as far apart as in a run, on chosen cores"
 _SOURCE_ITEMS = 60
 _LISTS = 2
 """How many different lists of the largest size there shall be."""
@@ -50,8 +47,6 @@ _FAILURES_MAX = 3
 _BUSY = 0.10
 _DRIFTS_SHOWN = 3
 RUN_LIMITS = Limits(budget_s=0.6, spare_s=2.4, calls_min=8, precision=0.02)
-MODEL_FILES = {"wall_s": "", "cpu_s": ".cpu", "memory_bytes": ".memory", "output_bytes": ".outputs"}
-"""What follows the variant's name in the file of each target's model."""
 
 
 def explore(
@@ -130,11 +125,6 @@ def explore(
     if progress is not None:
         progress(chosen[-1][0].name, chosen[-1][1], 1.0, "done")
     return tuple(found)
-
-
-def exploration_key(variant_key: str) -> str:
-    """What runs are kept under: the code (without what is varied), this machine, and how is measured."""
-    return hashlib.sha256(f"{variant_key} {machine_name()} {_METHOD}".encode()).hexdigest()[:16]
 
 
 class _Course:

@@ -15,11 +15,10 @@ import msgspec
 import numpy
 
 from ecotone.core.errors import InputError
-from ecotone.design.profiling._explore import MODEL_FILES, exploration_key
 from ecotone.design.profiling._grid import BATCH, CORES
 from ecotone.design.profiling._keys import variant_keys
 from ecotone.design.profiling._profile import needed
-from ecotone.design.profiling._runs import TARGETS, RunsFile
+from ecotone.design.profiling._runs import MODEL_FILES, TARGETS, RunsFile, exploration_key
 from ecotone.design.profiling._score import machine_name
 from ecotone.orchestration.performance.learner import Table, predict, read_model
 

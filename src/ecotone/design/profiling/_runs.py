@@ -7,22 +7,32 @@ the first run of today is written, the file of before is kept beside it as `NAME
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from ecotone.core.errors import InputError
+from ecotone.design.profiling._score import machine_name
 from ecotone.infrastructure.files import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["TARGETS", "Run", "RunsFile"]
+__all__ = ["MODEL_FILES", "TARGETS", "Run", "RunsFile", "exploration_key"]
 
 TARGETS = ("wall_s", "cpu_s", "memory_bytes", "output_bytes")
+MODEL_FILES = {"wall_s": "", "cpu_s": ".cpu", "memory_bytes": ".memory", "output_bytes": ".outputs"}
+"""What follows the variant's name in the file of each target's model."""
+_METHOD = "medians of calls as far apart as in a run, on chosen cores"
 _REST = ("others", "calls", "key")
+
+
+def exploration_key(variant_key: str) -> str:
+    """What runs are kept under: the code (without what is varied), this machine, and how is measured."""
+    return hashlib.sha256(f"{variant_key} {machine_name()} {_METHOD}".encode()).hexdigest()[:16]
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
