@@ -115,6 +115,7 @@ void request_complete(struct eco_request *request);
 /* Waits, fills the status, frees or deactivates; returns the request's error. */
 int request_finish(MPI_Request *request, MPI_Status *status);
 void status_set_empty(MPI_Status *status);
+void status_give_empty(MPI_Status *status);
 
 void send_start(struct eco_request *request);
 void receive_start(struct eco_request *request);

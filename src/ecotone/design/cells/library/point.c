@@ -256,7 +256,7 @@ static void envelope_status(const struct unexpected *message, MPI_Status *status
 static void envelope_of_nobody(MPI_Status *status)
 {
     if (!status) return;
-    status_set_empty(status);
+    status_give_empty(status);
     status->MPI_SOURCE = MPI_PROC_NULL;
 }
 

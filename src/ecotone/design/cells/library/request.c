@@ -73,6 +73,14 @@ void status_set_empty(MPI_Status *status)
     status->eco_bytes = 0;
 }
 
+/* To a caller: the error field stays as it was. */
+void status_give_empty(MPI_Status *status)
+{
+    int keep = status->MPI_ERROR;
+    status_set_empty(status);
+    status->MPI_ERROR = keep;
+}
+
 static bool is_inactive(MPI_Request request) { return !request || !request->active; }
 
 /* MPI_ERROR is only written by the calls that complete several requests: they do it themselves. */
@@ -123,11 +131,7 @@ static int request_retire(MPI_Request *handle, MPI_Status *status)
 int request_finish(MPI_Request *handle, MPI_Status *status)
 {
     if (is_inactive(*handle)) {
-        if (status) {
-            int keep = status->MPI_ERROR;
-            status_set_empty(status);
-            status->MPI_ERROR = keep;
-        }
+        if (status) status_give_empty(status);
         return MPI_SUCCESS;
     }
     wait_until(&(*handle)->complete);
@@ -171,7 +175,7 @@ int MPI_Request_get_status(MPI_Request request, int *flag, MPI_Status *status)
     *flag = is_done(request);
     if (!*flag) return MPI_SUCCESS;
     if (is_inactive(request)) {
-        if (status) status_set_empty(status);
+        if (status) status_give_empty(status);
         return MPI_SUCCESS;
     }
     status_query(request, status);
@@ -259,7 +263,7 @@ static int wait_complete(int count, MPI_Request *requests)
 static int retire_one(MPI_Request *requests, int index, MPI_Status *status)
 {
     if (index == MPI_UNDEFINED) {
-        if (status) status_set_empty(status);
+        if (status) status_give_empty(status);
         return MPI_SUCCESS;
     }
     RETIRE(&requests[index], status);
