@@ -21,6 +21,9 @@ size = parameter("size", 1000)
 
 @component(every="20 ms")
 def source() -> bytes:
+    end = time.thread_time() + 2e-3
+    while time.thread_time() < end:
+        pass
     return bytes(size.value)
 
 @component(on=source, latency="1 s")
