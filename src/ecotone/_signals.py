@@ -1,9 +1,9 @@
-"""Whether this command was told to stop: Python may make something else of a KeyboardInterrupt that comes while a
-module written in C is imported."""
+"""How a command is told to stop: Ctrl-C, SIGTERM and SIGHUP each raise KeyboardInterrupt, but not at a bad moment."""
 
 from __future__ import annotations
 
 import signal
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,24 +11,41 @@ if TYPE_CHECKING:
 
 __all__ = ["end_like_interrupted", "told_to_stop"]
 
-_told: list[int] = []
+# msgspec 0.22 crashes when Python code that it calls to look at a type raises, and a module whose import is cut off
+# stays half made or turns the KeyboardInterrupt into an ImportError.
+_DELICATE = ("msgspec", "typing", "importlib._bootstrap", "_frozen_importlib")
+_ASK_AGAIN_S = 0.005
+_PATIENCE_S = 2.0
+
+_told: list[float] = []
 
 
 def end_like_interrupted() -> None:
-    """SIGTERM and SIGHUP end a command as Ctrl-C does, so that it tidies up; what is ignored (nohup) stays so.
-
-    Ctrl-C keeps Python's own handler: asyncio looks for it.
-    """
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) == signal.SIG_DFL:
+    """Let SIGINT, SIGTERM and SIGHUP end this command with a KeyboardInterrupt, so that it tidies up; what is ignored
+    (nohup) stays so."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) in {signal.SIG_DFL, signal.default_int_handler}:
             signal.signal(number, _stop)
 
 
 def told_to_stop() -> bool:
-    """Whether SIGTERM or SIGHUP came."""
+    """Whether one of the signals came."""
     return bool(_told)
 
 
-def _stop(number: int, _: FrameType | None) -> None:
-    _told.append(number)
+def _stop(number: int, frame: FrameType | None) -> None:
+    _told.append(time.monotonic())
+    if _told[-1] - _told[0] < _PATIENCE_S and _is_delicate(frame):
+        # Whoever handles the signal by then gets it.
+        signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(number))
+        signal.setitimer(signal.ITIMER_REAL, _ASK_AGAIN_S)
+        return
     raise KeyboardInterrupt
+
+
+def _is_delicate(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").startswith(_DELICATE):
+            return True
+        frame = frame.f_back
+    return False

@@ -9,6 +9,8 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from ecotone._signals import told_to_stop
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from types import FrameType
@@ -45,6 +47,8 @@ def stopping(on_first: Callable[[], None]) -> Generator[threading.Event]:
     numbers = [each for each in asking if signal.getsignal(each) != signal.SIG_IGN]  # nohup means it
     old = {number: signal.signal(number, on_signal) for number in numbers}
     try:
+        if told_to_stop():  # and something swallowed the KeyboardInterrupt: a finalizer, or code written in C
+            raise KeyboardInterrupt
         yield stop
     finally:
         for number, handler in old.items():
