@@ -36,8 +36,11 @@ def told_to_stop() -> bool:
 def _stop(number: int, frame: FrameType | None) -> None:
     _told.append(time.monotonic())
     if _told[-1] - _told[0] < _PATIENCE_S and _is_delicate(frame):
-        # Whoever handles the signal by then gets it.
-        signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(number))
+
+        def ask_again(_number: int, _frame: FrameType | None) -> None:
+            signal.raise_signal(number)  # whoever handles it by then gets it
+
+        signal.signal(signal.SIGALRM, ask_again)
         signal.setitimer(signal.ITIMER_REAL, _ASK_AGAIN_S)
         return
     raise KeyboardInterrupt
