@@ -241,9 +241,11 @@ async def test_state_survives_kills_and_holds_each_item_once(tmp_path: Path, see
         last = max((value for _, value in found), key=lambda value: value["count"])
         assert (last["count"], last["total"]) == (total, sum(range(total))), f"seed {seed}"
         await host.ready()
+        with anyio.fail_after(20):  # what a killed host had stored but not acknowledged comes once more, and is counted
+            while (await run.bus.stream_state("numbers")).kept:
+                await anyio.sleep(0.05)
         assert await host.stop() == 0
         assert told(host).handled == total
-        assert (await run.bus.stream_state("numbers")).kept == 0
         assert len(files(tmp_path / "state")) == (1 if ballast else 0)
 
 
