@@ -108,3 +108,15 @@ if ! is_ready; then
 fi
 PATH=$venv/bin:$PATH
 export PATH
+
+# Adds what only some need: $1 is its lock file, the rest says what it is.
+add_locked() {
+    lock=$1
+    shift
+    mark="$venv/$lock.ready"
+    [ "$(cat "$mark" 2>/dev/null || true)" != "$(cksum <"$lock")" ] || return 0
+    echo "Adding $* to the environment (once)" >&2
+    install --require-hashes -r "$lock" || fail_with_log "Installing $lock failed; pip said the above."
+    rm -f "$log"
+    cksum <"$lock" >"$mark"
+}
