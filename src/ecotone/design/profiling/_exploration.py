@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy
 
 from ecotone.design.profiling._belief import Belief, Entry, believe
+from ecotone.orchestration.performance.interface import Z90
 from ecotone.orchestration.performance.learner.choice import Chooser
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from ecotone.orchestration.performance.interface import Floats
 
 __all__ = ["Exploration", "Foreseen"]
-
-_Z90 = 1.645
 
 
 class Foreseen(NamedTuple):
@@ -93,7 +92,7 @@ class Exploration:
         if chooser is None or len(chooser.runs) < self._candidates.shape[1] + 2:
             return None
         mean, spread = chooser.predict(self._candidates[[candidate]])
-        value, half = float(mean[0]), _Z90 * math.hypot(float(spread[0]), chooser.noise)
+        value, half = float(mean[0]), Z90 * math.hypot(float(spread[0]), chooser.noise)
         return Foreseen(math.exp(value), math.exp(value - half), math.exp(value + half))
 
     def add(self, entry: Entry) -> None:

@@ -20,6 +20,7 @@ from ecotone.design.profiling._keys import variant_keys
 from ecotone.design.profiling._profile import needed
 from ecotone.design.profiling._runs import MODEL_FILES, TARGETS, RunsFile, exploration_key
 from ecotone.design.profiling._score import machine_name
+from ecotone.orchestration.performance.interface import Z90
 from ecotone.orchestration.performance.learner import Table, predict, read_model
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from ecotone.orchestration.performance.samples import Samples, VariantSamples
 
 __all__ = ["foresee"]
-
-_Z90 = 1.645
 
 
 class _Foreseen(NamedTuple):
@@ -122,7 +121,7 @@ def _ask(path: Path, target: str, names: list[str], asked: list[float]) -> _Fore
     if not said.supported[0]:
         return None
     value = float(said.prediction[0])
-    return _Foreseen(value, (float(said.high[0]) / value - 1.0) / _Z90)
+    return _Foreseen(value, (float(said.high[0]) / value - 1.0) / Z90)
 
 
 def _with_figures(

@@ -10,6 +10,7 @@ import numpy
 from ecotone.frontends.model_words import error_text, figure_text, readable
 from ecotone.frontends.report.drawing import STAND_INS, WIDTH_IN, finish, matplotlib_parts, rules
 from ecotone.frontends.words import count_text, percent_text
+from ecotone.orchestration.performance.interface import Z90
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -195,7 +196,7 @@ def _draw_sizes(axes: Any, judged: Judged) -> None:
     groups = [each for each in numpy.array_split(numpy.argsort(said.prediction, kind="stable"), 5) if len(each)]
     shares = [float(inside[each].mean()) for each in groups]
     # What chance alone would do to as many rows, were each inside with 90 %.
-    spread = [1.645 * math.sqrt(_WANTED * (1 - _WANTED) / len(each)) for each in groups]
+    spread = [Z90 * math.sqrt(_WANTED * (1 - _WANTED) / len(each)) for each in groups]
     above = [100 * min(each, 1 - _WANTED) for each in spread]
     below = [100 * each for each in spread]
     places = range(len(groups))

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from ecotone.orchestration.performance._queueing import TABLE_ITEMS, Z90, TimingModel
+from ecotone.orchestration.performance._queueing import TABLE_ITEMS, TimingModel
 from ecotone.orchestration.performance._routes import only_route
+from ecotone.orchestration.performance.interface import Z90
 
 if TYPE_CHECKING:
     from ecotone.core.continuum import Node

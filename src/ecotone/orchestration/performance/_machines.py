@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from ecotone.orchestration.performance.interface import Z90
 from ecotone.orchestration.performance.samples import WorkMix
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Slowdown", "is_like", "slowdown"]
 
-_Z90 = 1.645
 _PER_LOG_SPEED = 0.10
 """Single-thread scores predict other code to about 7 % for a factor of two in speed."""
 _SUPPORTED_SPEED = 4.0
@@ -67,7 +67,7 @@ def slowdown(node: NodeType, here: Calibration | None, mix: WorkMix | None) -> S
     noise = max(_spread(each, kind) for each in (node.calibration, here) for kind in ratios if each is not None)
     reach = max(math.log(high / factor), math.log(factor / low))
     supported = (high - low) / 2 / factor <= _SUPPORTED_HALF_WIDTH
-    return Slowdown(factor=factor, error=math.hypot(reach / _Z90, noise), least_reach=reach, supported=supported)
+    return Slowdown(factor=factor, error=math.hypot(reach / Z90, noise), least_reach=reach, supported=supported)
 
 
 def is_like(node: NodeType, machine: str, here: Calibration | None, core_w: float) -> bool:
@@ -100,4 +100,4 @@ def _of(ratios: dict[str, float], kinds: Iterable[str]) -> list[float]:
 def _spread(calibration: Calibration, kind: str) -> float:
     """Standard error of a rate's median, about."""
     rate = calibration.rates[kind]
-    return rate.spread / _Z90 / math.sqrt(rate.repeats)
+    return rate.spread / Z90 / math.sqrt(rate.repeats)

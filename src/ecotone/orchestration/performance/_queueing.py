@@ -20,6 +20,7 @@ from ecotone.orchestration.performance._scaling import sampled_model
 from ecotone.orchestration.performance._simulation import Result, Server, Simulation, Source, Stage, Step
 from ecotone.orchestration.performance.interface import (
     OVERHEADS,
+    Z90,
     ComponentTiming,
     Floats,
     Flow,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from ecotone.core.plan import Assignment
     from ecotone.orchestration.performance.samples import Samples
 
-__all__ = ["TABLE_ITEMS", "Z90", "TimingModel", "predict_paths"]
+__all__ = ["TABLE_ITEMS", "TimingModel", "predict_paths"]
 
 TABLE_ITEMS = 1024
 """Service times drawn for each variant; item `i` gets entry `i % TABLE_ITEMS`."""
@@ -49,8 +50,6 @@ _PATH_ITEMS_MIN = 150
 _WARM_SHARE = 0.1
 _SAMPLING_DRAWS = 80
 _HOP_ERROR = 0.3
-Z90 = 1.645
-"""Standard errors to either end of a 90 % interval."""
 
 
 def predict_paths(
@@ -159,7 +158,7 @@ class TimingModel:
 
     def hops(self, component: str) -> Floats:
         """Seconds that the platform takes to bring an item to `component`, by item number."""
-        spread = math.log(self.overheads.hop_p95_s / self.overheads.hop_p50_s) / 1.645
+        spread = math.log(self.overheads.hop_p95_s / self.overheads.hop_p50_s) / Z90
         ranks = self._strata(component, "hop", TABLE_ITEMS).astype(numpy.float64)
         normal = _normal_quantiles((ranks + 0.5) / TABLE_ITEMS)
         return self.overheads.hop_p50_s * numpy.exp(spread * normal)

@@ -13,7 +13,7 @@ import numpy
 
 from ecotone.core.errors import InputError
 from ecotone.orchestration.performance._machines import is_like, slowdown
-from ecotone.orchestration.performance.interface import OVERHEADS, Estimate, Outputs, Overheads, ServiceSamples
+from ecotone.orchestration.performance.interface import OVERHEADS, Z90, Estimate, Outputs, Overheads, ServiceSamples
 
 if TYPE_CHECKING:
     from ecotone.core.application import Application, Component, Variant
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SampledModel", "sampled_model"]
 
-_Z90 = 1.645
 _CORRECTION_MIN = 0.1
 _FLOOR = 0.03
 """Two runs of the same code on the same machine differ by about this much."""
@@ -72,8 +71,8 @@ class SampledModel:
     def service(self, component: str, variant: str, node: NodeType) -> Estimate:
         value = self.cpu_s(component, variant, node) + self._means[component, variant][1]
         slower = self._slowdown(component, variant, node)
-        own = 1.0 + _Z90 * self._of_mean[component, variant]
-        reach = max(1.0 + _Z90 * self.service_error(component, variant, node), math.exp(slower.least_reach) * own)
+        own = 1.0 + Z90 * self._of_mean[component, variant]
+        reach = max(1.0 + Z90 * self.service_error(component, variant, node), math.exp(slower.least_reach) * own)
         return Estimate(value=value, low=value / reach, high=value * reach, supported=slower.supported)
 
     def energy(self, component: str, variant: str, node: NodeType) -> Estimate:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OVERHEADS",
+    "Z90",
     "ComponentTiming",
     "Estimate",
     "Floats",
@@ -35,6 +36,8 @@ __all__ = [
 Floats = numpy.ndarray[Any, numpy.dtype[numpy.float64]]
 Interval = Literal["none", "upper", "whole"]
 """Which ends of the 90 % intervals of times are asked for; an end that was not is the prediction itself."""
+Z90 = 1.645
+"""Standard errors to either end of a 90 % interval."""
 
 
 class Overheads(msgspec.Struct, frozen=True, kw_only=True):
