@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from ecotone.orchestration.performance.learner.learn import Progress
+    from ecotone.orchestration.performance.learner.progress import Progress
 
 __all__ = [
     "MeasuredRun",

@@ -15,6 +15,7 @@ import msgspec
 from ecotone.core.errors import InputError, UnavailableError
 from ecotone.core.problems import Problem
 from ecotone.infrastructure.files import replace_file
+from ecotone.orchestration.performance.learner.answers import Predictions, predict
 from ecotone.orchestration.performance.learner.assess import (
     Assessment,
     Curve,
@@ -25,13 +26,7 @@ from ecotone.orchestration.performance.learner.assess import (
     learning_curve,
 )
 from ecotone.orchestration.performance.learner.checked import of_model, of_questions, of_runs
-from ecotone.orchestration.performance.learner.model import (
-    LearnedModel,
-    Predictions,
-    predict,
-    read_model,
-    write_model,
-)
+from ecotone.orchestration.performance.learner.model import LearnedModel, read_model, write_model
 from ecotone.orchestration.performance.learner.table import Table, read_table, widened
 
 if TYPE_CHECKING:
@@ -39,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ecotone.orchestration.performance.interface import Floats
-    from ecotone.orchestration.performance.learner.assess import Progress
+    from ecotone.orchestration.performance.learner.progress import Progress
 
 __all__ = [
     "PREDICTED",

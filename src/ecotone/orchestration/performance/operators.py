@@ -15,14 +15,15 @@ import numpy
 
 from ecotone.core.errors import InputError
 from ecotone.infrastructure.files import replace_file
-from ecotone.orchestration.performance.learner.model import LearnedModel, predict
+from ecotone.orchestration.performance.learner.answers import predict
+from ecotone.orchestration.performance.learner.model import LearnedModel
 from ecotone.orchestration.performance.learner.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-    from ecotone.orchestration.performance.learner.learn import Progress
+    from ecotone.orchestration.performance.learner.progress import Progress
 
 __all__ = [
     "MeasuredRun",

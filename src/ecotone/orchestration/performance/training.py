@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy
 
-from ecotone.orchestration.performance.learner.model import predict
+from ecotone.orchestration.performance.learner.answers import predict
 from ecotone.orchestration.performance.learner.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ecotone.orchestration.performance.learner.model import LearnedModel, Predictions
+    from ecotone.orchestration.performance.learner.answers import Predictions
+    from ecotone.orchestration.performance.learner.model import LearnedModel
 
 __all__ = ["MeasuredStep", "TrainingStep", "learn_steps", "predict_steps", "step_table"]
 

@@ -14,15 +14,10 @@ from typing import TYPE_CHECKING
 from ecotone._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from ecotone.orchestration.performance.learner.answers import Predictions, predict
     from ecotone.orchestration.performance.learner.checked import ROWS_MIN
     from ecotone.orchestration.performance.learner.learn import fit
-    from ecotone.orchestration.performance.learner.model import (
-        LearnedModel,
-        Predictions,
-        predict,
-        read_model,
-        write_model,
-    )
+    from ecotone.orchestration.performance.learner.model import LearnedModel, read_model, write_model
     from ecotone.orchestration.performance.learner.table import Table, read_table
 
 __all__ = [
@@ -40,9 +35,10 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
+        ".answers": ("Predictions", "predict"),
         ".checked": ("ROWS_MIN",),
         ".learn": ("fit",),
-        ".model": ("LearnedModel", "Predictions", "predict", "read_model", "write_model"),
+        ".model": ("LearnedModel", "read_model", "write_model"),
         ".table": ("Table", "read_table"),
     },
 )

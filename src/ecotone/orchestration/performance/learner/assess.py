@@ -5,17 +5,19 @@ Called by the session for `ecotone performance predict` and `report`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import numpy
 
+from ecotone.orchestration.performance.learner.answers import predict
 from ecotone.orchestration.performance.learner.checked import ROWS_MIN, of_questions, of_runs
-from ecotone.orchestration.performance.learner.model import predict
 
 if TYPE_CHECKING:
     from ecotone.orchestration.performance.interface import Floats
-    from ecotone.orchestration.performance.learner.model import LearnedModel, Predictions
+    from ecotone.orchestration.performance.learner.answers import Predictions
+    from ecotone.orchestration.performance.learner.model import LearnedModel
+    from ecotone.orchestration.performance.learner.progress import Progress
     from ecotone.orchestration.performance.learner.table import Table
 
 __all__ = ["Assessment", "Curve", "CurvePoint", "Group", "assess", "is_learnt_from", "learning_curve"]
@@ -66,14 +68,6 @@ class Curve(NamedTuple):
     points: tuple[CurvePoint, ...]
     predictions: Predictions | None
     held: numpy.ndarray[tuple[int], numpy.dtype[numpy.int64]]
-
-
-class Progress(Protocol):
-    """Called often."""
-
-    def __call__(self, fraction: float, message: str) -> None:
-        """`fraction` of the work that is done, 0 to 1, and what is being done."""
-        ...
 
 
 def assess(predictions: Predictions, measured: Floats) -> Assessment:

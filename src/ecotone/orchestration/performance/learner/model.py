@@ -1,4 +1,4 @@
-"""A performance model: what was learnt from a table of runs, as open data, and what it answers.
+"""A performance model: what was learnt from a table of runs, as open data.
 
 `fit` makes one, `predict` asks it; planning, reports and `ecotone performance predict` read it from a JSON file.
 """
@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 import numpy
 
 from ecotone.core.errors import InputError
-from ecotone.core.problems import did_you_mean
 from ecotone.infrastructure.files import replace_file
 from ecotone.orchestration.performance.learner.forms import Form
 
@@ -23,21 +22,20 @@ if TYPE_CHECKING:
     from ecotone.orchestration.performance.interface import Floats
     from ecotone.orchestration.performance.learner.table import Table
 
-Mask = numpy.ndarray[tuple[int], numpy.dtype[numpy.bool_]]
-
 __all__ = [
     "BEYOND_MAX",
+    "EDGE",
     "MODEL_VERSION",
     "SUPPORTED_HALF_WIDTH",
-    "Z90",
     "Candidate",
     "Extrapolated",
     "Feature",
     "Intervals",
     "LearnedModel",
     "Member",
-    "Predictions",
-    "predict",
+    "beyond_range",
+    "combined",
+    "edges",
     "read_model",
     "transformed",
     "write_model",
@@ -46,10 +44,8 @@ __all__ = [
 MODEL_VERSION = 1
 SUPPORTED_HALF_WIDTH = 0.30
 """A prediction whose 90 % interval reaches further than this above it is not supported."""
-Z90 = 1.645
-_EDGE = 1e-6
-_LOG_MAX = 700.0
-"""Beyond that, numbers are no longer finite."""
+EDGE = 1e-6
+"""Values closer than this, in logarithms or as a share, are equal."""
 BEYOND_MAX = math.log(2.0)
 """How far, in logarithms, a column that nobody asked to extrapolate may leave the range it was learnt in."""
 
@@ -166,47 +162,6 @@ class LearnedModel(_Data, frozen=True, kw_only=True):
     version: int = MODEL_VERSION
 
 
-class Predictions(NamedTuple):
-    """Of each row: the figure, its 90 % interval, whether the data can carry it, and if not, why."""
-
-    prediction: Floats
-    low: Floats
-    high: Floats
-    supported: Mask
-    reasons: tuple[str, ...]
-
-
-def predict(model: LearnedModel, table: Table) -> Predictions:
-    """Ask about every row of `table`.
-
-    Raises:
-        InputError: columns that the model has learnt from are missing, or hold what it takes the logarithm of and are
-            not positive.
-    """
-    z, different = _questions(model, table)
-    each = numpy.stack([numpy.sum([form.predict(z) for form in member.forms], axis=0) for member in model.members])
-    weights = numpy.array([member.weight for member in model.members])
-    logs, apart = combined(each, None if model.average == "median" else weights)
-    beyond = beyond_range(model.features, z)
-    unseen, above = beyond.copy(), numpy.zeros(len(z), dtype=numpy.bool_)
-    names = [feature.name for feature in model.features]
-    for each in model.extrapolated:
-        place = names.index(each.column)
-        is_above = (beyond[:, place] > 0.0) & (table.column(each.column) > model.features[place].high)
-        above |= is_above
-        if each.validated:
-            unseen[is_above, place] = 0.0
-    half = half_widths(model.intervals, z, apart, unseen=unseen, above=above)
-    reasons = _reasons(model, table, half, beyond, different)
-    return Predictions(
-        prediction=numpy.exp(numpy.clip(logs, -_LOG_MAX, _LOG_MAX)),
-        low=numpy.exp(numpy.clip(logs - half, -_LOG_MAX, _LOG_MAX)),
-        high=numpy.exp(numpy.clip(logs + half, -_LOG_MAX, _LOG_MAX)),
-        supported=numpy.array([not reason for reason in reasons], dtype=numpy.bool_),
-        reasons=tuple(reasons),
-    )
-
-
 def transformed(features: Sequence[Feature], table: Table) -> Floats:
     """(rows, features): what the forms see. Raises KeyError for a column that is not there."""
     columns = [
@@ -222,16 +177,6 @@ def combined(each: Floats, weights: Floats | None) -> tuple[Floats, Floats]:
     return middle, numpy.sqrt(((each - middle) ** 2).mean(axis=0))
 
 
-def half_widths(intervals: Intervals, z: Floats, apart: Floats, *, unseen: Floats, above: Mask) -> Floats:
-    """Half of the 90 % interval, in logarithms; `beyond` as from `beyond_range`."""
-    noise = intervals.noise(z)
-    beyond = numpy.maximum(intervals.beyond_least, intervals.beyond_quantile * noise)
-    scatter = numpy.where(above, beyond, intervals.quantile * noise) ** 2
-    disagreement = (Z90 * intervals.disagreement_weight * apart) ** 2
-    distance = (Z90 * intervals.curvature) ** 2 * (unseen**2).sum(axis=1)
-    return numpy.sqrt(scatter + disagreement + distance)
-
-
 def edges(features: Sequence[Feature]) -> tuple[Floats, Floats]:
     """The features' ranges, as the forms see them."""
     low = [math.log(each.low) if each.log else each.low / each.scale for each in features]
@@ -239,60 +184,9 @@ def edges(features: Sequence[Feature]) -> tuple[Floats, Floats]:
     return numpy.array(low), numpy.array(high)
 
 
-def _questions(model: LearnedModel, table: Table) -> tuple[Floats, list[str]]:
-    wanted = [each.name for each in model.features]
-    problems = [
-        f"the model reads {name!r}, and the table has no such column ({did_you_mean(name, table.names)})"
-        for name in (*wanted, *model.constants)
-        if name not in table.names
-    ]
-    for each in model.features:
-        if each.log and each.name in table.names:
-            wrong = numpy.flatnonzero(table.column(each.name) <= 0.0)
-            if len(wrong):
-                value = table.column(each.name)[wrong[0]]
-                problems.append(
-                    f"row {wrong[0] + 1}: {each.name} is {value:g}; the model has only seen it above zero"
-                    + (f" (and {len(wrong) - 1} more rows)" if len(wrong) > 1 else "")
-                )
-    if problems:
-        raise InputError("\n".join(problems))
-    different = [""] * len(table)
-    for name, value in model.constants.items():
-        for row in numpy.flatnonzero(numpy.abs(table.column(name) - value) > _EDGE * max(1.0, abs(value))):
-            different[row] = f"{name} was always {value:g}, and nothing is known of other values"
-    for name, first in model.repeated.items():
-        if name in table.names and first in table.names:
-            for row in numpy.flatnonzero(table.column(name) != table.column(first)):
-                different[row] = different[row] or f"{name} was always {first}, so their effects cannot be told apart"
-    return transformed(model.features, table), different
-
-
-def beyond_range(features: Sequence[Feature], z: Floats) -> Floats:
-    """(rows, features): how far outside of the range that was learnt from; 0 inside."""
-    low, high = edges(features)
-    return numpy.maximum(0.0, numpy.maximum(z - high, low - z) - _EDGE)
-
-
-def _reasons(model: LearnedModel, table: Table, half: Floats, beyond: Floats, constant: Sequence[str]) -> list[str]:
-    reasons = list(constant)
-    asked = {each.column: each for each in model.extrapolated}
-    for place, feature in enumerate(model.features):
-        values = table.column(feature.name)
-        known = asked.get(feature.name)
-        for row in numpy.flatnonzero(beyond[:, place] > 0.0):
-            above = values[row] > feature.high
-            reach = known.reach if known is not None and above else BEYOND_MAX
-            if known is not None and above and known.why:
-                reasons[row] = reasons[row] or f"{feature.name}: {known.why}"
-            elif beyond[row, place] > reach + _EDGE:
-                reasons[row] = reasons[row] or (
-                    f"{feature.name} is {values[row]:g}, too far from what was measured ({feature.low:g} to "
-                    f"{feature.high:g})"
-                )
-    for row in numpy.flatnonzero(numpy.expm1(half) > SUPPORTED_HALF_WIDTH):
-        reasons[row] = reasons[row] or f"the interval reaches {100 * math.expm1(half[row]):.0f} % above"
-    return reasons
+def beyond_range(low: Floats, high: Floats, z: Floats) -> Floats:
+    """(rows, features): how far outside of the range that was learnt from, which is (features,) each; 0 inside."""
+    return numpy.maximum(0.0, numpy.maximum(z - high, low - z) - EDGE)
 
 
 def read_model(path: Path) -> LearnedModel:
