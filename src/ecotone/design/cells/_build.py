@@ -13,7 +13,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ecotone.core.errors import EcotoneError, MissingExtraError
+from ecotone.core.errors import MissingExtraError
+from ecotone.design.cells._asyncify import make_movable
+from ecotone.design.cells._errors import BuildError
 from ecotone.design.cells._profiling_names import names_header, weak_functions
 
 __all__ = ["BuildError", "Progress", "build_module", "compile_object", "library"]
@@ -40,10 +42,6 @@ _LINK = [
 ]
 _OWN_FLAGS = ["-O2", "-matomics", "-std=gnu11", "-Wall", "-Wextra", "-DECO_NAMES"]
 _CPLUSPLUS = {".cc", ".cpp", ".cxx", ".C", ".c++"}
-
-
-class BuildError(EcotoneError):
-    """A program could not be built; the message is the compiler's, with what to do where we know it."""
 
 
 def _silent(_line: str) -> None:
@@ -95,7 +93,14 @@ def compile_object(source: Path, target: Path, flags: Sequence[str] = ()) -> str
     return _run(command)
 
 
-def build_module(sources: Sequence[Path], target: Path, flags: Sequence[str] = (), progress: Progress = _silent) -> str:
+def build_module(
+    sources: Sequence[Path],
+    target: Path,
+    flags: Sequence[str] = (),
+    progress: Progress = _silent,
+    *,
+    movable: bool = True,
+) -> str:
     """Compiles and links sources (and objects) to a module with the MPI library.
 
     Args:
@@ -103,6 +108,7 @@ def build_module(sources: Sequence[Path], target: Path, flags: Sequence[str] = (
         target: the module; it appears whole or not at all.
         flags: for the compiler and the linker, behind our own.
         progress: told what takes long.
+        movable: whether a running cell can be taken to another process; costs a few percent of speed.
 
     Returns:
         The compiler's warnings.
@@ -120,6 +126,8 @@ def build_module(sources: Sequence[Path], target: Path, flags: Sequence[str] = (
             *map(str, sources), str(archive), *_LIBRARIES, "-o", str(linked),
         ]  # fmt: skip
         warnings = _run(command)
+        if movable:
+            make_movable(linked, linked)
         linked.replace(target)
     return warnings
 
