@@ -18,6 +18,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ecotone.design.profiling._score import PYTHON_STEPS, python_work
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -64,14 +66,11 @@ def make_work(kind: str, threads: int, folder: str) -> Work | None:
 
 
 def _python() -> Work:
+    """The same as the interpreted half of `machine_score`, so that the two agree."""
+
     def work() -> float:
-        counts: dict[int, int] = {}
-        total = 0
-        for number in range(60_000):
-            key = number * 7919 % 1024
-            counts[key] = counts.get(key, 0) + 1
-            total += counts[key] ^ key
-        return 60_000.0
+        python_work()
+        return float(PYTHON_STEPS)
 
     return work
 

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["machine_name", "machine_score"]
+__all__ = ["PYTHON_STEPS", "machine_name", "machine_score", "python_work"]
 
 _PYTHON_S, _NUMPY_S = 0.0074, 0.0048
 """What the two halves take on the machine that defines 1.0 (one thread of a server processor of about 2023)."""
 _REPEATS = 8
+PYTHON_STEPS = 60_000
+"""Of one `python_work`."""
 
 
 def machine_score() -> float:
@@ -30,7 +32,7 @@ def machine_score() -> float:
     """
     import numpy as np  # noqa: PLC0415 - every run asks for the machine's name, few for its score
 
-    python_s = min(_timed(_python_work) for _ in range(_REPEATS))
+    python_s = min(_timed(python_work) for _ in range(_REPEATS))
     data = np.linspace(0.0, 1.0, 160_000, dtype=np.float32)
     numpy_s = min(_timed(lambda: _numpy_work(data)) for _ in range(_REPEATS))
     return round((_PYTHON_S / python_s * _NUMPY_S / numpy_s) ** 0.5, 4)
@@ -53,10 +55,11 @@ def _timed(work: object) -> float:
     return time.thread_time() - start_s
 
 
-def _python_work() -> int:
+def python_work() -> int:
+    """Interpreted code: numbers and a small dictionary."""
     counts: dict[int, int] = {}
     total = 0
-    for number in range(60_000):
+    for number in range(PYTHON_STEPS):
         key = number * 7919 % 1024
         counts[key] = counts.get(key, 0) + 1
         total += counts[key] ^ key

@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING
 
 from ecotone.execution.host.emulation import padding_s, sleep_s
+from ecotone.infrastructure.waiting import CoreWait
 
 if TYPE_CHECKING:
     from ecotone.execution.host.emulation import CoreSlots
 
 __all__ = ["Meter"]
-
-
-class _CoreWaits:
-    """How long a thread, the one that makes this, has been ready to run while others had the machine's cores."""
-
-    def __init__(self) -> None:
-        try:
-            self._statistics = os.open("/proc/thread-self/schedstat", os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:  # a kernel without it: then what others take shows in the emulated times
-            self._statistics = -1
-
-    def total_s(self) -> float:
-        if self._statistics < 0:
-            return 0.0
-        return int(os.pread(self._statistics, 128, 0).split()[1]) * 1e-9
 
 
 class Meter:
@@ -46,7 +31,7 @@ class Meter:
         self._cores = cores
         self._clock = cpu_clock
         self._waits = waits
-        self._core_waits = _CoreWaits()
+        self._core = CoreWait()
         self._cpu_started_s = self._waited_before_s = 0.0
         self.started_s = 0.0
         self.cpu_s = 0.0
@@ -62,7 +47,7 @@ class Meter:
         """User code is about to run: wait for a core."""
         if self._cores is not None and not self._waits:
             self._cores.__enter__()
-        self._waited_before_s = self._core_waits.total_s()
+        self._waited_before_s = self._core.waited_s()
         self.started_s = time.monotonic()
         self._cpu_started_s = time.process_time() - time.clock_gettime(self._clock)
 
@@ -71,7 +56,7 @@ class Meter:
         used_s = time.process_time() - time.clock_gettime(self._clock) - self._cpu_started_s
         now_s = time.monotonic()
         elapsed_s = now_s - self.started_s
-        waited_s = self._core_waits.total_s() - self._waited_before_s
+        waited_s = self._core.waited_s() - self._waited_before_s
         pad_s = padding_s(used_s, elapsed_s, self._speed, waited_s)
         cores = self._cores
         if pad_s > 0:
