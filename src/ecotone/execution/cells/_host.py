@@ -1,11 +1,13 @@
 """What a cell may ask of its host, apart from WASI: the functions of the import module `eco`. Called by a rank.
 
 The library in the cell does everything else in its own memory. `map` lays the job's shared region over a part of the
-cell's linear memory, after which ranks exchange data without the host; the other functions are for waiting.
+cell's linear memory, after which the ranks of a node exchange data without the host; the other functions are for
+waiting, and for wires to ranks of other nodes.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -13,7 +15,9 @@ import wasmtime
 
 from ecotone.execution.cells._callbacks import define
 from ecotone.execution.cells._libc import futex_wait, futex_wake, map_fixed, yield_core
-from ecotone.execution.cells._memory import CellMemory
+from ecotone.execution.cells._memory import CellMemory, FaultError
+from ecotone.execution.cells._region import Region
+from ecotone.execution.cells._wires import RING_HEAD, Wires
 
 __all__ = ["CellHost"]
 
@@ -27,58 +31,109 @@ class CellHost:
 
     Args:
         rank: of the job.
-        descriptor: of the shared region.
-        shared_bytes: its size.
+        region: shared with the other ranks of this node.
         end: called with a code and a reason when the program ends itself or asks for what it may not have.
+        wires: to the ranks of other nodes, if there are any.
+        bells: one event for each place of the region, if ranks sleep on events: where there are wires.
     """
 
-    def __init__(self, rank: int, descriptor: int, shared_bytes: int, end: Callable[[int, str], NoReturn]) -> None:
+    def __init__(
+        self,
+        rank: int,
+        region: Region,
+        end: Callable[[int, str], NoReturn],
+        wires: Wires | None = None,
+        bells: tuple[int, ...] = (),
+    ) -> None:
         self._rank = rank
-        self._descriptor = descriptor
-        self._shared_bytes = shared_bytes
+        self._region = region
         self._end = end
+        self._wires = wires
+        self._bells = bells
         self._memory: CellMemory | None = None
         self._start: int | None = None
 
     def define(self, linker: wasmtime.Linker) -> None:
         """Adds the functions to the linker; call `attach` after instantiation and before the cell runs."""
-        define(linker, _MODULE, b"shared_bytes", "", lambda: self._shared_bytes, results=1)
-        define(linker, _MODULE, b"map", "ii", self._map, results=1)
+        define(linker, _MODULE, b"shared_bytes", "", lambda: self._region.size_bytes, results=1)
+        define(linker, _MODULE, b"map", "ii", self.map, results=1)
         define(linker, _MODULE, b"idle", "ii", self._idle, results=0)
         define(linker, _MODULE, b"wake", "i", self._wake, results=0)
         define(linker, _MODULE, b"yield", "", yield_core, results=0)
-        define(linker, _MODULE, b"safepoint", "", self._safepoint, results=0)
+        define(linker, _MODULE, b"moved", "", self._moved, results=1)
         define(linker, _MODULE, b"abort", "i", self._abort, results=0)
+        define(linker, _MODULE, b"wire", "iiii", self._wire, results=0)
+        wires = self._wires
+        define(linker, _MODULE, b"pump", "i", wires.pump if wires else self._no_wires, results=0)
+        define(linker, _MODULE, b"poll", "", wires.poll if wires else self._no_wires, results=1)
+        define(linker, _MODULE, b"settled", "", wires.settled if wires else self._no_wires, results=1)
 
     def attach(self, memory: CellMemory) -> None:
         """Tells where the cell's memory is."""
         self._memory = memory
 
+    @property
+    def shared(self) -> range:
+        """The part of the cell's memory that is shared with other ranks; empty before it is mapped."""
+        return range(0) if self._start is None else range(self._start, self._start + self._region.size_bytes)
+
+    def stop_address(self) -> int:
+        """The host's address of the word by which the job calls this rank; only when memory is mapped."""
+        assert self._memory is not None
+        assert self._start is not None
+        return self._memory.base + self._start + self._region.stop_offset(self._region.ranks.index(self._rank))
+
     def _word(self, address: int) -> int:
         """The host's address of a 32-bit word of the shared region; ends the cell if it lies elsewhere."""
         memory, start = self._memory, self._start
-        if memory is None or start is None or address % 4 or not start <= address < start + self._shared_bytes:
+        if memory is None or start is None or address % 4 or not start <= address < start + self._region.size_bytes:
             self._end(1, "asked to wait on memory that is not shared")
         return memory.base + address
 
-    def _map(self, start: int, size_bytes: int) -> int:
+    def map(self, start: int, size_bytes: int) -> int:
+        """Lays the shared region over a part of the cell's memory, once; ends the cell if it may not be there."""
         memory = self._memory
-        if memory is None or self._start is not None or size_bytes != self._shared_bytes:
+        if memory is None or self._start is not None or size_bytes != self._region.size_bytes:
             self._end(1, f"refused to map {size_bytes} bytes of shared memory")
         if start % _PAGE or start + size_bytes > memory.size_bytes():
             self._end(1, f"refused to map shared memory at {start}, which is not in the cell's own memory")
-        map_fixed(memory.base + start, size_bytes, self._descriptor)
+        map_fixed(memory.base + start, size_bytes, self._region.descriptor)
         self._start = start
         return self._rank
 
     def _idle(self, bell: int, seen: int) -> None:
-        futex_wait(self._word(bell), seen, _NAP_S)
+        word = self._word(bell)
+        if self._wires is None:
+            futex_wait(word, seen, _NAP_S)
+        else:
+            self._wires.idle(word, seen, _NAP_S)
 
     def _wake(self, bell: int) -> None:
-        futex_wake(self._word(bell))
+        word = self._word(bell)
+        if not self._bells:
+            futex_wake(word)
+            return
+        place = self._region.place_of_bell(bell - (self._start or 0))
+        if not 0 <= place < len(self._bells):
+            self._end(1, "asked to wake what is not a rank")
+        os.eventfd_write(self._bells[place], 1)
 
-    def _safepoint(self) -> None:
-        """Nothing moves cells yet; the import is where one will be taken out of its process."""
+    def _moved(self) -> int:
+        """A cell that has been taken out of another process finds that nothing is mapped here."""
+        return int(self._start is None)
+
+    def _wire(self, peer: int, to: int, source: int, ring_bytes: int) -> None:
+        memory, wires = self._memory, self._wires
+        if memory is None or wires is None or ring_bytes & (ring_bytes - 1) or (to | source) % 4:
+            self._end(1, f"refused to make a wire to rank {peer}")
+        try:
+            rings = [memory.view(ring, RING_HEAD + ring_bytes) for ring in (to, source)]
+        except FaultError:
+            self._end(1, f"refused to make a wire to rank {peer} in what is not the cell's memory")
+        wires.connect(peer, rings[0], rings[1])
+
+    def _no_wires(self, *_peer: int) -> int:
+        self._end(1, "asked for ranks of other nodes, and there are none")
 
     def _abort(self, code: int) -> None:
         signed = code - (1 << 32) if code >> 31 else code

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ecotone.core.errors import InputError
 from ecotone.execution.cells._compiled import compiled_module
-from ecotone.execution.cells._region import open_region
+from ecotone.execution.cells._region import Region, open_region
 from ecotone.execution.cells.interface import Job, JobResult, RankEnd
 
 __all__ = ["run_job"]
@@ -56,15 +56,15 @@ def run_job(job: Job) -> JobResult:
     if not job.module.is_file():
         raise InputError(f"there is no file {job.module}")
     compiled = compiled_module(job.module)
-    region = open_region(job.ranks, len(os.sched_getaffinity(0)))
+    region = open_region(range(job.ranks), job.ranks, len(os.sched_getaffinity(0)))
     try:
         running = _start_all(job, compiled, region)
     finally:
-        os.close(region)
+        region.close()
     return _wait_all(job, running)
 
 
-def _start_all(job: Job, compiled: Path, region: int) -> list[_Rank]:
+def _start_all(job: Job, compiled: Path, region: Region) -> list[_Rank]:
     from ecotone.execution.cells._rank import run_rank  # noqa: PLC0415 - loads wasmtime, once for all ranks
 
     parent = os.getpid()

@@ -11,12 +11,16 @@ from typing import NoReturn
 
 import wasmtime
 
+from ecotone.execution.cells._callbacks import define
 from ecotone.execution.cells._files import FileTable
 from ecotone.execution.cells._host import CellHost
+from ecotone.execution.cells._leaving import Leaving, Passage
 from ecotone.execution.cells._libc import die_with_parent
 from ecotone.execution.cells._memory import CellMemory
-from ecotone.execution.cells._region import region_bytes
+from ecotone.execution.cells._region import Region
+from ecotone.execution.cells._unwinder import State, Unwinder
 from ecotone.execution.cells._wasi import Wasi
+from ecotone.execution.cells._wires import Wires, Wiring
 from ecotone.execution.cells.interface import Job
 
 __all__ = ["run_rank"]
@@ -24,16 +28,30 @@ __all__ = ["run_rank"]
 _REASON_MOST = 3000
 
 
-def run_rank(*, job: Job, compiled: Path, rank: int, region: int, report: int, parent: int) -> NoReturn:
-    """Runs the cell to its end and ends this process.
+def run_rank(
+    *,
+    job: Job,
+    compiled: Path,
+    rank: int,
+    region: Region,
+    report: int,
+    parent: int,
+    wiring: Wiring | None = None,
+    bells: tuple[int, ...] = (),
+    passage: Passage | None = None,
+) -> NoReturn:
+    """Runs the cell to its end, or until it leaves, and ends this process.
 
     Args:
         job: the whole job.
         compiled: the module, compiled for this machine.
         rank: of this process.
-        region: descriptor of the shared memory.
+        region: the memory shared by the ranks of this node.
         report: descriptor to which the reason is written if the rank does not end well.
         parent: process whose end ends this one.
+        wiring: how ranks of other nodes are reached, if there are any.
+        bells: with wiring, the events that wake the ranks of this node, by place.
+        passage: by which the rank can be taken to another process, and has come from one.
     """
     die_with_parent(signal.SIGKILL, parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the job decides; its terminal may signal all at once
@@ -47,20 +65,28 @@ def run_rank(*, job: Job, compiled: Path, rank: int, region: int, report: int, p
         os._exit(code)
 
     try:
-        code, reason = _run(job, compiled, rank, region, end)
+        host = CellHost(rank, region, end, Wires(rank, wiring, end) if wiring else None, bells)
+        code, reason = _run(job, compiled, host, rank, passage, end)
     except Exception as error:  # noqa: BLE001 - the outermost edge of this process
         code, reason = 1, f"could not start: {error}"
     end(code, reason)
 
 
-def _run(job: Job, compiled: Path, rank: int, region: int, end: Callable[[int, str], NoReturn]) -> tuple[int, str]:
+def _run(
+    job: Job,
+    compiled: Path,
+    host: CellHost,
+    rank: int,
+    passage: Passage | None,
+    end: Callable[[int, str], NoReturn],
+) -> tuple[int, str]:
     engine = wasmtime.Engine()
     module = wasmtime.Module.deserialize_file(engine, str(compiled))
     store = wasmtime.Store(engine)
     store.set_limits(memory_size=job.memory_max_bytes)
     linker = wasmtime.Linker(engine)
-    host = CellHost(rank, region, region_bytes(job.ranks), end)
     host.define(linker)
+    define(linker, b"eco", b"safepoint", "", lambda: None, results=0)
     wasi = Wasi(
         arguments=[job.module.stem, *job.arguments],
         environment=job.environment,
@@ -69,6 +95,8 @@ def _run(job: Job, compiled: Path, rank: int, region: int, end: Callable[[int, s
         end=end,
     )
     wasi.define(linker)
+    leaving = Leaving(rank=rank, ranks=job.ranks, passage=passage, host=host, wasi=wasi, end=end)
+    leaving.define(linker)
     exports = linker.instantiate(store, module).exports(store)
     exported, start = exports["memory"], exports["_start"]
     assert isinstance(exported, wasmtime.Memory)
@@ -76,10 +104,21 @@ def _run(job: Job, compiled: Path, rank: int, region: int, end: Callable[[int, s
     memory = CellMemory(exported, store)
     host.attach(memory)
     wasi.attach(memory)
+    unwinder = Unwinder(store, exports, memory, job.memory_max_bytes)
+    leaving.attach(store, exports, memory, unwinder)
+    if passage is not None and passage.snapshot >= 0:
+        leaving.resume()
     try:
-        start(store)
+        return _run_parts(lambda: start(store), unwinder, leaving)
     except wasmtime.Trap as trap:
-        return 134, f"trap: {trap.message.strip()}"
+        return 134, f"trap{unwinder.during}: {trap.message.strip()}"
     except wasmtime.WasmtimeError as error:
-        return 134, f"trap: {error}"
-    return 0, ""
+        return 134, f"trap{unwinder.during}: {error}"
+
+
+def _run_parts(start: Callable[[], object], unwinder: Unwinder, leaving: Leaving) -> tuple[int, str]:
+    """`_start` returns when the program has ended, and when its stack has been unwound."""
+    while True:
+        start()
+        if unwinder.state is not State.UNWINDING or leaving.leave():
+            return 0, ""

@@ -1,24 +1,63 @@
 """The memory that the ranks of a job on one node share: its size and its head. Called by the job.
 
 The layout is that of `transport.c` in `ecotone/design/cells/library`, which is built into every cell: 64 bytes of head,
-64 for each rank's bell, then a ring for each ordered pair of ranks.
+the place of every rank of the job, 64 bytes for each place's bell, then a ring for each ordered pair of places.
 """
 
 from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Sequence
 
-__all__ = ["open_region", "region_bytes", "ring_bytes"]
+__all__ = ["Region", "open_region", "region_bytes", "ring_bytes"]
 
 _LINE = 64
 _RING_HEAD = 2 * _LINE
 _RING_LEAST = 4096
 _RING_MOST = 256 * 1024
+_WIRE_LEAST = 32 * 1024
+_WIRE_MOST = 1024 * 1024
 _RINGS_TOGETHER = 64 * 1024 * 1024
 _WASM_PAGE = 65536
 _CREDIT_LEAST = 64 * 1024
 _CREDIT_MOST = 1024 * 1024
+
+
+class Region:
+    """The memory itself, anonymous: it is gone when the last process that has it is gone.
+
+    `ranks` are those of this node, by their place; `size_bytes` is a multiple of WebAssembly's page.
+    """
+
+    def __init__(self, descriptor: int, ranks: tuple[int, ...], world: int) -> None:
+        self.descriptor = descriptor
+        self.ranks = ranks
+        self.world = world
+        self.size_bytes = region_bytes(len(ranks), world)
+
+    def place_of_bell(self, offset: int) -> int:
+        """Whose bell lies `offset` bytes from the beginning; negative or too large if there is none."""
+        return (offset - _controls_offset(self.world)) // _LINE
+
+    def bell_offset(self, place: int) -> int:
+        """Where the word lies on which the rank at a place sleeps."""
+        return _controls_offset(self.world) + place * _LINE
+
+    def stop_offset(self, place: int) -> int:
+        """Where the word lies that calls the rank at a place to its next safe point; see `_leaving.py`."""
+        return self.bell_offset(place) + 8
+
+    def ask_to_stop(self, place: int, word: int) -> None:
+        """Calls the rank at a place to its next safe point, or lets it go on (0); it must be woken too."""
+        os.pwrite(self.descriptor, struct.pack("<I", word), self.stop_offset(place))
+
+    def send_away(self, rank: int) -> None:
+        """From their next safe point on, the ranks of this node reach `rank` by wires."""
+        os.pwrite(self.descriptor, struct.pack("<i", -1), _LINE + 4 * rank)
+
+    def close(self) -> None:
+        os.close(self.descriptor)
 
 
 def ring_bytes(ranks: int) -> int:
@@ -29,24 +68,43 @@ def ring_bytes(ranks: int) -> int:
     return size
 
 
-def region_bytes(ranks: int) -> int:
-    """Size of the whole, in bytes, a multiple of WebAssembly's page."""
-    used = _LINE + ranks * _LINE + ranks * ranks * (_RING_HEAD + ring_bytes(ranks))
-    return -(-used // _WASM_PAGE) * _WASM_PAGE
+def _wire_bytes(places: int, world: int) -> int:
+    """Room of each ring of a wire; both for all ranks elsewhere stay below 64 MiB where they can."""
+    size = _WIRE_MOST
+    while size > max(_WIRE_LEAST, ring_bytes(places)) and 2 * (world - places) * size > _RINGS_TOGETHER:
+        size //= 2
+    return size
 
 
-def open_region(ranks: int, cores: int) -> int:
-    """Makes the region, anonymous: it is gone when the last process that has it is gone.
+def _round_up(size: int, to: int) -> int:
+    return -(-size // to) * to
+
+
+def _controls_offset(world: int) -> int:
+    return _LINE + _round_up(4 * world, _LINE)
+
+
+def region_bytes(places: int, world: int) -> int:
+    """Size of the whole for so many ranks of this node and of the job."""
+    used = _controls_offset(world) + places * _LINE + places * places * (_RING_HEAD + ring_bytes(places))
+    return _round_up(used, _WASM_PAGE)
+
+
+def open_region(ranks: Sequence[int], world: int, cores: int) -> Region:
+    """Makes the region; the caller closes it.
 
     Args:
-        ranks: of the job.
+        ranks: those of this node.
+        world: number of ranks of the job.
         cores: that the ranks share; it decides how they wait for each other.
-
-    Returns:
-        A file descriptor, which the caller closes.
     """
-    descriptor = os.memfd_create("ecotone-cells", os.MFD_CLOEXEC)
-    os.ftruncate(descriptor, region_bytes(ranks))
-    credit = max(_CREDIT_LEAST, min(_CREDIT_MOST, _RINGS_TOGETHER // ranks))
-    os.pwrite(descriptor, struct.pack("<IIII", ranks, ring_bytes(ranks), cores, credit), 0)
-    return descriptor
+    here = tuple(ranks)
+    region = Region(os.memfd_create("ecotone-cells", os.MFD_CLOEXEC), here, world)
+    os.ftruncate(region.descriptor, region.size_bytes)
+    credit = max(_CREDIT_LEAST, min(_CREDIT_MOST, _RINGS_TOGETHER // world))
+    places = [-1] * world
+    for place, rank in enumerate(here):
+        places[rank] = place
+    head = struct.pack("<IIIIII", world, ring_bytes(len(here)), cores, credit, len(here), _wire_bytes(len(here), world))
+    os.pwrite(region.descriptor, head.ljust(_LINE, b"\0") + struct.pack(f"<{world}i", *places), 0)
+    return region

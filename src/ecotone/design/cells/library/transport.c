@@ -1,13 +1,17 @@
-/* Transport between ranks: streams of packets in memory that the host maps into every cell of a job.
+/* Transport between ranks: one ring of packets for each ordered pair of them; its writer moves `tail`, its reader `head`.
  *
- * One ring for each ordered pair of ranks; its writer moves `tail`, its reader `head`. No host call on the fast path.
+ * Ranks of one node share their rings, in memory that the host maps into every cell of a job: no host call on the fast
+ * path. To a rank of another node there is a wire: each side has a copy of the ring in its own memory, and the host
+ * carries the bytes from one to the other. What the other side has not acknowledged stays in the writer's ring, so a
+ * wire may break, and be made again elsewhere, at any moment.
  * A rank that has nothing to do spins, then yields, then sleeps on its bell; who wants its attention rings the bell,
- * but only if it sleeps. All state but the rings is in the cell's own memory. */
+ * but only if it sleeps. All state but the shared rings is in the cell's own memory. */
 #include "internal.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
 
+struct ring;
 #define HOST(name) __attribute__((import_module("eco"), import_name(name)))
 HOST("shared_bytes") uint32_t host_shared_bytes(void);          /* how much `map` will map */
 HOST("map") int host_map(void *address, uint32_t bytes);        /* returns the rank */
@@ -16,18 +20,28 @@ HOST("wake") void host_wake(_Atomic uint32_t *bell);
 HOST("yield") void host_yield(void);
 HOST("safepoint") void host_safepoint(void); /* the one place where a cell can be taken out of its process */
 HOST("abort") _Noreturn void host_abort(int code);
+/* Wires: the host moves `tail` of `from`, and `head` and `consumed` of `to`; the cell moves the others. */
+HOST("wire") void host_wire(int peer, struct ring *to, struct ring *from, uint32_t ring_bytes);
+HOST("pump") void host_pump(int peer); /* something has been written */
+HOST("poll") int host_poll(void);      /* moves what can move on all wires; 0 if nothing could */
+HOST("moved") int host_moved(void);    /* since the last call: the host is another one, and has mapped nothing */
+HOST("settled") int host_settled(void); /* both sides have all that was sent? */
 
 #define PAGE 65536u
 #define GRAIN 32u         /* packets are multiples of this */
 #define CHUNK 32768u      /* bytes copied before the other side is told, so that both sides copy at once */
+#define WIRE_CHUNK 262144u
 #define ROUND(bytes) (((bytes) + GRAIN - 1) & ~(GRAIN - 1))
 
 /* The layout of the region is also in ecotone/execution/cells/_region.py. */
 struct region {
-    uint32_t size;       /* ranks */
+    uint32_t size;       /* ranks of the job */
     uint32_t ring_bytes; /* a power of two */
     uint32_t cores;      /* that the ranks of this node share */
     uint32_t credit;     /* eager bytes that may wait unmatched, for each pair */
+    uint32_t places;     /* for ranks of this node */
+    uint32_t wire_bytes; /* of each ring of a wire, a power of two, at least `ring_bytes` */
+    _Alignas(64) volatile int32_t place[]; /* of each rank; -1 if it is on another node */
 };
 struct control {
     _Alignas(64) _Atomic uint32_t bell;
@@ -39,6 +53,7 @@ struct ring {
     _Alignas(64) _Atomic uint32_t head;
     _Atomic uint32_t full;     /* the writer waits for room */
     _Atomic uint32_t consumed; /* eager bytes that have found their receive, ever */
+    uint32_t host[4];          /* of the host, for wires */
     _Alignas(64) char data[];
 };
 
@@ -58,6 +73,8 @@ struct incoming {
 };
 struct peer {
     struct ring *to, *from;
+    uint32_t ring_bytes;
+    int place; /* on this node, -1: there is a wire */
     struct outgoing *first, **last;
     struct incoming incoming;
     uint32_t eager_sent;
@@ -70,23 +87,72 @@ static struct control *controls;
 static struct peer *peers;
 static struct outgoing *spare;
 static int queued; /* packets that wait for room */
+static int wires, own_place;
 static int spins, yields;
 
-static struct ring *ring_of(char *rings, int from, int to)
+static struct ring *shared_ring(int from_place, int to_place)
 {
+    char *rings = (char *) (controls + region->places);
     size_t each = sizeof(struct ring) + region->ring_bytes;
-    return (struct ring *) (rings + ((size_t) from * region->size + to) * each);
+    return (struct ring *) (rings + ((size_t) from_place * region->places + to_place) * each);
+}
+
+/* A ring in our own memory; with what is in `old`, if there is one. Fresh memory is not touched, so it costs nothing. */
+static struct ring *private_ring(uint32_t bytes, const struct ring *old, uint32_t old_bytes)
+{
+    struct ring *ring = aligned_alloc(64, sizeof *ring + bytes);
+    if (!ring) {
+        fprintf(stderr, "ecotone: no memory for messages to other nodes\n");
+        exit(1);
+    }
+    memset(ring, 0, sizeof *ring);
+    if (!old) return ring;
+    uint32_t head = old->head, tail = old->tail;
+    for (uint32_t at = head; at != tail; at += GRAIN)
+        memcpy(ring->data + (at & (bytes - 1)), old->data + (at & (old_bytes - 1)), GRAIN);
+    ring->head = head;
+    ring->tail = tail;
+    ring->consumed = old->consumed;
+    return ring;
+}
+
+static void leave_shared_rings(struct peer *peer)
+{
+    uint32_t bytes = region->wire_bytes > peer->ring_bytes ? region->wire_bytes : peer->ring_bytes;
+    peer->to = private_ring(bytes, peer->to, peer->ring_bytes);
+    peer->from = private_ring(bytes, peer->from, peer->ring_bytes);
+    peer->ring_bytes = bytes;
+    peer->place = -1;
+    wires++;
+}
+
+static void find_way(int other, struct peer *peer)
+{
+    peer->last = &peer->first;
+    peer->place = region->place[other];
+    peer->ring_bytes = peer->place < 0 ? region->wire_bytes : region->ring_bytes;
+    if (other == transport_rank) {
+        peer->to = peer->from = private_ring(peer->ring_bytes, NULL, 0);
+    } else if (peer->place < 0) {
+        peer->to = private_ring(peer->ring_bytes, NULL, 0);
+        peer->from = private_ring(peer->ring_bytes, NULL, 0);
+        wires++;
+        host_wire(other, peer->to, peer->from, peer->ring_bytes);
+    } else {
+        peer->to = shared_ring(own_place, peer->place);
+        peer->from = shared_ring(peer->place, own_place);
+    }
 }
 
 /* With a core for each rank, spinning is what is fast; with less, the one waited for needs the core. */
 static void choose_waiting(void)
 {
-    bool crowded = region->size > region->cores;
+    bool crowded = region->places > region->cores;
     spins = crowded ? 30 : 4000;
     yields = crowded ? 60 : 100;
 }
 
-void transport_open(void)
+static void map_region(void)
 {
     uint32_t bytes = host_shared_bytes();
     size_t page = __builtin_wasm_memory_grow(0, (bytes + PAGE - 1) / PAGE);
@@ -96,42 +162,44 @@ void transport_open(void)
     }
     region = (struct region *) (page * PAGE);
     transport_rank = host_map(region, bytes);
-    transport_size = (int) region->size;
-    controls = (struct control *) ((char *) region + 64);
-    char *rings = (char *) (controls + region->size);
-    peers = calloc(region->size, sizeof *peers);
-    for (int other = 0; other < transport_size; other++) {
-        peers[other].to = ring_of(rings, transport_rank, other);
-        peers[other].from = ring_of(rings, other, transport_rank);
-        peers[other].last = &peers[other].first;
-    }
-    transport_eager_bytes = region->ring_bytes / 4 < 16384 ? region->ring_bytes / 4 : 16384;
+    own_place = region->place[transport_rank];
+    controls = (struct control *) ((char *) region + 64 + ((region->size * sizeof(int32_t) + 63) & ~63u));
     choose_waiting();
 }
 
-static void ring_bell(int rank)
+void transport_open(void)
 {
-    if (!atomic_load(&controls[rank].asleep)) return;
-    atomic_fetch_add(&controls[rank].bell, 1);
-    host_wake(&controls[rank].bell);
+    map_region();
+    transport_size = (int) region->size;
+    peers = calloc(region->size, sizeof *peers);
+    for (int other = 0; other < transport_size; other++) find_way(other, &peers[other]);
+    transport_eager_bytes = region->ring_bytes / 4 < 16384 ? region->ring_bytes / 4 : 16384;
+}
+
+static void ring_bell(int place)
+{
+    if (place < 0 || !atomic_load(&controls[place].asleep)) return;
+    atomic_fetch_add(&controls[place].bell, 1);
+    host_wake(&controls[place].bell);
 }
 
 /* ---- Sending ---- */
 
-static uint32_t ring_room(struct ring *ring)
+static uint32_t ring_room(const struct peer *peer)
 {
-    return region->ring_bytes - (atomic_load_explicit(&ring->tail, memory_order_relaxed) - atomic_load(&ring->head));
+    uint32_t tail = atomic_load_explicit(&peer->to->tail, memory_order_relaxed);
+    return peer->ring_bytes - (tail - atomic_load(&peer->to->head));
 }
 
 /* Copies payload bytes [offset, offset + count) to the ring; what lies beyond the payload is padding. */
-static void put_bytes(struct ring *ring, uint32_t at, const struct outgoing *out, uint32_t offset, uint32_t count)
+static void put_bytes(const struct peer *peer, uint32_t at, const struct outgoing *out, uint32_t offset, uint32_t count)
 {
     uint32_t real = offset >= out->header.bytes ? 0 : out->header.bytes - offset;
     if (real > count) real = count;
-    uint32_t start = at & (region->ring_bytes - 1), first = region->ring_bytes - start;
+    uint32_t start = at & (peer->ring_bytes - 1), first = peer->ring_bytes - start;
     if (first > real) first = real;
-    memcpy(ring->data + start, out->payload + offset, first);
-    if (real > first) memcpy(ring->data, out->payload + offset + first, real - first);
+    memcpy(peer->to->data + start, out->payload + offset, first);
+    if (real > first) memcpy(peer->to->data, out->payload + offset + first, real - first);
 }
 
 static bool carries_payload(const struct packet *header)
@@ -139,31 +207,45 @@ static bool carries_payload(const struct packet *header)
     return header->kind == PACKET_EAGER || header->kind == PACKET_DATA;
 }
 
+/* The ring is full: the reader will tell when it is not, or the host may have heard that it is not. */
+static bool find_room(int to, struct peer *peer)
+{
+    if (peer->place < 0)
+        host_pump(to);
+    else
+        atomic_store(&peer->to->full, 1);
+    return ring_room(peer) != 0;
+}
+
 /* Pushes as much as there is room for; true when the packet is in the ring whole. */
 static bool push(int to, struct outgoing *out, bool *moved)
 {
-    struct ring *ring = peers[to].to;
+    struct peer *peer = &peers[to];
+    struct ring *ring = peer->to;
     uint32_t total = sizeof out->header + (carries_payload(&out->header) ? ROUND(out->header.bytes) : 0);
+    uint32_t chunk = peer->place < 0 ? WIRE_CHUNK : CHUNK;
     while (out->sent < total) {
-        uint32_t room = ring_room(ring), tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+        uint32_t room = ring_room(peer), tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
         if (room == 0) {
-            atomic_store(&ring->full, 1);
-            if (ring_room(ring) == 0) return false;
+            if (!find_room(to, peer)) return false;
             continue;
         }
         uint32_t part = 0;
         if (out->sent == 0) {
-            memcpy(ring->data + (tail & (region->ring_bytes - 1)), &out->header, sizeof out->header);
+            memcpy(ring->data + (tail & (peer->ring_bytes - 1)), &out->header, sizeof out->header);
             part = sizeof out->header;
         }
         uint32_t rest = total - out->sent - part, most = room - part;
-        if (most > CHUNK) most = CHUNK;
+        if (most > chunk) most = chunk;
         if (rest > most) rest = most;
-        if (rest) put_bytes(ring, tail + part, out, out->sent + part - sizeof out->header, rest);
+        if (rest) put_bytes(peer, tail + part, out, out->sent + part - sizeof out->header, rest);
         out->sent += part + rest;
         atomic_store(&ring->tail, tail + part + rest);
         *moved = true;
-        ring_bell(to);
+        if (peer->place < 0)
+            host_pump(to);
+        else
+            ring_bell(peer->place);
     }
     return true;
 }
@@ -230,29 +312,30 @@ void transport_give_credit(int from, uint32_t bytes)
     atomic_store_explicit(&ring->consumed, consumed + bytes + 64, memory_order_relaxed);
 }
 
-bool transport_quiet(void) { return queued == 0; }
+bool transport_quiet(void) { return queued == 0 && (wires == 0 || host_settled()); }
 
 /* ---- Receiving ---- */
 
-static void get_bytes(struct ring *ring, uint32_t at, char *into, uint32_t count)
+static void get_bytes(const struct peer *peer, uint32_t at, char *into, uint32_t count)
 {
-    uint32_t start = at & (region->ring_bytes - 1), first = region->ring_bytes - start;
+    uint32_t start = at & (peer->ring_bytes - 1), first = peer->ring_bytes - start;
     if (first > count) first = count;
-    memcpy(into, ring->data + start, first);
-    if (count > first) memcpy(into + first, ring->data, count - first);
+    memcpy(into, peer->from->data + start, first);
+    if (count > first) memcpy(into + first, peer->from->data, count - first);
 }
 
-static void release_room(int from, struct ring *ring, uint32_t head)
+static void release_room(const struct peer *peer, uint32_t head)
 {
+    struct ring *ring = peer->from;
     atomic_store(&ring->head, head);
     if (atomic_load(&ring->full)) {
         atomic_store(&ring->full, 0);
-        ring_bell(from);
+        ring_bell(peer->place);
     }
 }
 
 /* Takes payload that is in the ring; true when all of it has been taken. */
-static bool take_payload(int from, struct incoming *in, uint32_t *head, uint32_t tail)
+static bool take_payload(const struct peer *peer, struct incoming *in, uint32_t *head, uint32_t tail)
 {
     uint32_t padded = ROUND(in->header.bytes), limit = in->header.bytes;
     if (limit > in->delivery.room) limit = in->delivery.room;
@@ -262,59 +345,83 @@ static bool take_payload(int from, struct incoming *in, uint32_t *head, uint32_t
         if (part > CHUNK) part = CHUNK;
         if (in->got < limit) {
             uint32_t wanted = limit - in->got < part ? limit - in->got : part;
-            get_bytes(peers[from].from, *head, in->delivery.into + in->got, wanted);
+            get_bytes(peer, *head, in->delivery.into + in->got, wanted);
         }
         in->got += part;
         *head += part;
-        release_room(from, peers[from].from, *head);
+        release_room(peer, *head);
     }
     return in->got >= padded;
 }
 
+/* A wire brings bytes, not packets: the last ones may be the beginning of a header. */
 static bool receive_from(int from)
 {
-    struct ring *ring = peers[from].from;
-    struct incoming *in = &peers[from].incoming;
+    struct peer *peer = &peers[from];
+    struct ring *ring = peer->from;
+    struct incoming *in = &peer->incoming;
     uint32_t head = atomic_load_explicit(&ring->head, memory_order_relaxed), tail = atomic_load(&ring->tail);
+    tail &= ~(GRAIN - 1);
     if (head == tail) return false;
     while (head != tail) {
         if (!in->busy) {
-            get_bytes(ring, head, (char *) &in->header, sizeof in->header);
+            get_bytes(peer, head, (char *) &in->header, sizeof in->header);
             head += sizeof in->header;
             in->busy = true;
             in->got = 0;
             deliver_begin(from, &in->header, &in->delivery);
         }
-        if (carries_payload(&in->header) && !take_payload(from, in, &head, tail)) break;
+        if (carries_payload(&in->header) && !take_payload(peer, in, &head, tail)) break;
         in->busy = false;
-        release_room(from, ring, head);
+        release_room(peer, head);
         deliver_end(from, &in->header, &in->delivery);
     }
     return true;
 }
 
+/* Asking the host costs more than looking at all shared rings: only when these are quiet, or now and then. */
 static bool transport_progress(void)
 {
+    static bool dry;
+    static unsigned turn;
     bool moved = false;
+    if (wires && (dry || ++turn % 16 == 0)) host_poll();
     for (int other = 0; other < transport_size; other++) {
         if (queued && peers[other].first) moved |= flush(other);
         moved |= receive_from(other);
     }
+    dry = !moved;
     return moved;
+}
+
+/* The host wants something: this rank moves, or another one has moved. All ways that are not what they were become
+ * wires, with what is in their rings; both sides then tell each other how far they had come. The rings shared with a
+ * rank that has left stay as they are, since nobody else has them. */
+static void come_to_safe_point(void)
+{
+    host_safepoint();
+    bool elsewhere = host_moved();
+    for (int other = 0; other < transport_size; other++)
+        if (other != transport_rank && peers[other].place >= 0 && (elsewhere || region->place[other] < 0))
+            leave_shared_rings(&peers[other]);
+    if (elsewhere) map_region();
+    for (int other = 0; other < transport_size; other++)
+        if (peers[other].place < 0) host_wire(other, peers[other].to, peers[other].from, peers[other].ring_bytes);
+    peers[transport_rank].place = own_place;
 }
 
 bool progress(void)
 {
     bool moved = transport_progress();
     moved |= schedules_progress();
-    if (atomic_load_explicit(&controls[transport_rank].stop, memory_order_relaxed)) host_safepoint();
+    if (atomic_load_explicit(&controls[own_place].stop, memory_order_relaxed)) come_to_safe_point();
     return moved;
 }
 
 /* Announce the sleep first, look once more, then sleep: a message that comes in between rings the bell. */
 static void doze(void)
 {
-    struct control *control = &controls[transport_rank];
+    struct control *control = &controls[own_place];
     uint32_t seen = atomic_load(&control->bell);
     atomic_store(&control->asleep, 1);
     if (!progress()) host_idle(&control->bell, seen);
