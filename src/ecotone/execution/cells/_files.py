@@ -13,6 +13,8 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from ecotone.core.errors import InputError
+from ecotone.execution.cells._snapshot import SavedFile
 from ecotone.execution.cells.interface import Folder
 
 __all__ = ["CREATE", "DIRECTORY", "EXCLUSIVE", "FILES_MOST", "TRUNCATE", "Entry", "FileTable"]
@@ -57,6 +59,7 @@ class FileTable:
 
     def __init__(self, folders: Mapping[str, Folder], files_max: int = FILES_MOST) -> None:
         self._files_max = files_max
+        self._folders = folders
         self.entries: dict[int, Entry] = {}
         for number in range(3):
             entry = Entry(number)
@@ -112,35 +115,7 @@ class FileTable:
         Raises:
             OSError: the path leads outside, through a link, or does not exist.
         """
-        entry = self.get(number)
-        if path.startswith("/"):
-            raise OSError(errno.EPERM, "absolute path")
-        names = [name for name in path.split("/") if name not in ("", ".")]
-        folder = os.open(".", _O_PATH | os.O_DIRECTORY, dir_fd=entry.descriptor)
-        above: list[int] = []
-        passed: list[str] = []
-        try:
-            for index, name in enumerate(names):
-                if name == "..":
-                    if not above:
-                        raise OSError(errno.EPERM, "path leads outside of the folder")
-                    os.close(folder)
-                    folder = above.pop()
-                    passed.pop()
-                elif index < len(names) - 1:
-                    below = os.open(name, _O_PATH | os.O_DIRECTORY, dir_fd=folder)
-                    above.append(folder)
-                    folder = below
-                    passed.append(name)
-            last = names[-1] if names and names[-1] != ".." else "."
-            whole = "/".join([*filter(None, [entry.path]), *passed, *([] if last == "." else [last])])
-        except BaseException:
-            os.close(folder)
-            raise
-        finally:
-            for descriptor in above:
-                os.close(descriptor)
-        return folder, last, whole
+        return _walk(self.get(number), path)
 
     def open(self, number: int, path: str, ask: int, flags: int, *, read: bool, write: bool) -> int:
         """Opens a path and enters it into the table.
@@ -167,14 +142,152 @@ class FileTable:
             raise OSError(errno.EROFS, "the folder was given for reading only")
         folder, name, whole = self.walk(number, path)
         try:
-            mode = os.O_RDWR if read and write else os.O_WRONLY if write else os.O_RDONLY
-            descriptor = os.open(name, mode | _open_flags(ask, flags), 0o666, dir_fd=folder)
+            descriptor = os.open(name, _mode(read, write) | _open_flags(ask, flags), 0o666, dir_fd=folder)
         finally:
             os.close(folder)
         entry = Entry(descriptor, root=above.root, path=whole, writable=above.writable)
         entry.flags = flags
         entry.can_read, entry.can_write = read or not write, write
         return self._add(entry)
+
+    # ---- Leaving a process and coming to another ----
+
+    def hindrance(self) -> str:
+        """Why another process could not open the same files; empty if it can."""
+        for number, entry in self.entries.items():
+            if not entry.root:
+                continue
+            try:
+                self._check_again(entry)
+            except OSError as error:
+                return f"descriptor {number} ({entry.root}/{entry.path}) cannot be opened again: {error.strerror}"
+        return ""
+
+    def _check_again(self, entry: Entry) -> None:
+        mine = os.fstat(entry.descriptor)
+        if not stat.S_ISREG(mine.st_mode) and not stat.S_ISDIR(mine.st_mode):
+            raise OSError(errno.ESPIPE, "it is neither a file nor a folder")
+        descriptor = self._open_again(entry.root, entry.path, _mode(entry.can_read, entry.can_write))
+        try:
+            other = os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
+        if (mine.st_dev, mine.st_ino) != (other.st_dev, other.st_ino):
+            raise OSError(errno.ESTALE, "another file has its name now")
+
+    def _open_again(self, root: str, path: str, flags: int) -> int:
+        if root not in self._folders:
+            raise OSError(errno.ENOENT, f"no folder {root} is given to this cell")
+        top = os.open(Path(self._folders[root].path), _O_PATH | os.O_DIRECTORY)
+        if not path:
+            try:
+                return os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=top)
+            finally:
+                os.close(top)
+        entry = Entry(top, root=root)
+        try:
+            folder, name, _ = _walk(entry, path)
+        finally:
+            os.close(top)
+        try:
+            return os.open(name, flags | _open_flags(0, 0), dir_fd=folder)
+        finally:
+            os.close(folder)
+
+    def saved(self) -> list[SavedFile]:
+        """The table as a snapshot carries it."""
+        return [_saved(number, entry) for number, entry in self.entries.items()]
+
+    def restore(self, saved: list[SavedFile]) -> None:
+        """Opens what a snapshot has, in place of what is open.
+
+        Raises:
+            InputError: a folder is not given to this cell, or a file is not there any more.
+        """
+        for number in list(self.entries):
+            self.close(number)
+        for one in saved:
+            self.entries[one.number] = self._restored(one)
+
+    def _restored(self, one: SavedFile) -> Entry:
+        root, path = os.fsdecode(one.root), os.fsdecode(one.path)
+        if not root:
+            if one.stream not in range(3):
+                raise InputError(f"the snapshot names a standard stream {one.stream}")
+            descriptor = one.stream
+        else:
+            try:
+                mode = _mode(one.can_read, one.can_write)
+                descriptor = self._open_again(root, path, mode | _open_flags(0, one.flags))
+                if not one.folder:
+                    os.lseek(descriptor, one.offset, os.SEEK_SET)
+            except OSError as error:
+                raise InputError(f"the snapshot has {root}/{path} open, but: {error.strerror}") from error
+        writable = one.writable and (not root or self._folders[root].writable)
+        if one.can_write and not writable:
+            raise InputError(f"the snapshot has {root}/{path} open for writing, but its folder is for reading only")
+        entry = Entry(descriptor, root=root, path=path, writable=writable)
+        entry.preopened = root if one.preopened else ""
+        entry.flags, entry.can_read, entry.can_write = one.flags, one.can_read, one.can_write
+        if one.listing is not None:
+            entry.listing = [(os.fsdecode(name), inode, kind) for name, inode, kind in one.listing]
+        return entry
+
+
+def _mode(read: bool, write: bool) -> int:
+    return os.O_RDWR if read and write else os.O_WRONLY if write else os.O_RDONLY
+
+
+def _saved(number: int, entry: Entry) -> SavedFile:
+    folder = bool(entry.root) and entry.is_folder
+    return SavedFile(
+        number=number,
+        stream=-1 if entry.root else entry.descriptor,
+        root=os.fsencode(entry.root),
+        path=os.fsencode(entry.path),
+        preopened=bool(entry.preopened),
+        folder=folder,
+        offset=os.lseek(entry.descriptor, 0, os.SEEK_CUR) if entry.root and not folder else 0,
+        flags=entry.flags,
+        can_read=entry.can_read,
+        can_write=entry.can_write,
+        writable=entry.writable,
+        listing=None
+        if entry.listing is None
+        else [(os.fsencode(name), inode, kind) for name, inode, kind in entry.listing],
+    )
+
+
+def _walk(entry: Entry, path: str) -> tuple[int, str, str]:
+    """See `FileTable.walk`."""
+    if path.startswith("/"):
+        raise OSError(errno.EPERM, "absolute path")
+    names = [name for name in path.split("/") if name not in ("", ".")]
+    folder = os.open(".", _O_PATH | os.O_DIRECTORY, dir_fd=entry.descriptor)
+    above: list[int] = []
+    passed: list[str] = []
+    try:
+        for index, name in enumerate(names):
+            if name == "..":
+                if not above:
+                    raise OSError(errno.EPERM, "path leads outside of the folder")
+                os.close(folder)
+                folder = above.pop()
+                passed.pop()
+            elif index < len(names) - 1:
+                below = os.open(name, _O_PATH | os.O_DIRECTORY, dir_fd=folder)
+                above.append(folder)
+                folder = below
+                passed.append(name)
+        last = names[-1] if names and names[-1] != ".." else "."
+        whole = "/".join([*filter(None, [entry.path]), *passed, *([] if last == "." else [last])])
+    except BaseException:
+        os.close(folder)
+        raise
+    finally:
+        for descriptor in above:
+            os.close(descriptor)
+    return folder, last, whole
 
 
 def _open_flags(ask: int, flags: int) -> int:

@@ -5,7 +5,16 @@ from __future__ import annotations
 import ctypes
 import os
 
-__all__ = ["die_with_parent", "futex_wait", "futex_wake", "map_fixed", "yield_core"]
+__all__ = [
+    "clear_fixed",
+    "die_with_parent",
+    "futex_wait",
+    "futex_wake",
+    "is_zero",
+    "map_fixed",
+    "protect",
+    "yield_core",
+]
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mmap.restype = ctypes.c_void_p
@@ -17,8 +26,12 @@ _libc.syscall.argtypes = [
     ctypes.c_long, ctypes.c_void_p, ctypes.c_int, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int,
 ]  # fmt: skip
 
+_libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+_libc.memcmp.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
+
 _READ_WRITE = 3
 _SHARED_FIXED = 0x11
+_PRIVATE_FIXED_ANONYMOUS = 0x32
 _FUTEX = {"x86_64": 202, "aarch64": 98, "riscv64": 98}.get(os.uname().machine, 202)
 _FUTEX_WAIT = 0
 _FUTEX_WAKE = 1
@@ -40,6 +53,35 @@ def map_fixed(address: int, size_bytes: int, descriptor: int) -> None:
     mapped = _libc.mmap(address, size_bytes, _READ_WRITE, _SHARED_FIXED, descriptor, 0)
     if mapped != address:
         raise OSError(ctypes.get_errno(), "mmap of the memory shared between ranks")
+
+
+def clear_fixed(address: int, size_bytes: int) -> None:
+    """Puts fresh memory, all zero, in place of memory that the caller has checked to be its own.
+
+    Raises:
+        OSError: the kernel refused.
+    """
+    mapped = _libc.mmap(address, size_bytes, _READ_WRITE, _PRIVATE_FIXED_ANONYMOUS, -1, 0)
+    if mapped != address:
+        raise OSError(ctypes.get_errno(), "mmap of empty memory")
+
+
+def protect(address: int, size_bytes: int, *, usable: bool) -> None:
+    """Makes memory unusable, or usable again.
+
+    Raises:
+        OSError: the kernel refused.
+    """
+    if _libc.mprotect(address, size_bytes, _READ_WRITE if usable else 0):
+        raise OSError(ctypes.get_errno(), "mprotect")
+
+
+_ZEROS = bytes(1 << 16)
+
+
+def is_zero(address: int, size_bytes: int) -> bool:
+    """Whether memory, at most 64 KiB, holds zeros only."""
+    return _libc.memcmp(address, _ZEROS, size_bytes) == 0
 
 
 def futex_wait(address: int, seen: int, timeout_s: float) -> None:

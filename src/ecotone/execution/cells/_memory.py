@@ -33,6 +33,14 @@ class CellMemory:
         self._known_bytes = self._memory.data_len(self._store)
         return self._known_bytes
 
+    def grow(self, pages: int) -> int:
+        """Adds pages of 64 KiB, all zero, and returns the number of pages before.
+
+        Raises:
+            wasmtime.WasmtimeError: the cell may not have more.
+        """
+        return self._memory.grow(self._store, pages)
+
     def view(self, address: int, size_bytes: int) -> memoryview:
         """A part of the memory, to read or to write.
 

@@ -11,7 +11,6 @@ from typing import NoReturn
 
 import wasmtime
 
-from ecotone.execution.cells._callbacks import define
 from ecotone.execution.cells._files import FileTable
 from ecotone.execution.cells._host import CellHost
 from ecotone.execution.cells._leaving import Leaving, Passage
@@ -66,13 +65,14 @@ def run_rank(
 
     try:
         host = CellHost(rank, region, end, Wires(rank, wiring, end) if wiring else None, bells)
-        code, reason = _run(job, compiled, host, rank, passage, end)
+        code, reason = _run(job=job, compiled=compiled, host=host, rank=rank, passage=passage, end=end)
     except Exception as error:  # noqa: BLE001 - the outermost edge of this process
         code, reason = 1, f"could not start: {error}"
     end(code, reason)
 
 
 def _run(
+    *,
     job: Job,
     compiled: Path,
     host: CellHost,
@@ -86,7 +86,6 @@ def _run(
     store.set_limits(memory_size=job.memory_max_bytes)
     linker = wasmtime.Linker(engine)
     host.define(linker)
-    define(linker, b"eco", b"safepoint", "", lambda: None, results=0)
     wasi = Wasi(
         arguments=[job.module.stem, *job.arguments],
         environment=job.environment,

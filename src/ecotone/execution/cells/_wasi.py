@@ -51,6 +51,11 @@ class Wasi:
         files: its table.
         output_max_bytes: limit for both standard streams together, None for none.
         end: called with a code and a reason when the program ends itself or exceeds the limit.
+
+    Attributes:
+        output_left_bytes: what is left of that limit.
+        monotonic_ahead_ns: how far the cell's monotonic clock is ahead of this machine's.
+        cpu_before_ns: CPU time of the cell in other processes, before.
     """
 
     def __init__(
@@ -62,10 +67,15 @@ class Wasi:
         output_max_bytes: int | None,
         end: Callable[[int, str], NoReturn],
     ) -> None:
+        self.arguments = arguments
+        self.environment = environment
+        self.files = files
+        self.monotonic_ahead_ns = 0
+        self.cpu_before_ns = 0
         self._arguments = [value.encode() + b"\0" for value in arguments]
         self._environment = [f"{name}={value}".encode() + b"\0" for name, value in environment.items()]
         self._files = files
-        self._output_left = output_max_bytes
+        self.output_left_bytes = output_max_bytes
         self._end = end
         self._memory_or_none: CellMemory | None = None
 
@@ -77,6 +87,12 @@ class Wasi:
     def _memory(self) -> CellMemory:
         assert self._memory_or_none is not None
         return self._memory_or_none
+
+    def resume(self, output_left_bytes: int | None, monotonic_ahead_ns: int, cpu_before_ns: int) -> None:
+        """Goes on with what is left of the output, and with clocks that do not run backwards."""
+        self.output_left_bytes = output_left_bytes
+        self.monotonic_ahead_ns = monotonic_ahead_ns
+        self.cpu_before_ns = cpu_before_ns
 
     def define(self, linker: wasmtime.Linker) -> None:
         """Adds all functions to the linker."""
@@ -169,7 +185,14 @@ class Wasi:
     def _clock_time(self, clock: int, _precision: int, result: int) -> int | None:
         if clock >= len(_CLOCKS):
             return INVAL
-        return self._memory.pack(result, "<Q", time.clock_gettime_ns(_CLOCKS[clock]))
+        now = time.clock_gettime_ns(_CLOCKS[clock])
+        return self._memory.pack(result, "<Q", now + self._ahead_ns(_CLOCKS[clock]))
+
+    def _ahead_ns(self, clock: int) -> int:
+        """By how much the cell's clock is ahead of this process's: a cell may have come from another one."""
+        if clock == time.CLOCK_MONOTONIC:
+            return self.monotonic_ahead_ns
+        return 0 if clock == time.CLOCK_REALTIME else self.cpu_before_ns
 
     def _random(self, address: int, size_bytes: int) -> None:
         for start in range(0, size_bytes, _RANDOM_MOST):
@@ -254,10 +277,10 @@ class Wasi:
         self._memory.pack(result, "<I", os.pwritev(self._writable(number).descriptor, buffers, offset))
 
     def _count_output(self, size_bytes: int) -> None:
-        if self._output_left is None:
+        if self.output_left_bytes is None:
             return
-        self._output_left -= size_bytes
-        if self._output_left < 0:
+        self.output_left_bytes -= size_bytes
+        if self.output_left_bytes < 0:
             self._end(1, "wrote more to its standard streams than it may")
 
     def _seek(self, number: int, offset: int, whence: int, result: int) -> int | None:
@@ -372,7 +395,10 @@ class Wasi:
         if count == 0:
             return INVAL
         asked = [self._memory.unpack(subscriptions + 48 * i, "<QB7xI4xQQH") for i in range(count)]
-        now = time.clock_gettime_ns
+
+        def now(clock: int) -> int:
+            return time.clock_gettime_ns(clock) + self._ahead_ns(clock)
+
         clocks = [
             (until if flags & 1 else now(_CLOCKS[min(which, 3)]) + until, which, user)
             for user, tag, which, until, _, flags in asked
