@@ -190,7 +190,7 @@ def _names(connection: socket.socket, node: str) -> bool:
     if not isinstance(connection, ssl.SSLSocket):
         return True
     certificate = connection.getpeercert() or {}
-    return ("DNS", node) in certificate.get("subjectAltName", ())
+    return ("DNS", node) in tuple(certificate.get("subjectAltName", ()))
 
 
 def _decode(text: bytes) -> Greeting:
