@@ -15,11 +15,9 @@ from __future__ import annotations
 import ctypes
 import os
 import socket
-import struct
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import wasmtime
 
@@ -28,6 +26,7 @@ from ecotone.execution.cells._callbacks import define
 from ecotone.execution.cells._host import CellHost
 from ecotone.execution.cells._libc import clear_fixed, futex_wait, is_zero
 from ecotone.execution.cells._memory import CellMemory
+from ecotone.execution.cells._passage import ASKED, HERE, LEAVE, LEAVE_NODE, LEFT, MESSAGE, REFUSED, Passage
 from ecotone.execution.cells._snapshot import (
     PAGE,
     Clocks,
@@ -40,26 +39,10 @@ from ecotone.execution.cells._snapshot import (
 from ecotone.execution.cells._unwinder import State, Unwinder
 from ecotone.execution.cells._wasi import Wasi
 
-__all__ = ["ASKED", "HERE", "LEAVE", "LEAVE_NODE", "LEFT", "MESSAGE", "REFUSED", "Leaving", "Passage"]
-
-ASKED, LEAVE, LEAVE_NODE = 1, 2, 3
-HERE, REFUSED, LEFT = range(3)
-MESSAGE = struct.Struct("<III")
-"""Kind, rank, and the word `stop` that it answers; behind it the reason of a refusal."""
+__all__ = ["Leaving"]
 
 _NAP_S = 0.05
 _REASON_MOST = 3000
-
-
-class Passage(NamedTuple):
-    """By which a rank leaves, or has come."""
-
-    digest: str
-    """SHA-256 of the module, in hexadecimal digits."""
-    gate: socket.socket
-    """To the job, which has the other end."""
-    snapshot: int = -1
-    """File descriptor of what is resumed; -1 for a rank that starts."""
 
 
 class Leaving:

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ecotone.core.errors import ConflictError, EcotoneError, UnavailableError
-from ecotone.execution.cells._leaving import ASKED, LEAVE, LEAVE_NODE, LEFT, MESSAGE, REFUSED
 from ecotone.execution.cells._libc import futex_wake
+from ecotone.execution.cells._passage import ASKED, LEAVE, LEAVE_NODE, LEFT, MESSAGE, REFUSED
 from ecotone.execution.cells._region import Region
 
 __all__ = ["Gate", "MoveRefusedError", "NoSafePointError"]

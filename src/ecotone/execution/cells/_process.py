@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterable
 from pathlib import Path
 
+from ecotone.execution.cells._passage import Passage
 from ecotone.execution.cells._region import Region
 from ecotone.execution.cells._wires import Wiring
 from ecotone.execution.cells.interface import Job, RankEnd
@@ -52,6 +53,7 @@ def start_rank(
     *,
     wiring: Wiring | None = None,
     bells: tuple[int, ...] = (),
+    passage: Passage | None = None,
 ) -> RankProcess:
     """Forks this process, which must not run threads that hold locks, for a rank."""
     from ecotone.execution.cells._rank import run_rank  # noqa: PLC0415 - loads wasmtime, once for all ranks
@@ -62,7 +64,7 @@ def start_rank(
     if process == 0:
         run_rank(
             job=job, compiled=compiled, rank=rank, region=region, report=report, parent=parent, wiring=wiring,
-            bells=bells,
+            bells=bells, passage=passage,
         )  # fmt: skip
     os.close(report)
     return RankProcess(rank, process, reasons)

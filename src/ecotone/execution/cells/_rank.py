@@ -13,9 +13,10 @@ import wasmtime
 
 from ecotone.execution.cells._files import FileTable
 from ecotone.execution.cells._host import CellHost
-from ecotone.execution.cells._leaving import Leaving, Passage
+from ecotone.execution.cells._leaving import Leaving
 from ecotone.execution.cells._libc import die_with_parent
 from ecotone.execution.cells._memory import CellMemory
+from ecotone.execution.cells._passage import Passage
 from ecotone.execution.cells._region import Region
 from ecotone.execution.cells._unwinder import State, Unwinder
 from ecotone.execution.cells._wasi import Wasi

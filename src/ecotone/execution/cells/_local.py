@@ -1,0 +1,169 @@
+"""A job whose ranks are children of this process: starts them, waits for them, moves them. Called by `run_job`, and by
+whoever moves ranks.
+
+The process is forked for each rank, so it must not run threads that hold locks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import select
+import time
+from types import TracebackType
+
+from ecotone.core.errors import ConflictError, InputError
+from ecotone.execution.cells._compiled import compiled_module
+from ecotone.execution.cells._moving import Gate
+from ecotone.execution.cells._passage import Passage
+from ecotone.execution.cells._process import RankProcess, kill_all, start_rank
+from ecotone.execution.cells._region import open_region
+from ecotone.execution.cells._snapshot import open_snapshot
+from ecotone.execution.cells.interface import Job, JobResult, RankEnd
+
+__all__ = ["LocalJob"]
+
+_RANKS_MOST = 1024
+
+
+class LocalJob:
+    """A job that runs; `close` it, or use it as a context: then no rank is left.
+
+    Raises:
+        InputError: the module is not there or cannot be compiled, or the number of ranks is out of range.
+    """
+
+    def __init__(self, job: Job) -> None:
+        if not 1 <= job.ranks <= _RANKS_MOST:
+            raise InputError(f"a job has 1 to {_RANKS_MOST} ranks, not {job.ranks}")
+        if not job.module.is_file():
+            raise InputError(f"there is no file {job.module}")
+        self._job = job
+        self._compiled = compiled_module(job.module)
+        self._digest = hashlib.sha256(job.module.read_bytes()).hexdigest()
+        self._running: dict[int, RankProcess] = {}  # by the descriptor that tells of the end
+        self._out: set[int] = set()
+        self._ends: dict[int, RankEnd] = {}
+        self._first: RankEnd | None = None
+        self._killed = ""
+        self._deadline = None if job.time_max_s is None else time.monotonic() + job.time_max_s
+        self._region = open_region(range(job.ranks), job.ranks, len(os.sched_getaffinity(0)))
+        self._gate = Gate(self._region)
+        try:
+            for rank in range(job.ranks):
+                self._start(rank, -1)
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self, rank: int, snapshot: int) -> None:
+        passage = Passage(self._digest, self._gate.theirs, snapshot)
+        process = start_rank(self._job, self._compiled, rank, self._region, passage=passage)
+        self._running[process.ended] = process
+
+    def __enter__(self) -> LocalJob:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Kills the ranks that still run, and waits for their end; idempotent."""
+        kill_all(self._running.values())
+        for rank in self._running.values():
+            rank.collect("")
+        self._running.clear()
+        self._gate.close()
+        self._region.close()
+
+    def wait(self, timeout_s: float | None = None) -> JobResult | None:
+        """Waits until all ranks have ended; the first that ends badly ends the others.
+
+        Args:
+            timeout_s: how long to wait at most, None for as long as it takes.
+
+        Returns:
+            How the job ended; None if it goes on, also because all ranks that are left have been taken out.
+        """
+        until = None if timeout_s is None else time.monotonic() + timeout_s
+        poll = select.poll()
+        for descriptor in self._running:
+            poll.register(descriptor, select.POLLIN)
+        while self._running:
+            for descriptor, _ in poll.poll(self._wait_ms(until)):
+                poll.unregister(descriptor)
+                self._collect(self._running.pop(descriptor))
+            if self._deadline is not None and not self._killed and time.monotonic() >= self._deadline:
+                self._kill(f"took longer than the {self._job.time_max_s} s it was given")
+            elif until is not None and time.monotonic() >= until and self._running:
+                return None
+        if self._out:
+            return None
+        return JobResult(ends=tuple(self._ends[rank] for rank in sorted(self._ends)), first=self._first)
+
+    def _wait_ms(self, until: float | None) -> float | None:
+        times = [at for at in (until, None if self._killed else self._deadline) if at is not None]
+        return max(0.0, min(times) - time.monotonic()) * 1000 if times else None
+
+    def _collect(self, rank: RankProcess) -> None:
+        end = rank.collect(self._killed)
+        self._ends[end.rank] = end
+        if end.exit_code and self._first is None:
+            self._first = end
+            self._kill(self._killed or f"ended because rank {end.rank} had: {end.reason}")
+
+    def _kill(self, reason: str) -> None:
+        self._killed = reason
+        kill_all(self._running.values())
+        for rank in self._out:
+            self._ends[rank] = RankEnd(rank=rank, exit_code=137, reason=reason)
+        self._out.clear()
+
+    def take_out(self, rank: int, timeout_s: float, *, leave_node: bool = False) -> int:
+        """Takes a rank out of its process at its next MPI call, or at that in which it waits; the others go on.
+
+        Args:
+            rank: of the job.
+            timeout_s: how long to wait for an MPI call.
+            leave_node: whether it will be resumed on another node; else only by `put_back`.
+
+        Returns:
+            A file descriptor of the snapshot, which the caller closes; see `_snapshot.py`.
+
+        Raises:
+            ConflictError: the rank has ended, or is out already.
+            MoveRefusedError: it cannot leave, and goes on.
+            NoSafePointError: it has made no MPI call, and goes on.
+        """
+        process = next((one for one in self._running.values() if one.rank == rank), None)
+        if process is None:
+            raise ConflictError(f"rank {rank} does not run here")
+        snapshot = self._gate.take_out(rank, process.ended, timeout_s, leave_node=leave_node)
+        del self._running[process.ended]
+        process.collect("")
+        self._out.add(rank)
+        return snapshot
+
+    def put_back(self, rank: int, snapshot: int) -> None:
+        """Resumes a rank in a new process. If that process finds the snapshot unusable, the job ends with the reason.
+
+        Args:
+            rank: that was taken out.
+            snapshot: descriptor of it; the caller still closes it.
+
+        Raises:
+            ConflictError: the rank is not out, or the job has ended meanwhile.
+            InputError: the snapshot is damaged, or of another module or rank.
+        """
+        header, _ = open_snapshot(snapshot)
+        if header.module != self._digest:
+            raise InputError("the snapshot belongs to another module: build and run the same sources, or start anew")
+        if (header.rank, header.ranks) != (rank, self._job.ranks):
+            raise InputError(f"the snapshot is of rank {header.rank} of {header.ranks}, not of rank {rank}")
+        if rank not in self._out:
+            ended = f": the job {self._killed}" if self._killed else ""
+            raise ConflictError(f"rank {rank} cannot be resumed: it has not been taken out, or has ended{ended}")
+        self._start(rank, snapshot)
+        self._out.discard(rank)
