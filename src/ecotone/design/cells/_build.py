@@ -1,24 +1,38 @@
-"""The driver around the compiler: flags, the cached library, and messages that say what to do. See the package."""
+"""The compiler behind everything: flags, the cached library, and messages that say what to do. See the package."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import importlib.metadata
 import importlib.util
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ecotone.core.errors import MissingExtraError
-from ecotone.design.cells._asyncify import make_movable
-from ecotone.design.cells._errors import BuildError
+from ecotone.core.errors import EcotoneError, InputError, MissingExtraError, UnavailableError
+from ecotone.design.cells._complaints import catches, readable, risks
 from ecotone.design.cells._profiling_names import names_header, weak_functions
+from ecotone.execution.cells.building import without_debugging
+from ecotone.infrastructure.packages import installed_version
 
-__all__ = ["BuildError", "Progress", "build_module", "compile_object", "library"]
+__all__ = [
+    "CPLUSPLUS",
+    "LIBRARY",
+    "BuildError",
+    "Progress",
+    "build_module",
+    "compile_object",
+    "compiler",
+    "compiler_flags",
+    "debugging",
+    "is_source",
+    "library",
+    "link",
+    "run_compiler",
+]
 
 Progress = Callable[[str], object]
 
@@ -40,8 +54,13 @@ _LINK = [
     "-Wl,-z,stack-size=1048576",  # zig's default of 16 MiB would let deep recursion eat memory
     "-Wl,--export=__stack_pointer",  # a snapshot carries it
 ]
-_OWN_FLAGS = ["-O2", "-matomics", "-std=gnu11", "-Wall", "-Wextra", "-DECO_NAMES"]
-_CPLUSPLUS = {".cc", ".cpp", ".cxx", ".C", ".c++"}
+_OWN_FLAGS = ["-O2", "-g0", "-matomics", "-std=gnu11", "-Wall", "-Wextra", "-DECO_NAMES"]
+CPLUSPLUS = frozenset({".cc", ".cpp", ".cxx", ".C", ".c++", ".cp"})
+_SOURCES = CPLUSPLUS | {".c", ".i", ".ii", ".s", ".S"}
+
+
+class BuildError(EcotoneError):
+    """A program could not be built; the message is the compiler's, with what to do where we know it."""
 
 
 def _silent(_line: str) -> None:
@@ -53,87 +72,183 @@ def _cache() -> Path:
     return Path(base) / "ecotone" / "cells"
 
 
-def _compiler(sources: Sequence[Path]) -> list[str]:
-    if importlib.util.find_spec("ziglang") is None:
+def is_source(path: Path) -> bool:
+    """Whether the compiler would compile it, rather than link it."""
+    return path.suffix in _SOURCES
+
+
+def compiler(sources: Sequence[Path] = (), *, plus: bool = False) -> list[str]:
+    """The command that compiles C, or C++ if it is asked for or one of the sources is.
+
+    Raises:
+        MissingExtraError: the extra `cells-build` is not installed.
+    """
+    found = importlib.util.find_spec("ziglang")
+    if found is None or found.origin is None:
         raise MissingExtraError("ziglang", "cells-build")
-    plus = any(source.suffix in _CPLUSPLUS for source in sources)
-    return [sys.executable, "-m", "ziglang", "c++" if plus else "cc"]
+    plus = plus or any(source.suffix in CPLUSPLUS for source in sources)
+    return [str(Path(found.origin).parent / "zig"), "c++" if plus else "cc"]
 
 
-def _run(command: Sequence[str]) -> str:
-    environment = {
-        **os.environ,
-        "ZIG_GLOBAL_CACHE_DIR": str(_cache() / "zig"),
-        "ZIG_LOCAL_CACHE_DIR": str(_cache() / "zig"),
-    }
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+def compiler_flags(flags: Sequence[str] = ()) -> list[str]:
+    """Our flags for compiling, then those given."""
+    return [*_TARGET, *_DEFINES, *_LENIENT, *_optimised(flags), f"-I{LIBRARY}", *flags]
+
+
+def run_compiler(command: Sequence[str], *, given: bytes | None = None) -> tuple[bytes, str]:
+    """Runs a command of the compiler.
+
+    Returns:
+        What it has written to stdout, and its warnings.
+
+    Raises:
+        BuildError: it has failed.
+        UnavailableError: its cache cannot be written.
+    """
+    cache = _cache() / "zig"
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnavailableError(
+            f"{cache} cannot be made: {error.strerror}; set XDG_CACHE_HOME to a folder of yours"
+        ) from None
+    environment = {**os.environ, "ZIG_GLOBAL_CACHE_DIR": str(cache), "ZIG_LOCAL_CACHE_DIR": str(cache)}
+    source = {"stdin": subprocess.DEVNULL} if given is None else {"input": given}
+    done = subprocess.run(command, capture_output=True, check=False, env=environment, **source)  # type: ignore[call-overload]
+    told = done.stderr.decode(errors="replace")
     if done.returncode:
-        raise BuildError(done.stderr.strip() or f"the compiler ended with code {done.returncode}")
-    return done.stderr
+        raise BuildError(readable(told) or f"the compiler ended with code {done.returncode}")
+    return done.stdout, readable(told)
 
 
 def _optimised(flags: Sequence[str]) -> list[str]:
-    return [] if any(flag.startswith("-O") for flag in flags) else ["-O2"]
+    optimised = [] if any(flag.startswith("-O") for flag in flags) else ["-O2"]
+    return [*optimised, *([] if debugging(flags) else ["-g0"])]
 
 
-def compile_object(source: Path, target: Path, flags: Sequence[str] = ()) -> str:
+def debugging(flags: Sequence[str]) -> bool:
+    """Whether lines of source are to be kept, for the stack of a rank that traps."""
+    wanted = [flag for flag in flags if flag.startswith("-g")]
+    return bool(wanted) and wanted[-1] != "-g0"
+
+
+def compile_object(source: Path, target: Path, flags: Sequence[str] = (), *, plus: bool = False) -> str:
     """Compiles one source to an object file.
 
     Returns:
-        The compiler's warnings.
+        The compiler's warnings, and ours.
 
     Raises:
         BuildError: it does not compile.
         MissingExtraError: the extra `cells-build` is not installed.
     """
-    command = [
-        *_compiler([source]), *_TARGET, *_DEFINES, *_LENIENT, *_optimised(flags), f"-I{LIBRARY}", *flags,
-        "-c", str(source), "-o", str(target),
-    ]  # fmt: skip
-    return _run(command)
+    command = [*compiler([source], plus=plus), *compiler_flags(flags), "-c", str(source), "-o", str(target)]
+    _, warnings = run_compiler(command)
+    return "\n".join(filter(None, [warnings, _handlers(source, plus=plus)]))
 
 
-def build_module(
-    sources: Sequence[Path],
-    target: Path,
-    flags: Sequence[str] = (),
-    progress: Progress = _silent,
-    *,
-    movable: bool = True,
-) -> str:
+def _handlers(source: Path, *, plus: bool) -> str:
+    if not plus and source.suffix not in CPLUSPLUS:
+        return ""
+    with contextlib.suppress(OSError):
+        return catches(str(source), source.read_text(errors="replace"))
+    return ""
+
+
+def link(objects: Sequence[Path | str], target: Path, flags: Sequence[str] = (), *, plus: bool, archive: Path) -> str:
+    """Links objects, archives and the MPI library to a module, which appears whole or not at all.
+
+    Args:
+        objects: objects and archives, in their order.
+        target: the module.
+        flags: for the linker.
+        plus: whether some of them are of C++.
+        archive: what `library` has given.
+
+    Returns:
+        Warnings.
+
+    Raises:
+        BuildError: it does not link.
+    """
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".build-") as folder:
+        linked = Path(folder) / "linked.wasm"
+        command = [
+            *compiler(plus=plus), *_TARGET, *_optimised(flags), *_LINK, *flags,
+            *map(str, objects), str(archive), *_LIBRARIES, "-o", str(linked),
+        ]  # fmt: skip
+        _, warnings = run_compiler(command)
+        if not debugging(flags):
+            linked.write_bytes(without_debugging(linked.read_bytes()))  # that of the C library, which is most of it
+        linked.replace(target)
+    own = [(Path(each).name, Path(each).read_bytes()) for each in objects if str(each).endswith(".o")]
+    return "\n".join(filter(None, [warnings, *risks(own)]))
+
+
+def build_module(sources: Sequence[Path], target: Path, flags: Sequence[str] = (), progress: Progress = _silent) -> str:
     """Compiles and links sources (and objects) to a module with the MPI library.
 
     Args:
-        sources: C, C++ or object files.
+        sources: C, C++ or object files, or archives.
         target: the module; it appears whole or not at all.
-        flags: for the compiler and the linker, behind our own.
+        flags: for the compiler and the linker, behind our own; those that begin with -Wl, or -l or -L are the linker's.
         progress: told what takes long.
-        movable: whether a running cell can be taken to another process; costs a few percent of speed.
 
     Returns:
         The compiler's warnings.
 
     Raises:
-        BuildError: it does not compile or link.
+        BuildError: it does not compile or link; what all sources are told.
+        InputError: a source is not there.
         MissingExtraError: the extra `cells-build` is not installed.
+        UnavailableError: the disk is full, or may not be written.
     """
+    for source in sources:
+        if not source.is_file():
+            raise InputError(f"there is no file {source}")
     archive = library(progress)
     target.parent.mkdir(parents=True, exist_ok=True)
+    linking = [flag for flag in flags if flag.startswith(("-Wl,", "-l", "-L"))]
+    compiling = [flag for flag in flags if flag not in linking]
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".build-") as folder:
-        linked = Path(folder) / target.name
-        command = [
-            *_compiler(sources), *_TARGET, *_DEFINES, *_LENIENT, *_optimised(flags), f"-I{LIBRARY}", *_LINK, *flags,
-            *map(str, sources), str(archive), *_LIBRARIES, "-o", str(linked),
-        ]  # fmt: skip
-        warnings = _run(command)
-        if movable:
-            make_movable(linked, linked)
-        linked.replace(target)
-    return warnings
+        objects, warnings = _compile_all(sources, Path(folder), compiling, progress)
+        progress(f"linking {target.name}")
+        plus = any(source.suffix in CPLUSPLUS for source in sources)
+        kept = [flag for flag in compiling if flag.startswith(("-g", "-O"))]
+        linked = link(objects, target, [*kept, *linking], plus=plus, archive=archive)
+    return "\n".join(filter(None, [*warnings, linked]))
+
+
+def _compile_all(
+    sources: Sequence[Path], folder: Path, flags: Sequence[str], progress: Progress
+) -> tuple[list[Path], list[str]]:
+    """The objects in the order of the sources; those that are no sources stay what they are."""
+    wanted = [source for source in sources if is_source(source)]
+    done: list[Path] = []
+
+    def compile_one(index: int, source: Path) -> tuple[Path, str, str]:
+        target = folder / f"{index}-{source.stem}.o"
+        try:
+            warnings = compile_object(source, target, flags)
+        except BuildError as error:
+            return target, "", str(error)
+        done.append(source)
+        progress(f"compiled {source.name}, {len(done)} of {len(wanted)}")
+        return target, warnings, ""
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        futures = {
+            source: pool.submit(compile_one, at, source) for at, source in enumerate(sources) if is_source(source)
+        }
+        results = {source: future.result() for source, future in futures.items()}
+    if complaints := [error for _, _, error in results.values() if error]:
+        raise BuildError("\n".join(complaints))
+    objects = [results[source][0] if source in results else source for source in sources]
+    return objects, [warnings for _, warnings, _ in results.values()]
 
 
 def _digest() -> str:
-    digest = hashlib.sha256(importlib.metadata.version("ziglang").encode())
+    digest = hashlib.sha256((installed_version("ziglang") or "").encode())
     digest.update(" ".join([*_TARGET, *_OWN_FLAGS]).encode())
     for file in sorted([*LIBRARY.iterdir(), Path(__file__).parent / "_profiling_names.py"]):
         if file.is_file():
@@ -146,30 +261,40 @@ def library(progress: Progress = _silent) -> Path:
     archive = _cache() / "library" / _digest() / "libecotone.a"
     if archive.exists():
         return archive
-    compiler = _compiler([])
-    progress("building the MPI library for cells (once; the first time also the C library, about a minute)")
-    archive.parent.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=archive.parent.parent, prefix=".build-") as folder:
-        built = _build_library(Path(folder), compiler)
-        archive.parent.mkdir(exist_ok=True)
-        built.replace(archive)
+    command = compiler()
+    first = "" if (_cache() / "zig" / "o").exists() else "; the C library comes first, which takes about a minute"
+    progress(f"building the MPI library for cells, once{first}")
+    try:
+        archive.parent.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=archive.parent.parent, prefix=".build-") as folder:
+            built = _build_library(Path(folder), command, progress)
+            archive.parent.mkdir(exist_ok=True)
+            built.replace(archive)
+    except OSError as error:
+        raise UnavailableError(
+            f"{archive.parent.parent} cannot be written: {error.strerror}; free some space, or set XDG_CACHE_HOME to "
+            "another folder"
+        ) from None
     return archive
 
 
-def _build_library(folder: Path, compiler: Sequence[str]) -> Path:
+def _build_library(folder: Path, command: Sequence[str], progress: Progress) -> Path:
     header = (LIBRARY / "mpi_functions.h").read_text()
     (folder / "names.h").write_text(names_header(header))
     (folder / "weak.c").write_text(weak_functions(header))
     sources = [*sorted(LIBRARY.glob("*.c")), folder / "weak.c"]
+    done: list[Path] = []
 
     def compile_one(source: Path) -> Path:
         target = folder / f"{source.stem}.o"
         own = [flag for flag in _OWN_FLAGS if source.stem != "weak" or flag != "-DECO_NAMES"]
-        _run([*compiler, *_TARGET, *own, f"-I{LIBRARY}", f"-I{folder}", "-c", str(source), "-o", str(target)])
+        run_compiler([*command, *_TARGET, *own, f"-I{LIBRARY}", f"-I{folder}", "-c", str(source), "-o", str(target)])
+        done.append(source)
+        progress(f"building the MPI library for cells, {len(done)} of {len(sources)}")
         return target
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         objects = list(pool.map(compile_one, sources))
     archive = folder / "libecotone.a"
-    _run([*compiler[:-1], "ar", "rcs", str(archive), *map(str, objects)])
+    run_compiler([command[0], "ar", "rcs", str(archive), *map(str, objects)])
     return archive

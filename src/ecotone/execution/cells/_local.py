@@ -112,7 +112,7 @@ class LocalJob:
         self._ends[end.rank] = end
         if end.exit_code and self._first is None:
             self._first = end
-            self._kill(self._killed or f"ended because rank {end.rank} had: {end.reason}")
+            self._kill(self._killed or f"ended because rank {end.rank} had: {end.reason.splitlines()[0]}")
 
     def _kill(self, reason: str) -> None:
         self._killed = reason

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 from collections.abc import Callable
@@ -11,6 +10,8 @@ from typing import NoReturn
 
 import wasmtime
 
+from ecotone.execution.cells._ending import IN_MPI, Ending, trap_reason
+from ecotone.execution.cells._engine import new_engine
 from ecotone.execution.cells._files import FileTable
 from ecotone.execution.cells._host import CellHost
 from ecotone.execution.cells._leaving import Leaving
@@ -24,8 +25,6 @@ from ecotone.execution.cells._wires import Wires, Wiring
 from ecotone.execution.cells.interface import Job
 
 __all__ = ["run_rank"]
-
-_REASON_MOST = 3000
 
 
 def run_rank(
@@ -58,12 +57,7 @@ def run_rank(
     os.dup2(job.stdout, 1)
     os.dup2(job.stderr, 2)
 
-    def end(code: int, reason: str) -> NoReturn:
-        if reason:
-            with contextlib.suppress(OSError):
-                os.write(report, reason.encode()[:_REASON_MOST])
-        os._exit(code)
-
+    end = Ending(job, report)
     try:
         host = CellHost(rank, region, end, Wires(rank, wiring, end) if wiring else None, bells)
         code, reason = _run(job=job, compiled=compiled, host=host, rank=rank, passage=passage, end=end)
@@ -79,9 +73,9 @@ def _run(
     host: CellHost,
     rank: int,
     passage: Passage | None,
-    end: Callable[[int, str], NoReturn],
+    end: Ending,
 ) -> tuple[int, str]:
-    engine = wasmtime.Engine()
+    engine = new_engine()
     module = wasmtime.Module.deserialize_file(engine, str(compiled))
     store = wasmtime.Store(engine)
     store.set_limits(memory_size=job.memory_max_bytes)
@@ -92,7 +86,7 @@ def _run(
         environment=job.environment,
         files=FileTable(job.folders, job.files_max),
         output_max_bytes=job.output_max_bytes,
-        end=end,
+        end=end.of_program,
     )
     wasi.define(linker)
     leaving = Leaving(rank=rank, ranks=job.ranks, passage=passage, host=host, wasi=wasi, end=end)
@@ -104,21 +98,25 @@ def _run(
     memory = CellMemory(exported, store)
     host.attach(memory)
     wasi.attach(memory)
+    in_mpi = exports.get(IN_MPI)
+    end.attach(memory, lambda: isinstance(in_mpi, wasmtime.Func) and in_mpi(store) == 1)
     unwinder = Unwinder(store, exports, memory, job.memory_max_bytes)
     leaving.attach(store, exports, memory, unwinder)
     if passage is not None and passage.snapshot >= 0:
         leaving.resume()
     try:
-        return _run_parts(lambda: start(store), unwinder, leaving)
+        return _run_parts(lambda: start(store), unwinder, leaving, end)
     except wasmtime.Trap as trap:
-        return 134, f"trap{unwinder.during}: {trap.message.strip()}"
+        return end.judged(134, trap_reason(trap.message, unwinder.during))
     except wasmtime.WasmtimeError as error:
-        return 134, f"trap{unwinder.during}: {error}"
+        return end.judged(134, trap_reason(str(error), unwinder.during))
 
 
-def _run_parts(start: Callable[[], object], unwinder: Unwinder, leaving: Leaving) -> tuple[int, str]:
+def _run_parts(start: Callable[[], object], unwinder: Unwinder, leaving: Leaving, end: Ending) -> tuple[int, str]:
     """`_start` returns when the program has ended, and when its stack has been unwound."""
     while True:
         start()
-        if unwinder.state is not State.UNWINDING or leaving.leave():
+        if unwinder.state is not State.UNWINDING:
+            return end.judged(0, "")
+        if leaving.leave():
             return 0, ""

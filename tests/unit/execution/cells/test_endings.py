@@ -86,7 +86,7 @@ def test_ranks_end_with_their_launcher(module: Callable[[str], Path]) -> None:
 def test_what_cannot_run_is_refused(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.wasm"
     wrong.write_bytes(b"not a module")
-    with pytest.raises(InputError, match="cannot be compiled"):
+    with pytest.raises(InputError, match="not a cell file"):
         run_job(Job(module=wrong))
     with pytest.raises(InputError, match="no file"):
         run_job(Job(module=tmp_path / "missing.wasm"))

@@ -9,6 +9,9 @@ static enum { BEFORE, DURING, AFTER } phase;
 
 bool initialized(void) { return phase == DURING; }
 
+/* The host asks when a rank ends: others may wait for one that has not left MPI. */
+__attribute__((export_name("eco_in_mpi"))) bool eco_in_mpi(void) { return phase == DURING; }
+
 int MPI_Init_thread(int *argc, char ***argv, int required, int *provided)
 {
     (void) argc, (void) argv;
