@@ -12,8 +12,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ecotone.core.errors import EcotoneError, InputError, MissingExtraError, UnavailableError
+from ecotone.core.errors import InputError, MissingExtraError, UnavailableError
+from ecotone.design.cells._asyncify import make_movable
 from ecotone.design.cells._complaints import catches, readable, risks
+from ecotone.design.cells._errors import BuildError
 from ecotone.design.cells._profiling_names import names_header, weak_functions
 from ecotone.execution.cells.building import without_debugging
 from ecotone.infrastructure.packages import installed_version
@@ -57,10 +59,6 @@ _LINK = [
 _OWN_FLAGS = ["-O2", "-g0", "-matomics", "-std=gnu11", "-Wall", "-Wextra", "-DECO_NAMES"]
 CPLUSPLUS = frozenset({".cc", ".cpp", ".cxx", ".C", ".c++", ".cp"})
 _SOURCES = CPLUSPLUS | {".c", ".i", ".ii", ".s", ".S"}
-
-
-class BuildError(EcotoneError):
-    """A program could not be built; the message is the compiler's, with what to do where we know it."""
 
 
 def _silent(_line: str) -> None:
@@ -155,7 +153,15 @@ def _handlers(source: Path, *, plus: bool) -> str:
     return ""
 
 
-def link(objects: Sequence[Path | str], target: Path, flags: Sequence[str] = (), *, plus: bool, archive: Path) -> str:
+def link(
+    objects: Sequence[Path | str],
+    target: Path,
+    flags: Sequence[str] = (),
+    *,
+    plus: bool,
+    archive: Path,
+    movable: bool = True,
+) -> str:
     """Links objects, archives and the MPI library to a module, which appears whole or not at all.
 
     Args:
@@ -164,6 +170,8 @@ def link(objects: Sequence[Path | str], target: Path, flags: Sequence[str] = (),
         flags: for the linker.
         plus: whether some of them are of C++.
         archive: what `library` has given.
+        movable: whether a running cell can be taken to another process, which costs a few percent of speed. Not with
+            information for debuggers, which asyncify cannot keep.
 
     Returns:
         Warnings.
@@ -178,14 +186,23 @@ def link(objects: Sequence[Path | str], target: Path, flags: Sequence[str] = (),
             *map(str, objects), str(archive), *_LIBRARIES, "-o", str(linked),
         ]  # fmt: skip
         _, warnings = run_compiler(command)
-        if not debugging(flags):
+        if movable and not debugging(flags):
+            make_movable(linked, linked)
+        elif not debugging(flags):
             linked.write_bytes(without_debugging(linked.read_bytes()))  # that of the C library, which is most of it
         linked.replace(target)
     own = [(Path(each).name, Path(each).read_bytes()) for each in objects if str(each).endswith(".o")]
     return "\n".join(filter(None, [warnings, *risks(own)]))
 
 
-def build_module(sources: Sequence[Path], target: Path, flags: Sequence[str] = (), progress: Progress = _silent) -> str:
+def build_module(
+    sources: Sequence[Path],
+    target: Path,
+    flags: Sequence[str] = (),
+    progress: Progress = _silent,
+    *,
+    movable: bool = True,
+) -> str:
     """Compiles and links sources (and objects) to a module with the MPI library.
 
     Args:
@@ -193,6 +210,7 @@ def build_module(sources: Sequence[Path], target: Path, flags: Sequence[str] = (
         target: the module; it appears whole or not at all.
         flags: for the compiler and the linker, behind our own; those that begin with -Wl, or -l or -L are the linker's.
         progress: told what takes long.
+        movable: see `link`.
 
     Returns:
         The compiler's warnings.
@@ -215,7 +233,7 @@ def build_module(sources: Sequence[Path], target: Path, flags: Sequence[str] = (
         progress(f"linking {target.name}")
         plus = any(source.suffix in CPLUSPLUS for source in sources)
         kept = [flag for flag in compiling if flag.startswith(("-g", "-O"))]
-        linked = link(objects, target, [*kept, *linking], plus=plus, archive=archive)
+        linked = link(objects, target, [*kept, *linking], plus=plus, archive=archive, movable=movable)
     return "\n".join(filter(None, [*warnings, linked]))
 
 
@@ -227,7 +245,8 @@ def _compile_all(
     done: list[Path] = []
 
     def compile_one(index: int, source: Path) -> tuple[Path, str, str]:
-        target = folder / f"{index}-{source.stem}.o"
+        target = folder / str(index) / f"{source.stem}.o"
+        target.parent.mkdir()
         try:
             warnings = compile_object(source, target, flags)
         except BuildError as error:

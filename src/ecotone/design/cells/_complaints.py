@@ -91,7 +91,7 @@ def advice_on(message: str) -> list[str]:
 
 def readable(message: str) -> str:
     """A complaint without what does not concern people, undefined symbols by name, and with advice."""
-    text = _CRASH.sub("", _NOISE.sub("", message))
+    text = _first_of_many(_CRASH.sub("", _NOISE.sub("", message)))
     wanted: dict[str, dict[str, None]] = {}
     for where, symbol in _UNDEFINED.findall(text):
         wanted.setdefault(symbol, {})[_short(where)] = None
@@ -99,6 +99,15 @@ def readable(message: str) -> str:
     lines = [rest] if rest else []
     lines += [f"error: {symbol} is defined nowhere; wanted by {', '.join(places)}" for symbol, places in wanted.items()]
     return "\n".join([*lines, *(f"   = {advice}" for advice in advice_on(message))])
+
+
+def _first_of_many(text: str) -> str:
+    """Headers for another processor give hundreds of lines, of which the first says all."""
+    if "only meant to be used on" not in text:
+        return text
+    lines = text.splitlines(keepends=True)
+    errors = [at for at, line in enumerate(lines) if " error: " in line]
+    return "".join(lines[: errors[1]]) if len(errors) > 1 else text
 
 
 def _short(place: str) -> str:
