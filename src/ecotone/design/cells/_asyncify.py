@@ -11,17 +11,15 @@ import ctypes
 import importlib.util
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from ecotone.core.errors import MissingExtraError
 from ecotone.design.cells._errors import BuildError
+from ecotone.execution.cells.building import without_debugging
 
 __all__ = ["make_movable"]
 
 _SAFE_POINT = b"eco.safepoint"
-_HEADER_BYTES = 8
-_CUSTOM_SECTION = 0
 
 
 def make_movable(module: Path, target: Path) -> None:
@@ -53,37 +51,6 @@ def make_movable(module: Path, target: Path) -> None:
         made.unlink(missing_ok=True)
 
 
-def _unsigned(code: bytes, at: int) -> tuple[int, int]:
-    """A number as WebAssembly writes it (LEB128), and where it ends."""
-    value = shift = 0
-    while True:
-        byte = code[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            return value, at
-
-
-def _sections(code: bytes) -> Iterator[tuple[str, bytes]]:
-    """Each section with its custom name, empty for the others."""
-    at = _HEADER_BYTES
-    while at < len(code):
-        size, content = _unsigned(code, at + 1)
-        name = ""
-        if code[at] == _CUSTOM_SECTION:
-            length, start = _unsigned(code, content)
-            name = code[start : start + length].decode(errors="replace")
-        yield name, code[at : content + size]
-        at = content + size
-
-
-def without_debug_information(code: bytes) -> bytes:
-    """The module without DWARF, at which Binaryen stops; names of functions stay, for readable stacks."""
-    kept = [section for name, section in _sections(code) if not name.startswith(".debug")]
-    return code[:_HEADER_BYTES] + b"".join(kept)
-
-
 class _Written(ctypes.Structure):
     _fields_ = [("binary", ctypes.c_void_p), ("size_bytes", ctypes.c_size_t), ("source_map", ctypes.c_void_p)]
 
@@ -99,6 +66,9 @@ def _library() -> ctypes.CDLL:
         ("ModuleRunPasses", None, [handle, handle, ctypes.c_uint32]),
         ("ModuleOptimize", None, [handle]),
         ("ModuleValidate", ctypes.c_bool, [handle]),
+        ("ModuleGetFeatures", ctypes.c_uint32, [handle]),
+        ("ModuleSetFeatures", None, [handle, ctypes.c_uint32]),
+        ("FeatureMutableGlobals", ctypes.c_uint32, []),
         ("ModuleAllocateAndWrite", _Written, [handle, text]),
         ("SetPassArgument", None, [text, text]),
         ("SetDebugInfo", None, [ctypes.c_bool]),
@@ -121,6 +91,8 @@ def _library() -> ctypes.CDLL:
 def _export_variables(library: ctypes.CDLL, module: ctypes.c_void_p) -> None:
     """Exports every mutable global that is not: a snapshot carries what is exported."""
     exports = [library.BinaryenGetExportByIndex(module, i) for i in range(library.BinaryenGetNumExports(module))]
+    features = library.BinaryenModuleGetFeatures(module) | library.BinaryenFeatureMutableGlobals()
+    library.BinaryenModuleSetFeatures(module, features)
     kind = library.BinaryenExternalGlobal()
     known = {library.BinaryenExportGetValue(one) for one in exports if library.BinaryenExportGetKind(one) == kind}
     for index in range(library.BinaryenGetNumGlobals(module)):
@@ -132,7 +104,7 @@ def _export_variables(library: ctypes.CDLL, module: ctypes.c_void_p) -> None:
 
 def _transform(source: Path, target: Path) -> None:
     library = _library()
-    code = without_debug_information(source.read_bytes())
+    code = without_debugging(source.read_bytes())  # DWARF, at which Binaryen stops
     module = ctypes.c_void_p(library.BinaryenModuleRead(code, len(code)))
     _export_variables(library, module)
     library.BinaryenSetPassArgument(b"asyncify-imports", _SAFE_POINT)
