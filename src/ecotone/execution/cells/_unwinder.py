@@ -18,7 +18,7 @@ from ecotone.execution.cells._memory import CellMemory
 __all__ = ["STACK_BYTES", "State", "Unwinder"]
 
 STACK_BYTES = 2 << 20
-"""Four times wasmtime's own limit for the stack of a cell."""
+"""A multiple of WebAssembly's page; four times wasmtime's own limit for the stack of a cell."""
 
 _PAGE = 65536
 _FUNCTIONS = ("start_unwind", "stop_unwind", "start_rewind", "stop_rewind")
@@ -38,7 +38,6 @@ class Unwinder:
         exports: of the cell.
         memory: of the cell.
         memory_max_bytes: the cell's limit; the place for the stack does not count.
-        stack_bytes: size of that place, a multiple of WebAssembly's page.
 
     Attributes:
         place: where the saved stack lies, None as long as there is no such place.
@@ -50,13 +49,12 @@ class Unwinder:
         exports: Mapping[str, object],
         memory: CellMemory,
         memory_max_bytes: int,
-        stack_bytes: int = STACK_BYTES,
     ) -> None:
         self._store = store
         self._memory = memory
         self._memory_max_bytes = memory_max_bytes
         self._functions = {name: exports.get(f"asyncify_{name}") for name in _FUNCTIONS}
-        self.stack_bytes = stack_bytes
+        self.stack_bytes = STACK_BYTES
         self.state = State.RUNNING
         self.place: int | None = None
 
