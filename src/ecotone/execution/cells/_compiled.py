@@ -17,8 +17,9 @@ from ecotone.core.errors import EcotoneError, InputError, MissingExtraError, Una
 from ecotone.execution.cells._wasm import WASM_MAGIC
 from ecotone.infrastructure.packages import installed_version
 
-__all__ = ["cache_folder", "compile_module", "compiled_module", "machine_kind"]
+__all__ = ["cache_folder", "compile_module", "compiled_module", "machine_kind", "module_digest"]
 
+_DIGEST_DIGITS = 40
 _COMPILED_MAGIC = b"\x7fELF"
 _CPU = "/proc/cpuinfo"
 _CPU_HEAD_BYTES = 4096  # the first processor; the file of a large machine takes long to read
@@ -82,9 +83,14 @@ def compiled_module(module: Path) -> Path:
     return _from_cache(module, digest, machine, cell.module, carried)
 
 
+def module_digest(compiled: Path) -> str:
+    """Of the module that a compiled form was made from: the first 40 hexadecimal digits of its SHA-256."""
+    return compiled.name[:_DIGEST_DIGITS]
+
+
 def _from_cache(module: Path, digest: str, machine: str, code: bytes, carried: bytes | None) -> Path:
     folder = _private(cache_folder() / "compiled")
-    target = folder / f"{digest[:40]}-{machine}.cwasm"
+    target = folder / f"{digest[:_DIGEST_DIGITS]}-{machine}.cwasm"
     if _is_whole(target):
         return target
     if carried is not None:

@@ -120,7 +120,7 @@ class Leaving:
 
     def _hindrance(self) -> str:
         if not self._unwinder.movable:
-            return "the cell was built without asyncify, so its stack cannot be taken; build it as movable, which means also without -g"
+            return "the cell was built without asyncify, or with -g, so its stack cannot be taken; build it as movable"
         return self._wasi.files.hindrance() or self._unwinder.reserve()
 
     # ---- Leaving ----

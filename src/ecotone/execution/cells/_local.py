@@ -6,14 +6,16 @@ The process is forked for each rank, so it must not run threads that hold locks.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import select
 import time
+from collections.abc import Callable
 from types import TracebackType
 
+import msgspec
+
 from ecotone.core.errors import ConflictError, InputError
-from ecotone.execution.cells._compiled import compiled_module
+from ecotone.execution.cells._compiled import compiled_module, module_digest
 from ecotone.execution.cells._moving import Gate
 from ecotone.execution.cells._passage import Passage
 from ecotone.execution.cells._process import RankProcess, kill_all, start_rank
@@ -29,18 +31,23 @@ _RANKS_MOST = 1024
 class LocalJob:
     """A job that runs; `close` it, or use it as a context: then no rank is left.
 
+    Args:
+        job: what to run.
+        streams: gives the descriptors for a rank's output, if each has its own.
+
     Raises:
         InputError: the module is not there or cannot be compiled, or the number of ranks is out of range.
     """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, streams: Callable[[int], tuple[int, int]] | None = None) -> None:
         if not 1 <= job.ranks <= _RANKS_MOST:
             raise InputError(f"a job has 1 to {_RANKS_MOST} ranks, not {job.ranks}")
         if not job.module.is_file():
             raise InputError(f"there is no file {job.module}")
         self._job = job
+        self._streams = streams
         self._compiled = compiled_module(job.module)
-        self._digest = hashlib.sha256(job.module.read_bytes()).hexdigest()
+        self._digest = module_digest(self._compiled)
         self._running: dict[int, RankProcess] = {}  # by the descriptor that tells of the end
         self._out: set[int] = set()
         self._ends: dict[int, RankEnd] = {}
@@ -58,7 +65,11 @@ class LocalJob:
 
     def _start(self, rank: int, snapshot: int) -> None:
         passage = Passage(self._digest, self._gate.theirs, snapshot)
-        process = start_rank(self._job, self._compiled, rank, self._region, passage=passage)
+        job = self._job
+        if self._streams is not None:
+            stdout, stderr = self._streams(rank)
+            job = msgspec.structs.replace(job, stdout=stdout, stderr=stderr)
+        process = start_rank(job, self._compiled, rank, self._region, passage=passage)
         self._running[process.ended] = process
 
     def __enter__(self) -> LocalJob:
@@ -102,6 +113,11 @@ class LocalJob:
         if self._out:
             return None
         return JobResult(ends=tuple(self._ends[rank] for rank in sorted(self._ends)), first=self._first)
+
+    def kill(self, reason: str) -> None:
+        """Ends all ranks; `wait` then says how the job ended."""
+        if not self._killed:
+            self._kill(reason)
 
     def _wait_ms(self, until: float | None) -> float | None:
         times = [at for at in (until, None if self._killed else self._deadline) if at is not None]

@@ -21,7 +21,7 @@ class Passage(NamedTuple):
     """By which a rank leaves, or has come."""
 
     digest: str
-    """SHA-256 of the module, in hexadecimal digits."""
+    """Of the module, see `module_digest`."""
     gate: socket.socket
     """To the job, which has the other end."""
     snapshot: int = -1

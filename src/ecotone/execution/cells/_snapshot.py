@@ -103,7 +103,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """All of a snapshot but the pages."""
 
     module: str
-    """SHA-256 of the module that it belongs to, in hexadecimal digits."""
+    """The first 40 hexadecimal digits of the SHA-256 of the module that it belongs to."""
     rank: int
     ranks: int
     arguments: list[str]

@@ -306,8 +306,8 @@ def test_rank_killed_while_it_is_written_leaves_nothing(start: Start, monkeypatc
         first = job.end().first
         assert first is not None
         assert (first.rank, first.reason) == (1, "killed by SIGKILL")
-    links = [os.readlink(path) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
-    assert not [link for link in links if "ecotone" in link]
+    links = [path.readlink() for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+    assert not [link for link in links if "ecotone" in str(link)]
 
 
 _SAVE_AGAIN = """
