@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import wasmtime
 
-from ecotone.execution.cells._callbacks import define
+from ecotone.execution.cells._callbacks import define, define_native
 from ecotone.execution.cells._libc import futex_wait, futex_wake, map_fixed, yield_core
 from ecotone.execution.cells._memory import CellMemory, FaultError
 from ecotone.execution.cells._region import Region
@@ -59,7 +59,7 @@ class CellHost:
         define(linker, _MODULE, b"map", "ii", self.map, results=1)
         define(linker, _MODULE, b"idle", "ii", self._idle, results=0)
         define(linker, _MODULE, b"wake", "i", self._wake, results=0)
-        define(linker, _MODULE, b"yield", "", yield_core, results=0)
+        define_native(linker, _MODULE, b"yield", yield_core)
         define(linker, _MODULE, b"moved", "", self._moved, results=1)
         define(linker, _MODULE, b"abort", "i", self._abort, results=0)
         define(linker, _MODULE, b"wire", "iiii", self._wire, results=0)

@@ -57,10 +57,12 @@ class Address(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a running rank is told: a peer has a new address; or, without a peer, take a new address yourself."""
+    """What a running rank is told: another has a new address, or has ended; or, about itself, to take a new one."""
 
     rank: int
     address: Address | None = None
+    ended: bool = False
+    """It needs nothing any more, whether or not it has said so."""
 
 
 class Wiring(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,6 +130,7 @@ class Wires:
         self._epoll.register(self._bell, select.EPOLLIN)
         self._handlers: dict[int, Callable[[int], int]] = {self._bell: self._woken}
         self._arrived: deque[Callable[[], None]] = deque()  # done by the cell's thread, which alone touches rings
+        self._ended: set[int] = set()
         self._dry = 0
         os.set_blocking(self._bell, False)
         threading.Thread(target=self._keep_door, daemon=True).start()
@@ -327,8 +330,8 @@ class Wires:
                 self._tell(receiving)
         now = time.monotonic()
         for sending in self._sending.values():
-            unsent = sending.socket is None and not sending.calling and sending.words[_HEAD] != sending.words[_TAIL]
-            if unsent and now >= sending.retry_at:
+            idle = sending.socket is None and not sending.calling and sending.peer not in self._ended
+            if idle and sending.words[_HEAD] != sending.words[_TAIL] and now >= sending.retry_at:
                 self._call(sending)
 
     # ---- Connections ----
@@ -336,7 +339,8 @@ class Wires:
     def _lose_sending(self, sending: _Sending) -> None:
         if sending.socket:
             self._drop(sending.socket)
-        sending.over = sending.ready and sending.words[_HEAD] == sending.words[_TAIL]
+        if sending.ready and sending.words[_HEAD] == sending.words[_TAIL]:
+            sending.over = True
         sending.socket = None
         sending.ready = sending.blocked = False
         sending.pairs = b""
@@ -457,7 +461,9 @@ class Wires:
         self._hand_over(lambda: self._called(greeting.source, connection))
 
     def _obey(self, order: Order) -> None:
-        if order.address is None:
+        if order.ended:
+            self._hand_over(lambda: self._forget(order.rank))
+        elif order.address is None:
             host = self._listener.getsockname()[0]
             self._listener = socket.create_server((host, 0), backlog=1024)
             self._orders.send(msgspec.json.encode(self._listener.getsockname()[1]))
@@ -471,13 +477,18 @@ class Wires:
         sending, receiving = self._sending.get(peer), self._receiving.get(peer)
         if sending:
             self._lose_sending(sending)
-            sending.over = False
+            sending.over = peer in self._ended
             sending.tries, sending.retry_at = 0, 0.0
             if sending.words[_HEAD] != sending.words[_TAIL] and not sending.calling:
                 self._call(sending)
         if receiving:
             self._receive(receiving)
             self._lose_receiving(receiving)
+
+    def _forget(self, peer: int) -> None:
+        self._ended.add(peer)
+        if peer in self._sending:
+            self._sending[peer].over = True
 
     def _hang_up_all(self) -> None:
         for peer in list(self._sending):
