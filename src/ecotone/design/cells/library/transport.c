@@ -86,9 +86,10 @@ struct peer {
     uint32_t ring_bytes;
     int place;         /* on this node, -1: there is a wire */
     uint32_t head_seen; /* of `to`; the true one may be further */
+    uint32_t head;      /* of `from`, which only we change */
     struct outgoing *first, **last;
     struct incoming incoming;
-    uint32_t eager_sent;
+    uint32_t eager_sent, consumed_seen;
 };
 
 int transport_rank, transport_size;
@@ -106,8 +107,7 @@ static uint32_t tail_of(const struct ring *ring) { return (uint32_t) ring->front
 
 static void set_tail(const struct peer *peer, uint32_t tail)
 {
-    uint64_t head = atomic_load_explicit(&peer->from->head, memory_order_relaxed);
-    atomic_store(&peer->to->front, head << 32 | tail);
+    atomic_store(&peer->to->front, (uint64_t) peer->head << 32 | tail);
 }
 
 static struct ring *shared_ring(int from_place, int to_place)
@@ -144,6 +144,7 @@ static void leave_shared_rings(struct peer *peer)
     peer->to = private_ring(bytes, peer->to, peer->ring_bytes);
     peer->from = private_ring(bytes, peer->from, peer->ring_bytes);
     peer->ring_bytes = bytes;
+    peer->head = peer->from->head;
     peer->place = -1;
     wires++;
 }
@@ -340,6 +341,17 @@ void transport_send(int to, const struct packet *header, const void *payload, st
     queued++;
 }
 
+bool transport_send_now(int to, const struct packet *header, const void *payload)
+{
+    struct peer *peer = &peers[to];
+    uint32_t total = sizeof *header + ROUND(header->bytes), tail = tail_of(peer->to);
+    if (peer->first || total > ring_room(peer, tail)) return false;
+    struct outgoing out = {.header = *header, .payload = payload};
+    bool moved = false;
+    peer->eager_sent += header->bytes + 64;
+    return push(to, &out, &moved);
+}
+
 static bool flush(int to)
 {
     struct peer *peer = &peers[to];
@@ -356,11 +368,14 @@ static bool flush(int to)
     return moved;
 }
 
-/* Small messages may be sent unasked only as long as few of them wait at the other side. */
+/* Small messages may be sent unasked only as long as few of them wait at the other side. What the other side has
+ * written is only looked at when that seems to be too little: it lies in a line which it writes all the time. */
 bool transport_has_credit(int to, uint32_t bytes)
 {
-    uint32_t waiting = peers[to].eager_sent - atomic_load_explicit(&peers[to].to->consumed, memory_order_relaxed);
-    return waiting + bytes + 64 <= region->credit;
+    struct peer *peer = &peers[to];
+    if (peer->eager_sent - peer->consumed_seen + bytes + 64 <= region->credit / 2) return true;
+    peer->consumed_seen = atomic_load_explicit(&peer->to->consumed, memory_order_relaxed);
+    return peer->eager_sent - peer->consumed_seen + bytes + 64 <= region->credit;
 }
 
 void transport_give_credit(int from, uint32_t bytes)
@@ -382,9 +397,10 @@ static void get_bytes(const struct peer *peer, uint32_t at, char *into, uint32_t
     if (count > first) memcpy(into + first, peer->from->data, count - first);
 }
 
-static void release_room(const struct peer *peer, uint32_t head)
+static void release_room(struct peer *peer, uint32_t head)
 {
     struct ring *ring = peer->from;
+    peer->head = head;
     atomic_store(&ring->head, head);
     if (atomic_load(&ring->full)) {
         atomic_store(&ring->full, 0);
@@ -393,7 +409,7 @@ static void release_room(const struct peer *peer, uint32_t head)
 }
 
 /* Takes payload that is in the ring; true when all of it has been taken. */
-static bool take_payload(const struct peer *peer, struct incoming *in, uint32_t *head, uint32_t tail)
+static bool take_payload(struct peer *peer, struct incoming *in, uint32_t *head, uint32_t tail)
 {
     uint32_t padded = ROUND(in->header.bytes), limit = in->header.bytes;
     if (limit > in->delivery.room) limit = in->delivery.room;
@@ -413,7 +429,7 @@ static bool take_payload(const struct peer *peer, struct incoming *in, uint32_t 
 }
 
 /* Takes the packet that is in the line of `tail`; returns where the next one begins. */
-static uint32_t take_small(int from, const struct peer *peer, uint32_t head)
+static uint32_t take_small(int from, struct peer *peer, uint32_t head)
 {
     struct packet header;
     struct delivery delivery;
@@ -428,14 +444,11 @@ static uint32_t take_small(int from, const struct peer *peer, uint32_t head)
 }
 
 /* A wire brings bytes, not packets: the last ones may be the beginning of a header. */
-static bool receive_from(int from)
+static void receive_from(int from, struct peer *peer, uint64_t front)
 {
-    struct peer *peer = &peers[from];
     struct ring *ring = peer->from;
     struct incoming *in = &peer->incoming;
-    uint64_t front = atomic_load(&ring->front);
-    uint32_t head = atomic_load_explicit(&ring->head, memory_order_relaxed), tail = (uint32_t) front & ~(GRAIN - 1);
-    if (head == tail) return false;
+    uint32_t head = peer->head, tail = (uint32_t) front & ~(GRAIN - 1);
     if (peer->place >= 0) peer->head_seen = (uint32_t) (front >> 32);
     while (head != tail) {
         if (!in->busy && peer->place >= 0 && ring->here == head + 1) {
@@ -449,12 +462,14 @@ static bool receive_from(int from)
             in->got = 0;
             deliver_begin(from, &in->header, &in->delivery);
         }
-        if (carries_payload(&in->header) && !take_payload(peer, in, &head, tail)) break;
+        if (carries_payload(&in->header) && !take_payload(peer, in, &head, tail)) {
+            release_room(peer, head); /* there may have been room for the header alone */
+            break;
+        }
         in->busy = false;
         release_room(peer, head);
         deliver_end(from, &in->header, &in->delivery);
     }
-    return true;
 }
 
 /* Asking the host takes 2 us, looking at all shared rings a fraction of that. */
@@ -465,8 +480,12 @@ static bool transport_progress(void)
     if (wires && (ask_host || ++turn % 16 == 0)) host_poll();
     ask_host = false;
     for (int other = 0; other < transport_size; other++) {
-        if (queued && peers[other].first) moved |= flush(other);
-        moved |= receive_from(other);
+        struct peer *peer = &peers[other];
+        if (queued && peer->first) moved |= flush(other);
+        uint64_t front = atomic_load(&peer->from->front);
+        if ((uint32_t) front - peer->head < GRAIN) continue;
+        receive_from(other, peer, front);
+        moved = true;
     }
     return moved;
 }
