@@ -43,6 +43,8 @@ extern int transport_rank, transport_size;
 extern uint32_t transport_eager_bytes;
 void transport_open(void);
 void transport_send(int to, const struct packet *header, const void *payload, struct eco_request *notify, void *owned);
+/* Only if it can be whole, now: then nothing is kept of it. */
+bool transport_send_now(int to, const struct packet *header, const void *payload);
 bool transport_has_credit(int to, uint32_t bytes);
 void transport_give_credit(int from, uint32_t bytes);
 bool transport_quiet(void);
@@ -118,6 +120,9 @@ void status_set_empty(MPI_Status *status);
 void status_give_empty(MPI_Status *status);
 
 void send_start(struct eco_request *request);
+/* A standard send that needs no request, since it is over when this returns true; if not, nothing has happened. */
+bool send_quickly(const void *buffer, int count, const struct eco_type *type, int to, int tag,
+                  const struct eco_comm *comm, uint64_t context);
 void receive_start(struct eco_request *request);
 void receive_message(struct eco_request *request, struct unexpected *message);
 struct unexpected *unexpected_find(uint64_t context, int source, int tag, bool remove);

@@ -69,6 +69,26 @@ void send_start(struct eco_request *request)
     transport_send(to, &header, data, eager ? request : NULL, NULL);
 }
 
+bool send_quickly(const void *buffer, int count, const struct eco_type *type, int to, int tag,
+                  const struct eco_comm *comm, uint64_t context)
+{
+    if (to == MPI_PROC_NULL || !(type_whole(type) || (count == 1 && type->dense))) return false;
+    size_t bytes = (size_t) count * type->size;
+    int world = world_rank(comm, to);
+    if (bytes > transport_eager_bytes || !transport_has_credit(world, (uint32_t) bytes)) return false;
+    struct packet header = {
+        .kind = PACKET_EAGER,
+        .bytes = (uint32_t) bytes,
+        .context = context,
+        .source = comm->rank,
+        .tag = tag,
+        .receiver = serial + 1,
+    };
+    if (!transport_send_now(world, &header, (const char *) buffer + type->true_lb)) return false;
+    serial++;
+    return true;
+}
+
 /* The transport has taken the last byte of this message: its buffer is free again. */
 void send_pushed(struct eco_request *request)
 {

@@ -163,6 +163,9 @@ void *schedule_place(struct schedule *schedule, int count, const struct eco_type
 static void start_message(struct schedule *schedule, const struct step *step)
 {
     bool send = step->kind == STEP_SEND;
+    if (send && send_quickly(step->from, step->count, step->type, step->peer, step->tag, step->comm,
+                             step->comm->context + 1))
+        return;
     struct eco_request *request = request_new(send ? REQUEST_SEND : REQUEST_RECEIVE);
     request->buffer = send ? step->from : step->to;
     request->count = step->count;
