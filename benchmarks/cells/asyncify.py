@@ -126,16 +126,17 @@ def pause(moves: int) -> None:
             outs: list[float] = []
             for _ in range(moves):
                 with tempfile.TemporaryFile() as output:
-                    arguments = (str(size_mib), "1.0" if size_mib < 100 else "2.5")
+                    arguments = (str(size_mib), "2")
                     with LocalJob(Job(module=module, ranks=2, arguments=arguments, stdout=output.fileno())) as job:
-                        job.wait(0.4)
+                        while not os.fstat(output.fileno()).st_size:
+                            job.wait(0.01)
                         out, _, size = move(job)
                         result = job.wait()
                     assert result is not None
                     if result.first:
                         raise SystemExit(result.first.reason)
                     output.seek(0)
-                    pauses.append(float(output.read().decode().split()[1]) * 1e3)
+                    pauses.append(float(output.read().decode().split()[2]) * 1e3)
                     outs.append(out)
             middle = statistics.median(pauses)
             base.setdefault("pause", middle)

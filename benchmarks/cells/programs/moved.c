@@ -1,5 +1,5 @@
 /* Two ranks that exchange a message all the time, one of which holds so many MiB and writes all of it now and then.
- * Prints the longest time between two messages: the pause of a move, as the program sees it. */
+ * Prints "ready" when it begins, and the longest time between two messages: the pause of a move, as the program sees it. */
 #include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,8 @@ int main(int argc, char **argv)
     double seconds = atof(argv[2]), longest = 0, *memory = malloc(count * sizeof *memory);
     for (size_t i = 0; rank == 1 && i < count; i++) memory[i] = (double) i + 0.5;
     MPI_Barrier(MPI_COMM_WORLD);
-    double start = MPI_Wtime(), last = start, sum = 0;
+    if (rank == 1) puts("ready"), fflush(stdout);
+    double start = MPI_Wtime(), last = start;
     for (int on = 1; on;) {
         on = last - start < seconds;
         MPI_Bcast(&on, 1, MPI_INT, 0, MPI_COMM_WORLD);
@@ -24,7 +25,6 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; rank == 1 && i < count; i++) moved += memory[i] != (double) i + 0.5;
     if (rank == 1) printf("%d %.9f\n", moved, longest);
-    (void) sum;
     MPI_Finalize();
     return moved;
 }

@@ -24,7 +24,7 @@ import wasmtime
 from ecotone.core.errors import InputError
 from ecotone.execution.cells._callbacks import define
 from ecotone.execution.cells._host import CellHost
-from ecotone.execution.cells._libc import clear_fixed, futex_wait, is_zero
+from ecotone.execution.cells._libc import advise_huge, clear_fixed, futex_wait, is_zero
 from ecotone.execution.cells._memory import CellMemory
 from ecotone.execution.cells._passage import ASKED, HERE, LEAVE, LEAVE_NODE, LEFT, MESSAGE, REFUSED, Passage
 from ecotone.execution.cells._snapshot import (
@@ -212,6 +212,8 @@ class Leaving:
         self._wasi.resume(header.output_left_bytes, _monotonic_ahead_ns(header.clocks), header.clocks.cpu_ns)
         self._grow_to(header)
         self._clear_gaps(header)
+        for first, count in header.runs:
+            advise_huge(self._memory.base + first * PAGE, count * PAGE)
         read_pages(snapshot, header, start, self._page_run)
         if header.shared_bytes:
             self._host.map(header.shared_start, header.shared_bytes)

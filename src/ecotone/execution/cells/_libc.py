@@ -6,6 +6,7 @@ import ctypes
 import os
 
 __all__ = [
+    "advise_huge",
     "clear_fixed",
     "die_with_parent",
     "futex_wait",
@@ -27,11 +28,14 @@ _libc.syscall.argtypes = [
 ]  # fmt: skip
 
 _libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+_libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 _libc.memcmp.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
 
 _READ_WRITE = 3
 _SHARED_FIXED = 0x11
 _PRIVATE_FIXED_ANONYMOUS = 0x32
+_HUGE_BYTES = 1 << 21
+_MADV_HUGEPAGE = 14
 _FUTEX = {"x86_64": 202, "aarch64": 98, "riscv64": 98}.get(os.uname().machine, 202)
 _FUTEX_WAIT = 0
 _FUTEX_WAKE = 1
@@ -64,6 +68,14 @@ def clear_fixed(address: int, size_bytes: int) -> None:
     mapped = _libc.mmap(address, size_bytes, _READ_WRITE, _PRIVATE_FIXED_ANONYMOUS, -1, 0)
     if mapped != address:
         raise OSError(ctypes.get_errno(), "mmap of empty memory")
+
+
+def advise_huge(address: int, size_bytes: int) -> None:
+    """Says that all of this memory is about to be written: the kernel may then give it in pages of 2 MiB."""
+    start = -(-address // _HUGE_BYTES) * _HUGE_BYTES
+    end = (address + size_bytes) // _HUGE_BYTES * _HUGE_BYTES
+    if start < end:
+        _libc.madvise(start, end - start, _MADV_HUGEPAGE)  # only advice: that it may be refused is no matter
 
 
 def protect(address: int, size_bytes: int, *, usable: bool) -> None:

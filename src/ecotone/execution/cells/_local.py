@@ -50,6 +50,9 @@ class LocalJob:
         self._digest = module_digest(self._compiled)
         self._running: dict[int, RankProcess] = {}  # by the descriptor that tells of the end
         self._out: set[int] = set()
+        self._gone: list[
+            RankProcess
+        ] = []  # processes whose rank has left; the system takes its time to clear them away
         self._ends: dict[int, RankEnd] = {}
         self._first: RankEnd | None = None
         self._killed = ""
@@ -86,6 +89,7 @@ class LocalJob:
         for rank in self._running.values():
             rank.collect("")
         self._running.clear()
+        self._clear_gone()
         self._gate.close()
         self._region.close()
 
@@ -158,7 +162,7 @@ class LocalJob:
             raise ConflictError(f"rank {rank} does not run here")
         snapshot = self._gate.take_out(rank, process.ended, timeout_s, leave_node=leave_node)
         del self._running[process.ended]
-        process.collect("")
+        self._gone.append(process)
         self._out.add(rank)
         return snapshot
 
@@ -183,3 +187,8 @@ class LocalJob:
             raise ConflictError(f"rank {rank} cannot be resumed: it has not been taken out, or has ended{ended}")
         self._start(rank, snapshot)
         self._out.discard(rank)
+        self._clear_gone()
+
+    def _clear_gone(self) -> None:
+        while self._gone:
+            self._gone.pop().collect("")
