@@ -13,11 +13,18 @@ from ecotone._version import __version__
 
 if TYPE_CHECKING:
     from ecotone.design.annotations import component, output_dir, parameter, path, variant
+    from ecotone.execution.cells.component import CellDone, CellRun
 
-__all__ = ["__version__", "component", "output_dir", "parameter", "path", "variant"]
+__all__ = ["CellDone", "CellRun", "__version__", "component", "output_dir", "parameter", "path", "variant"]
 
 
-__getattr__ = lazy_names(__name__, {".design.annotations": ("component", "output_dir", "parameter", "path", "variant")})
+__getattr__ = lazy_names(
+    __name__,
+    {
+        ".design.annotations": ("component", "output_dir", "parameter", "path", "variant"),
+        ".execution.cells.component": ("CellDone", "CellRun"),
+    },
+)
 
 
 def __dir__() -> list[str]:

@@ -14,6 +14,7 @@ __all__ = [
     "Accelerator",
     "Application",
     "Batching",
+    "Cell",
     "Channel",
     "Component",
     "LatencyPromise",
@@ -152,6 +153,13 @@ class State(_Frozen, frozen=True, kw_only=True):
     snapshot_every_s: float | None = 1.0
 
 
+class Cell(_Frozen, frozen=True, kw_only=True):
+    """The program of a component of kind `cell`: a file, from the application's folder on, and how many ranks run it."""
+
+    file: str
+    ranks: int = 1
+
+
 class Component(_Frozen, frozen=True, kw_only=True):
     """One unit of code. `kind` chooses the runner; `target` is the object's name in the application's module.
 
@@ -169,6 +177,7 @@ class Component(_Frozen, frozen=True, kw_only=True):
     variants: tuple[Variant, ...] = (Variant(name="default"),)
     batching: Batching | None = None
     state: State | None = None
+    cell: Cell | None = None
     live: bool = False
     capacity: int = 64
     item_timeout_s: float | None = None

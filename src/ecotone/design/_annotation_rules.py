@@ -26,6 +26,7 @@ def check_annotation(fields: Fields, place: Place, mistakes: Mistakes) -> None:
     """Judge the keywords of one `component` against each other; what is broken already is left alone."""
     _check_trigger(fields, place, mistakes)
     _check_partners(fields, mistakes)
+    _check_cell(fields, mistakes)
     _check_copies(fields, mistakes)
     _check_promises(fields, mistakes)
     _check_variants(fields, mistakes)
@@ -80,6 +81,21 @@ def _check_partners(fields: Fields, mistakes: Mistakes) -> None:
         without_effect("batch", "on a component that does not take item by item", "it goes with on= alone")
     if values.get("stateful") is False and "snapshot_every" in values:
         contradicts("snapshot_every", "the component says that it is not stateful", "remove stateful=False")
+
+
+def _check_cell(fields: Fields, mistakes: Mistakes) -> None:
+    values = fields.values
+    if not fields.known("cell", "kind"):
+        return
+    if "ranks" in values and "cell" not in values:
+        message = "ranks has no effect without cell"
+        mistakes.add(fields.place("ranks"), "no-effect", message, "add cell=, the program that runs on them")
+    if "cell" in values and values.get("kind", "cell") != "cell":
+        message = "kind: a component with a cell is of kind cell"
+        mistakes.add(fields.place("kind"), "contradiction", message, "remove kind")
+    if values.get("kind") == "cell" and "cell" not in values:
+        message = "kind: it names no program"
+        mistakes.add(fields.place("kind"), "contradiction", message, 'say which: cell="program.cell"')
 
 
 def _check_copies(fields: Fields, mistakes: Mistakes) -> None:

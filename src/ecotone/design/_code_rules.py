@@ -7,6 +7,7 @@ taken to be right.
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -76,6 +77,9 @@ class _CodeRules:
         self.mistakes = mistakes
         trigger = draft.component.trigger
         self.items = 1 if trigger.kind in ("data", "request") or trigger.inputs else 0
+        self.runs = int(
+            draft.component.kind == "cell" or draft.component.cell is not None
+        )  # the argument by which it runs its cell
         self.trigger_known = draft.fields.known(*TRIGGERS)
 
     def check_variants(self) -> None:
@@ -151,7 +155,14 @@ class _CodeRules:
             message = f"{node.name} has no argument for the item"
             self._complain(node, "no-item-argument", message, f"write def {node.name}(item)")
             return
-        rest = signature.positional[self.items :]
+        if self.runs and len(signature.positional) < self.items + 1 and not signature.any_positional:
+            message = f"{node.name} has no argument by which to run its cell"
+            wanted = "item, run" if self.items else "run"
+            self._complain(
+                node, "no-run-argument", message, f"write def {node.name}({wanted}), and call run(...) in it"
+            )
+            return
+        rest = signature.positional[self.items + self.runs :]
         if takes_settings:
             self._check_settings(rest, signature, way, node)
             return
@@ -235,6 +246,10 @@ class _CodeRules:
         kind = self.draft.component.kind
         if kind == "python":
             return
+        cell = self.draft.component.cell
+        if cell is not None:
+            self._check_cell(cell.file)
+            return
         # Costs 10 ms, and nearly every component is python.
         from importlib.metadata import entry_points  # noqa: PLC0415
 
@@ -242,6 +257,13 @@ class _CodeRules:
         if kind not in known:
             message = f"kind: nothing installed runs {kind!r}"
             self.mistakes.add(self.draft.place_of("kind"), "unknown-kind", message, did_you_mean(kind, known))
+
+    def _check_cell(self, file: str) -> None:
+        folder = Path(self.source.scope.places.file).parent
+        if not (folder / file).is_file():
+            message = f"cell: there is no file {file} in {folder}"
+            hint = f"build it: ecotone cell build -o {folder / file} SOURCES..."
+            self.mistakes.add(self.draft.place_of("cell"), "unknown-file", message, hint)
 
 
 def _takes(signature: Signature, count: int) -> bool:

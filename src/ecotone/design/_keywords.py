@@ -15,6 +15,7 @@ import msgspec
 
 from ecotone.core.application import (
     Batching,
+    Cell,
     Component,
     LatencyPromise,
     Parameter,
@@ -161,6 +162,8 @@ COMPONENT: Mapping[str, Field] = {
     "capacity": Field(integer(1), "capacity"),
     "attempts": Field(integer(1, 1000), "attempts_max"),
     "kind": Field(name, "kind"),
+    "cell": Field(text, "cell.file"),
+    "ranks": Field(integer(1, 1024), "cell.ranks"),
 }
 """The keywords of `component`; `Field.goes` is the attribute of `core.application.Component` that each becomes."""
 
@@ -231,6 +234,7 @@ def build_component(
         fields.broken.add("name")
     check_annotation(fields, place, mistakes)
     into = _laid_out(values, COMPONENT)
+    own: dict[str, Any] = ({"kind": "cell"} if "cell" in values else {}) | into[""]
     trigger = _trigger(values, into)
     takes_item = trigger.kind in ("data", "request") or (trigger.kind == "every" and bool(trigger.inputs))
     component = Component(
@@ -240,11 +244,12 @@ def build_component(
         requirements=Requirements(**into["requirements"], **_promise(into["latency"])),
         batching=Batching(**into["batching"]) if "batch" in values else None,
         state=_state(values, target),
+        cell=Cell(**into["cell"]) if "cell" in values else None,
         item_timeout_s=None if values.get("request") else values.get("timeout"),
         input_type=target.item_type if takes_item else "",
         output_type=target.output_type,
         help="" if target.help.startswith(f"{target.name}(") else target.help,  # dataclasses write their own
-        **{key: value for key, value in into[""].items() if key != "name"},
+        **{key: value for key, value in own.items() if key != "name"},
     )
     return Draft(component, place, fields, target)
 
@@ -252,7 +257,7 @@ def build_component(
 def _laid_out(values: dict[str, Any], table: Mapping[str, Field]) -> dict[str, dict[str, Any]]:
     """The values by the part of the core value that they go to, "" for the value itself."""
     into: dict[str, dict[str, Any]] = {
-        part: {} for part in ("", "requirements", "trigger", "latency", "batching", "state")
+        part: {} for part in ("", "requirements", "trigger", "latency", "batching", "state", "cell")
     }
     for label, value in values.items():
         part, _, attribute = table[label].goes.rpartition(".")

@@ -98,6 +98,8 @@ def component(
     capacity: int | ParameterHandle[int] | None = None,
     attempts: int | ParameterHandle[int] | None = None,
     kind: str | None = None,
+    cell: str | ParameterHandle[str] | None = None,
+    ranks: int | ParameterHandle[int] | None = None,
     **unknown: Never,
 ) -> Callable[[T], T]:
     """Make a function or class a component: what makes it run, what it needs, where it may be.

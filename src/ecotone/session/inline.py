@@ -23,6 +23,7 @@ from ecotone.execution.host.entry import Entry
 from ecotone.execution.host.kinds import load
 from ecotone.execution.host.share import path_ends, starts_path
 from ecotone.execution.host.triggers import joint_lineage, trigger_of
+from ecotone.execution.host.used import used_cpu_s
 from ecotone.execution.page import InstancePage
 from ecotone.orchestration.control.observe import Facts, Sample, observe, sample_of, timeline_point
 from ecotone.orchestration.control.outputs import outputs_of
@@ -152,7 +153,7 @@ class _Stage:
 
     def _take_from_source(self) -> bool:
         assert self._source is not None
-        begun_s, cpu_s = _now_s(), time.process_time()
+        begun_s, cpu_s = _now_s(), used_cpu_s()
         with _explained(self.component.name, "raised"):
             try:
                 value = next(self._source)
@@ -166,7 +167,7 @@ class _Stage:
 
     def _make(self, call: Call) -> None:
         items = [entry.item for entry in call.entries]
-        wall_s, begun_s, cpu_s = time.time(), _now_s(), time.process_time()
+        wall_s, begun_s, cpu_s = time.time(), _now_s(), used_cpu_s()
         if items:
             lineage = joint_lineage(items)
             input_id, origin_s, starts_s = lineage.id, lineage.origin_s, dict(lineage.starts_s)
@@ -188,7 +189,7 @@ class _Stage:
 
     def _record(self, arrived_s: float, begun_s: float, cpu_s: float) -> None:
         now_s = _now_s()
-        self.page.record_service(now_s - begun_s, time.process_time() - cpu_s)
+        self.page.record_service(now_s - begun_s, used_cpu_s() - cpu_s)
         self.page.record_response(now_s - arrived_s)
 
     def _emit(self, value: object, item_id: str, origin_s: float, starts_s: dict[str, float]) -> None:

@@ -192,7 +192,8 @@ def test_output_dir_exists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_package_has_just_these_names() -> None:
-    assert sorted(ecotone.__all__) == ["__version__", "component", "output_dir", "parameter", "path", "variant"]
+    names = ["CellDone", "CellRun", "__version__", "component", "output_dir", "parameter", "path", "variant"]
+    assert sorted(ecotone.__all__) == names
     with pytest.raises(AttributeError):
         ecotone.nothing  # noqa: B018
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shutil
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,22 @@ def marked(path: Path) -> Counter[tuple[int, str]]:
     return expected
 
 
+@pytest.fixture
+def whole(tmp_path: Path) -> Callable[[Path], Path]:
+    """An application with the cells that it names, which are built and belong to no repository."""
+
+    def complete(path: Path) -> Path:
+        cells = re.findall(r'cell="([^"]+)"', (path / "app.py").read_text()) if path.is_dir() else []
+        if not cells:
+            return path
+        copy = Path(shutil.copytree(path, tmp_path / path.name))
+        for each in cells:
+            (copy / each).touch()
+        return copy
+
+    return complete
+
+
 def continuum_of(app: Path) -> Path | None:
     own = app / "continuum.yaml" if app.is_dir() else app.with_suffix(".yaml")
     return own if own.exists() else None
@@ -53,14 +71,18 @@ def test_wrong_files_have_just_the_marked_mistakes(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", [*RIGHT, *USED], ids=lambda path: path.name)
-def test_right_applications_have_no_mistake(path: Path) -> None:
+def test_right_applications_have_no_mistake(path: Path, whole: Callable[[Path], Path]) -> None:
+    path = whole(path)
     result = check(path, continuum_of(path))
     assert result.problems == ()
     assert result.require() == (result.application, result.continuum)
 
 
 @pytest.mark.parametrize("path", [*RIGHT, *USED], ids=lambda path: path.name)
-def test_decorators_and_reader_build_equal_applications(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decorators_and_reader_build_equal_applications(
+    path: Path, monkeypatch: pytest.MonkeyPatch, whole: Callable[[Path], Path]
+) -> None:
+    path = whole(path)
     read = read_application(path)
     assert read.root is not None
     assert read.file is not None

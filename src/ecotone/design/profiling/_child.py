@@ -93,7 +93,8 @@ def scratch_folder(folder: Path) -> tempfile.TemporaryDirectory[str]:
 
 
 def _environment(own: Mapping[str, str], outputs: Path, threads: int) -> dict[str, str]:
-    return {**thread_environment(own, threads), "ECOTONE_OUTPUT_DIR": str(outputs), "PYTHONUNBUFFERED": "1"}
+    folders = dict.fromkeys(("ECOTONE_OUTPUT_DIR", "ECOTONE_SCRATCH_DIR"), str(outputs))
+    return {**thread_environment(own, threads), **folders, "PYTHONUNBUFFERED": "1"}
 
 
 def _listen(job: Job, process: subprocess.Popen[bytes], descriptor: int, going: Callable[[Going], None]) -> Measured:

@@ -33,6 +33,7 @@ from ecotone.design.profiling._statistics import RunningMean, thinned
 from ecotone.design.profiling.interface import Failed, Going, Job, Measured, Message
 from ecotone.execution.host.codec import Encoder
 from ecotone.execution.host.kinds import load
+from ecotone.execution.host.used import used_cpu_s
 from ecotone.infrastructure.power import find_meter
 from ecotone.infrastructure.waiting import CoreWait
 from ecotone.orchestration.performance.samples import WorkMix
@@ -369,9 +370,9 @@ class _Stopwatch:
     def timed(self, work: Callable[[], tuple[Any, ...]]) -> tuple[float, float, tuple[Any, ...]]:
         """CPU time of all threads, elapsed time, and the result."""
         waited_s = self._core.waited_s()
-        wall_s, cpu_s = time.perf_counter(), time.process_time()
+        wall_s, cpu_s = time.perf_counter(), used_cpu_s()
         result = work()
-        cpu_s, wall_s = time.process_time() - cpu_s, time.perf_counter() - wall_s
+        cpu_s, wall_s = used_cpu_s() - cpu_s, time.perf_counter() - wall_s
         return cpu_s, max(0.0, wall_s - (self._core.waited_s() - waited_s)), result
 
     def close(self) -> None:

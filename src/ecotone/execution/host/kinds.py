@@ -109,7 +109,12 @@ class PythonRunner:
             )
         chosen = component.variant(variant)
         target = _target(code, chosen.target or component.target)
-        return _PythonHandler(code, component, target, chosen.settings)
+        return _PythonHandler(code, component, target, chosen.settings, self.further(module_root, component))
+
+    def further(self, module_root: str, component: Component) -> tuple[object, ...]:
+        """What every call of user code gets behind the item. For kinds whose code is more than Python."""
+        del module_root, component
+        return ()
 
 
 def _import(root: str, name: str) -> types.ModuleType:
@@ -139,8 +144,10 @@ class _PythonHandler:
         component: Component,
         target: Callable[..., object],
         settings: Mapping[str, Value],
+        further: tuple[object, ...],
     ) -> None:
         self._code = code
+        self._further = further
         self._component = component
         if inspect.isclass(target):
             self._object: object = target(**settings)
@@ -155,7 +162,7 @@ class _PythonHandler:
         self._is_source = component.trigger.kind == "source"
 
     def handle(self, *value: object) -> Iterable[object]:
-        result = self._call(*value)
+        result = self._call(*value, *self._further)
         if result is None:
             return ()
         if isinstance(result, types.GeneratorType):

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from ecotone.execution.host.emulation import padding_s, sleep_s
+from ecotone.execution.host.used import used_cpu_s
 from ecotone.infrastructure.waiting import CoreWait
 
 if TYPE_CHECKING:
@@ -49,11 +50,11 @@ class Meter:
             self._cores.__enter__()
         self._waited_before_s = self._core.waited_s()
         self.started_s = time.monotonic()
-        self._cpu_started_s = time.process_time() - time.clock_gettime(self._clock)
+        self._cpu_started_s = used_cpu_s() - time.clock_gettime(self._clock)
 
     def pause(self) -> float:
         """User code has returned, raised or yielded: pad, give the core back. Returns the monotonic time."""
-        used_s = time.process_time() - time.clock_gettime(self._clock) - self._cpu_started_s
+        used_s = used_cpu_s() - time.clock_gettime(self._clock) - self._cpu_started_s
         now_s = time.monotonic()
         elapsed_s = now_s - self.started_s
         waited_s = self._core.waited_s() - self._waited_before_s

@@ -103,6 +103,7 @@ class _Host:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who started everything
         sys.setswitchinterval(_SWITCH_S)
         os.environ["ECOTONE_OUTPUT_DIR"] = self._spec.output_dir
+        os.environ["ECOTONE_SCRATCH_DIR"] = f"{self._spec.shared_root}/scratch"
         for stream in (sys.stdout, sys.stderr):
             reconfigure = getattr(stream, "reconfigure", None)
             if reconfigure is not None:

@@ -157,5 +157,5 @@ def test_code_that_is_not_what_was_planned_is_refused(application: Application, 
         load(str(tmp_path), "app", msgspec.structs.replace(faces, target="in_steps"), "default", {})
     with pytest.raises(NotFoundError, match="there is no module absent in"):
         load(str(tmp_path), "absent", faces, "default", {})
-    with pytest.raises(NotFoundError, match="nothing installed runs components of kind 'cell'"):
-        load(str(tmp_path), "app", msgspec.structs.replace(faces, kind="cell"), "default", {})
+    with pytest.raises(NotFoundError, match="nothing installed runs components of kind 'oven'"):
+        load(str(tmp_path), "app", msgspec.structs.replace(faces, kind="oven"), "default", {})

@@ -1,0 +1,194 @@
+"""Components of kind `cell`, and the process that starts their jobs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ecotone import CellRun
+from ecotone.core.application import Cell
+from ecotone.core.errors import ComponentError, InputError, UnavailableError
+from ecotone.design import check
+from ecotone.execution.cells import Job
+from ecotone.execution.cells.server import CellServer
+from ecotone.execution.host.kinds import load
+from ecotone.execution.host.used import used_cpu_s
+
+
+@pytest.fixture
+def cell(module: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CellRun]:
+    monkeypatch.setenv("ECOTONE_SCRATCH_DIR", str(tmp_path / "scratch"))
+    run = CellRun(module("component"), 2)
+    yield run
+    run.close()
+
+
+@pytest.fixture
+def server() -> Iterator[CellServer]:
+    started = CellServer()
+    yield started
+    started.close()
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def descendants(pid: int) -> list[int]:
+    found: list[int] = []
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return found
+    for each in map(int, children):
+        found += [each, *descendants(each)]
+    return found
+
+
+def wait_until(condition: Callable[[], object], what: str) -> None:
+    end_s = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end_s, what
+        time.sleep(0.01)
+
+
+def test_files_go_in_and_come_out(cell: CellRun, tmp_path: Path) -> None:
+    done = cell("double", files={"in.txt": b"21", "sub/kept.txt": b"as it is"})
+    assert done.files == {"out.txt": b"42"}
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_input_environment_and_ranks(cell: CellRun) -> None:
+    done = cell("echo", stdin=b"one\ntwo\n", environment={"NAME": "a name"})
+    assert done.stdout == b"one\ntwo\n2 ranks, a name\n"
+    assert cell("echo").stdout == b"2 ranks, no name\n"
+
+
+def test_what_fails_says_who_and_why_and_the_next_run_works(cell: CellRun) -> None:
+    with pytest.raises(ComponentError, match=r"rank 1: .*code 7.*it said: the tank is empty"):
+        cell("fail")
+    with pytest.raises(ComponentError, match=r"longer than the 0\.2 s"):
+        cell("spin", "0", time_max_s=0.2)
+    assert cell("double", files={"in.txt": b"1"}).files["out.txt"] == b"2"
+
+
+def test_what_ranks_compute_is_the_components_cpu_time(cell: CellRun) -> None:
+    cell("echo")
+    before_s = used_cpu_s()
+    done = cell("spin", "100000000")
+    assert done.cpu_s > 0.02
+    assert used_cpu_s() - before_s >= done.cpu_s
+
+
+def test_files_stay_in_the_folder(cell: CellRun) -> None:
+    with pytest.raises(InputError, match="outside"):
+        cell("double", files={"../in.txt": b"1"})
+
+
+def test_a_cell_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"there is no cell .*absent\.cell; build it: ecotone cell build"):
+        CellRun(tmp_path / "absent.cell")
+
+
+def test_a_module_that_is_none_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "text.cell").write_text("no cell at all")
+    run = CellRun(tmp_path / "text.cell")
+    with pytest.raises(InputError, match=r"text\.cell"):
+        run()
+    run.close()
+
+
+APP = """
+from ecotone import CellRun, component
+
+@component(every="1 s", cell="doubling.cell", ranks=2)
+def tick(run: CellRun) -> int:
+    return int(run("double", files={"in.txt": b"4"}).files["out.txt"])
+
+@component(on=tick, cell="doubling.cell", ranks=2)
+def double(number: int, run: CellRun) -> int:
+    return int(run("double", files={"in.txt": str(number).encode()}).files["out.txt"])
+"""
+
+
+def test_components_of_this_kind_get_the_run_behind_the_item(module: Callable[[str], Path], tmp_path: Path) -> None:
+    (tmp_path / "cell_app.py").write_text(APP)
+    (tmp_path / "doubling.cell").write_bytes(module("component").read_bytes())
+    application = check(tmp_path / "cell_app.py").application
+    assert application is not None
+    tick, double = application.components
+    assert (tick.kind, tick.cell) == ("cell", Cell(file="doubling.cell", ranks=2))
+    assert list(load(str(tmp_path), "cell_app", tick, "default", {}).handle()) == [8]
+    assert list(load(str(tmp_path), "cell_app", double, "default", {}).handle(5)) == [10]
+
+
+def test_who_closes_his_end_ends_the_job(server: CellServer, module: Callable[[str], Path]) -> None:
+    job = server.start(Job(module=module("component"), ranks=3, arguments=("spin", "0")))
+    pid = server.pid
+    wait_until(lambda: len(descendants(pid)) == 4, "the job and its ranks run")
+    processes = descendants(pid)
+    job.close()
+    wait_until(lambda: not any(map(alive, processes)), "they have ended")
+    done = server.start(Job(module=module("component"), ranks=2)).wait(20)
+    assert done.result is not None
+    assert done.result.exit_code == 0
+
+
+def test_jobs_run_beside_each_other(server: CellServer, module: Callable[[str], Path]) -> None:
+    spinning = server.start(Job(module=module("component"), ranks=2, arguments=("spin", "0")))
+    for _ in range(3):
+        done = server.start(Job(module=module("component"), ranks=2)).wait(20)
+        assert done.result is not None
+        assert done.result.exit_code == 0
+    with pytest.raises(TimeoutError):
+        spinning.wait(0.05)
+    spinning.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_with_the_server_all_jobs_end(server: CellServer, module: Callable[[str], Path], number: int) -> None:
+    job = server.start(Job(module=module("component"), ranks=2, arguments=("spin", "0")))
+    pid = server.pid
+    wait_until(lambda: len(descendants(pid)) == 3, "the job and its ranks run")
+    processes = descendants(pid)
+    os.kill(pid, number)
+    with pytest.raises(UnavailableError, match="has ended"):
+        job.wait(20)
+    wait_until(lambda: not any(map(alive, processes)), "they have ended")
+    with pytest.raises(UnavailableError):
+        for _ in range(3):  # the first may still fit into the dead socket
+            server.start(Job(module=module("component"))).wait(5)
+
+
+MAKER = """
+import sys, time
+from pathlib import Path
+from ecotone.design import check
+from ecotone.execution.cells import Job
+from ecotone.execution.cells.server import CellServer
+server = CellServer()
+job = server.start(Job(module=Path(sys.argv[1]), ranks=2, arguments=("spin", "0")))
+print(server.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_it_ends_with_the_process_that_made_it(module: Callable[[str], Path]) -> None:
+    command = [sys.executable, "-c", MAKER, str(module("component"))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as maker:
+        assert maker.stdout is not None
+        pid = int(maker.stdout.readline())
+        wait_until(lambda: len(descendants(pid)) == 3, "the job and its ranks run")
+        processes = [pid, *descendants(pid)]
+        maker.kill()
+    wait_until(lambda: not any(map(alive, processes)), "they have ended")
