@@ -1,4 +1,4 @@
-"""Two galaxies collide, in cells: an MPI program in C runs sandboxed on the ranks of a node, Python develops its plates.
+"""Two galaxies collide: an MPI program in C runs sandboxed in cells, Python develops its plates.
 
     collide (a cell, 2 ranks) -> develop -> film
 
