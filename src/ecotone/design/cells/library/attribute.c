@@ -1,5 +1,5 @@
-/* Attributes: values that a program hangs on communicators and types, with callbacks for copying and deleting. */
-#include "internal.h"
+/* Attributes: values that a program hangs on communicators, types and windows, with callbacks for copying and deleting. */
+#include "window.h"
 
 typedef int copy_function(void *object, int keyval, void *extra, void *value, void *copy, int *flag);
 typedef int delete_function(void *object, int keyval, void *value, void *extra);
@@ -156,12 +156,14 @@ int attributes_delete(void *object, struct attribute **attributes)
     return MPI_SUCCESS;
 }
 
-/* ---- Communicators ---- */
+/* ---- What every object has ---- */
 
-static bool predefined(int keyval, void *value)
+static bool predefined_Comm(struct eco_comm *comm, int keyval, void *value, int *found)
 {
     static int tag_max = 0x3fffffff, none = MPI_PROC_NULL, any = MPI_ANY_SOURCE, yes = 1, universe;
+    (void) comm;
     universe = transport_size;
+    *found = keyval != MPI_APPNUM; /* nobody has counted the programs of this job */
     switch (keyval) {
     case MPI_TAG_UB: *(int **) value = &tag_max; return true;
     case MPI_HOST: *(int **) value = &none; return true;
@@ -169,47 +171,76 @@ static bool predefined(int keyval, void *value)
     case MPI_WTIME_IS_GLOBAL: *(int **) value = &yes; return true;
     case MPI_UNIVERSE_SIZE: *(int **) value = &universe; return true;
     case MPI_LASTUSEDCODE: *(int **) value = &error_last_code; return true;
+    case MPI_APPNUM: return true;
     default: return false;
     }
 }
 
-int MPI_Comm_get_attr(MPI_Comm comm, int keyval, void *value, int *found)
+static bool predefined_Type(struct eco_type *type, int keyval, void *value, int *found)
 {
-    PASS(comm, check_comm(comm));
-    REQUIRE(value && found, comm, MPI_ERR_ARG);
-    *found = predefined(keyval, value);
-    if (*found || keyval == MPI_APPNUM) return MPI_SUCCESS;
-    PASS(comm, attribute_get(comm->attributes, keyval, value, found));
-    return MPI_SUCCESS;
+    (void) type, (void) keyval, (void) value, (void) found;
+    return false;
 }
 
-int MPI_Comm_create_keyval(MPI_Comm_copy_attr_function *copy, MPI_Comm_delete_attr_function *remove, int *keyval,
-                           void *extra)
+static bool predefined_Win(struct eco_win *win, int keyval, void *value, int *found)
 {
-    REQUIRE(keyval, NULL, MPI_ERR_ARG);
-    *keyval = keyval_new(KEYVAL_COMM, (copy_function *) (void *) copy, (delete_function *) (void *) remove, extra);
-    return MPI_SUCCESS;
+    *found = 1;
+    switch (keyval) {
+    case MPI_WIN_BASE: *(void **) value = win->base; return true;
+    case MPI_WIN_SIZE: *(MPI_Aint **) value = &win->size; return true;
+    case MPI_WIN_DISP_UNIT: *(int **) value = &win->unit; return true;
+    case MPI_WIN_CREATE_FLAVOR: *(int **) value = &win->flavor; return true;
+    case MPI_WIN_MODEL: *(int **) value = &win->model; return true;
+    default: return false;
+    }
 }
 
-int MPI_Comm_free_keyval(int *keyval)
-{
-    PASS(NULL, keyval_free(KEYVAL_COMM, keyval));
-    return MPI_SUCCESS;
-}
+/* ---- The calls, the same for each kind of object ---- */
 
-int MPI_Comm_set_attr(MPI_Comm comm, int keyval, void *value)
-{
-    PASS(comm, check_comm(comm));
-    PASS(comm, attribute_set(KEYVAL_COMM, comm, &comm->attributes, keyval, value));
-    return MPI_SUCCESS;
-}
+#define KEYVALS(Object, kind)                                                                                          \
+    int MPI_##Object##_create_keyval(MPI_##Object##_copy_attr_function *copy,                                          \
+                                     MPI_##Object##_delete_attr_function *remove, int *keyval, void *extra)            \
+    {                                                                                                                  \
+        REQUIRE(keyval, NULL, MPI_ERR_ARG);                                                                            \
+        *keyval = keyval_new(kind, (copy_function *) (void *) copy, (delete_function *) (void *) remove, extra);       \
+        return MPI_SUCCESS;                                                                                            \
+    }                                                                                                                  \
+    int MPI_##Object##_free_keyval(int *keyval)                                                                        \
+    {                                                                                                                  \
+        PASS(NULL, keyval_free(kind, keyval));                                                                         \
+        return MPI_SUCCESS;                                                                                            \
+    }
+KEYVALS(Comm, KEYVAL_COMM)
+KEYVALS(Type, KEYVAL_TYPE)
+KEYVALS(Win, KEYVAL_WIN)
 
-int MPI_Comm_delete_attr(MPI_Comm comm, int keyval)
-{
-    PASS(comm, check_comm(comm));
-    PASS(comm, attribute_delete(KEYVAL_COMM, comm, &comm->attributes, keyval));
-    return MPI_SUCCESS;
-}
+/* PASS_x calls the error handler of such an object. */
+#define ATTRIBUTES(Object, handle, kind, check, PASS_x)                                                                \
+    int MPI_##Object##_set_attr(handle object, int keyval, void *value)                                                \
+    {                                                                                                                  \
+        PASS_x(object, check(object));                                                                                 \
+        PASS_x(object, attribute_set(kind, object, &object->attributes, keyval, value));                               \
+        return MPI_SUCCESS;                                                                                            \
+    }                                                                                                                  \
+    int MPI_##Object##_delete_attr(handle object, int keyval)                                                          \
+    {                                                                                                                  \
+        PASS_x(object, check(object));                                                                                 \
+        PASS_x(object, attribute_delete(kind, object, &object->attributes, keyval));                                   \
+        return MPI_SUCCESS;                                                                                            \
+    }                                                                                                                  \
+    int MPI_##Object##_get_attr(handle object, int keyval, void *value, int *found)                                    \
+    {                                                                                                                  \
+        PASS_x(object, check(object));                                                                                 \
+        PASS_x(object, value && found ? MPI_SUCCESS : MPI_ERR_ARG);                                                    \
+        if (predefined_##Object(object, keyval, value, found)) return MPI_SUCCESS;                                     \
+        PASS_x(object, attribute_get(object->attributes, keyval, value, found));                                       \
+        return MPI_SUCCESS;                                                                                            \
+    }
+#define PASS_TYPE(type, expression) PASS(NULL, expression)
+static int check_type(const struct eco_type *type) { return type ? MPI_SUCCESS : MPI_ERR_TYPE; }
+ATTRIBUTES(Comm, MPI_Comm, KEYVAL_COMM, check_comm, PASS)
+ATTRIBUTES(Type, MPI_Datatype, KEYVAL_TYPE, check_type, PASS_TYPE)
+ATTRIBUTES(Win, MPI_Win, KEYVAL_WIN, check_win, WIN_PASS)
 
 /* The names of MPI-1 */
 int MPI_Keyval_create(MPI_Copy_function *copy, MPI_Delete_function *remove, int *keyval, void *extra)
@@ -222,42 +253,4 @@ int MPI_Attr_delete(MPI_Comm comm, int keyval) { return MPI_Comm_delete_attr(com
 int MPI_Attr_get(MPI_Comm comm, int keyval, void *value, int *found)
 {
     return MPI_Comm_get_attr(comm, keyval, value, found);
-}
-
-/* ---- Types ---- */
-
-int MPI_Type_create_keyval(MPI_Type_copy_attr_function *copy, MPI_Type_delete_attr_function *remove, int *keyval,
-                           void *extra)
-{
-    REQUIRE(keyval, NULL, MPI_ERR_ARG);
-    *keyval = keyval_new(KEYVAL_TYPE, (copy_function *) (void *) copy, (delete_function *) (void *) remove, extra);
-    return MPI_SUCCESS;
-}
-
-int MPI_Type_free_keyval(int *keyval)
-{
-    PASS(NULL, keyval_free(KEYVAL_TYPE, keyval));
-    return MPI_SUCCESS;
-}
-
-int MPI_Type_set_attr(MPI_Datatype type, int keyval, void *value)
-{
-    REQUIRE(type, NULL, MPI_ERR_TYPE);
-    PASS(NULL, attribute_set(KEYVAL_TYPE, type, &type->attributes, keyval, value));
-    return MPI_SUCCESS;
-}
-
-int MPI_Type_get_attr(MPI_Datatype type, int keyval, void *value, int *found)
-{
-    REQUIRE(type, NULL, MPI_ERR_TYPE);
-    REQUIRE(value && found, NULL, MPI_ERR_ARG);
-    PASS(NULL, attribute_get(type->attributes, keyval, value, found));
-    return MPI_SUCCESS;
-}
-
-int MPI_Type_delete_attr(MPI_Datatype type, int keyval)
-{
-    REQUIRE(type, NULL, MPI_ERR_TYPE);
-    PASS(NULL, attribute_delete(KEYVAL_TYPE, type, &type->attributes, keyval));
-    return MPI_SUCCESS;
 }

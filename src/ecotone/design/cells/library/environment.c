@@ -59,11 +59,7 @@ int MPI_Finalize(void)
     attributes_delete(MPI_COMM_SELF, &MPI_COMM_SELF->attributes);
     attributes_delete(MPI_COMM_WORLD, &MPI_COMM_WORLD->attributes);
     MPI_Barrier(MPI_COMM_WORLD);
-    for (int idle = 0; !transport_quiet();)
-        if (progress())
-            idle = 0;
-        else
-            wait_moment(&idle);
+    WAIT_WHILE(!transport_quiet());
     phase = AFTER;
     return MPI_SUCCESS;
 }

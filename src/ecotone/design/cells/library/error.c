@@ -1,13 +1,17 @@
 /* Errors: classes, texts, and the handlers that decide what happens. */
-#include "internal.h"
+#include "file.h"
+#include "window.h"
 
 #include <stdio.h>
 
+typedef void handler_function(void *object, int *code, ...);
+
 struct eco_errhandler {
     int references; /* 0: predefined */
-    MPI_Comm_errhandler_function *function;
+    handler_function *function;
 };
 struct eco_errhandler eco_errors_are_fatal, eco_errors_return;
+static struct eco_errhandler *file_default_handler = &eco_errors_return;
 
 static const char *const texts[] = {
     [MPI_SUCCESS] = "No error",
@@ -153,15 +157,33 @@ static _Noreturn void die(const char *function, int code)
     eco_abort(code);
 }
 
+/* `object`: the address of the handle that the handler is called with. */
+static int call_handler(struct eco_errhandler *handler, void *object, int code, const char *function)
+{
+    if (handler == MPI_ERRORS_RETURN) return code;
+    if (handler == MPI_ERRORS_ARE_FATAL) die(function, code);
+    handler->function(object, &code);
+    return code;
+}
+
 int comm_error(struct eco_comm *comm, int code, const char *function)
 {
     if (!initialized()) die(function, code);
     if (!comm || comm->references <= 0) comm = MPI_COMM_WORLD;
-    struct eco_errhandler *handler = comm->errhandler;
-    if (handler == MPI_ERRORS_RETURN) return code;
-    if (handler == MPI_ERRORS_ARE_FATAL) die(function, code);
-    handler->function(&comm, &code);
-    return code;
+    return call_handler(comm->errhandler, &comm, code, function);
+}
+
+int win_error(struct eco_win *win, int code, const char *function)
+{
+    if (!win) return comm_error(NULL, code, function);
+    return call_handler(win->errhandler, &win, code, function);
+}
+
+/* Errors without a file, as in opening one, are those of MPI_FILE_NULL, whose handler says MPI_ERRORS_RETURN. */
+int file_error(struct eco_file *file, int code, const char *function)
+{
+    if (!initialized()) die(function, code);
+    return call_handler(file ? file->errhandler : file_default_handler, &file, code, function);
 }
 
 void errhandler_hold(struct eco_errhandler *handler)
@@ -174,39 +196,45 @@ void errhandler_release(struct eco_errhandler *handler)
     if (handler->references && --handler->references == 0) free(handler);
 }
 
-int MPI_Comm_create_errhandler(MPI_Comm_errhandler_function *function, MPI_Errhandler *handler)
-{
-    REQUIRE(function && handler, NULL, MPI_ERR_ARG);
-    *handler = eco_allocate(sizeof **handler);
-    **handler = (struct eco_errhandler){1, function};
-    return MPI_SUCCESS;
-}
-
-int MPI_Comm_set_errhandler(MPI_Comm comm, MPI_Errhandler handler)
-{
-    PASS(comm, check_comm(comm));
-    REQUIRE(handler, comm, MPI_ERR_ARG);
-    errhandler_hold(handler);
-    errhandler_release(comm->errhandler);
-    comm->errhandler = handler;
-    return MPI_SUCCESS;
-}
-
-int MPI_Comm_get_errhandler(MPI_Comm comm, MPI_Errhandler *handler)
-{
-    PASS(comm, check_comm(comm));
-    REQUIRE(handler, comm, MPI_ERR_ARG);
-    errhandler_hold(comm->errhandler);
-    *handler = comm->errhandler;
-    return MPI_SUCCESS;
-}
-
-int MPI_Comm_call_errhandler(MPI_Comm comm, int code)
-{
-    PASS(comm, check_comm(comm));
-    comm_error(comm, code, "MPI_Comm_call_errhandler");
-    return MPI_SUCCESS;
-}
+/* The calls, the same for each kind of object; `place` is where it keeps its handler. */
+#define ERRHANDLERS(Object, handle, check, place, PASS_x, report)                                                      \
+    int MPI_##Object##_create_errhandler(MPI_##Object##_errhandler_function *function, MPI_Errhandler *handler)        \
+    {                                                                                                                  \
+        REQUIRE(function && handler, NULL, MPI_ERR_ARG);                                                               \
+        *handler = eco_allocate(sizeof **handler);                                                                     \
+        **handler = (struct eco_errhandler){1, (handler_function *) (void *) function};                                \
+        return MPI_SUCCESS;                                                                                            \
+    }                                                                                                                  \
+    int MPI_##Object##_set_errhandler(handle object, MPI_Errhandler handler)                                           \
+    {                                                                                                                  \
+        PASS_x(object, check(object));                                                                                 \
+        PASS_x(object, handler ? MPI_SUCCESS : MPI_ERR_ARG);                                                           \
+        errhandler_hold(handler);                                                                                      \
+        errhandler_release(*place(object));                                                                            \
+        *place(object) = handler;                                                                                      \
+        return MPI_SUCCESS;                                                                                            \
+    }                                                                                                                  \
+    int MPI_##Object##_get_errhandler(handle object, MPI_Errhandler *handler)                                          \
+    {                                                                                                                  \
+        PASS_x(object, check(object));                                                                                 \
+        PASS_x(object, handler ? MPI_SUCCESS : MPI_ERR_ARG);                                                           \
+        errhandler_hold(*place(object));                                                                               \
+        *handler = *place(object);                                                                                     \
+        return MPI_SUCCESS;                                                                                            \
+    }                                                                                                                  \
+    int MPI_##Object##_call_errhandler(handle object, int code)                                                        \
+    {                                                                                                                  \
+        PASS_x(object, check(object));                                                                                 \
+        report(object, code, "MPI_" #Object "_call_errhandler");                                                       \
+        return MPI_SUCCESS;                                                                                            \
+    }
+#define COMM_HANDLER(comm) (&(comm)->errhandler)
+#define WIN_HANDLER(win) (&(win)->errhandler)
+#define FILE_HANDLER(file) ((file) ? &(file)->errhandler : &file_default_handler)
+static int check_any_file(struct eco_file *file) { return file ? check_file(file) : MPI_SUCCESS; }
+ERRHANDLERS(Comm, MPI_Comm, check_comm, COMM_HANDLER, PASS, comm_error)
+ERRHANDLERS(Win, MPI_Win, check_win, WIN_HANDLER, WIN_PASS, win_error)
+ERRHANDLERS(File, MPI_File, check_any_file, FILE_HANDLER, FILE_PASS, file_error)
 
 int MPI_Errhandler_free(MPI_Errhandler *handler)
 {

@@ -48,6 +48,19 @@ struct eco_info *info_copy(const struct eco_info *info)
     return copy;
 }
 
+void info_merge(struct eco_info **into, const struct eco_info *from)
+{
+    if (!from) return;
+    if (!*into) MPI_Info_create(into);
+    for (struct entry *entry = from->first; entry; entry = entry->next) set(*into, entry->key, entry->value);
+}
+
+const char *info_value(const struct eco_info *info, const char *key)
+{
+    struct entry *entry = info ? *entry_place((struct eco_info *) info, key) : NULL;
+    return entry ? entry->value : NULL;
+}
+
 void info_release(struct eco_info *info)
 {
     if (!info || info == MPI_INFO_ENV) return;

@@ -21,7 +21,7 @@ enum packet_kind {
     PACKET_EAGER = 1,    /* envelope and data */
     PACKET_READY,        /* envelope; the data waits with the sender until it is matched ("rendezvous") */
     PACKET_GO,           /* the receiver has a place: send the data */
-    PACKET_DATA,         /* the data of a rendezvous */
+    PACKET_DATA,         /* the data of a rendezvous; without a receiving request: a parcel of one-sided calls */
     PACKET_WITHDRAW,     /* the sender cancels a message; is it still unmatched? */
     PACKET_WITHDRAWN,    /* the answer: `tag` is 1 if it was unmatched and is gone now */
 };
@@ -50,10 +50,18 @@ void transport_give_credit(int from, uint32_t bytes);
 bool transport_quiet(void);
 /* Moves whatever can move; true if something did. */
 bool progress(void);
+/* Here the host may take the rank out of its process. Part of `progress`, and of calls that may not need that. */
+void safe_point(void);
 /* Makes progress until `*flag` is not zero, and sleeps when nothing happens. */
 void wait_until(const volatile bool *flag);
 /* For loops that wait for something else: `idle` counts the turns without progress, and is set to 0 after one. */
 void wait_moment(int *idle);
+#define WAIT_WHILE(condition)                                                                                          \
+    for (int idle_ = 0; condition;)                                                                                    \
+        if (progress())                                                                                                \
+            idle_ = 0;                                                                                                 \
+        else                                                                                                           \
+            wait_moment(&idle_)
 _Noreturn void eco_abort(int code);
 
 /* Called by the transport: where shall this message go, and: it is there. */
@@ -67,9 +75,13 @@ void deliver_begin(int from, const struct packet *header, struct delivery *deliv
 void deliver_end(int from, const struct packet *header, struct delivery *delivery);
 void send_pushed(struct eco_request *request);
 
+/* Parcels of one-sided calls (window_target.c). */
+void parcel_begin(int from, const struct packet *header, struct delivery *delivery);
+void parcel_end(int from, const struct packet *header, struct delivery *delivery);
+
 /* ---- Requests and matching (matching.c, request.c) ---- */
 
-enum request_kind { REQUEST_SEND = 1, REQUEST_RECEIVE, REQUEST_SCHEDULE, REQUEST_GENERALIZED, REQUEST_NOTHING };
+enum request_kind { REQUEST_SEND = 1, REQUEST_RECEIVE, REQUEST_SCHEDULE, REQUEST_GENERALIZED, REQUEST_NOTHING, REQUEST_ACCESS };
 enum send_mode { SEND_STANDARD, SEND_BUFFERED, SEND_SYNCHRONOUS, SEND_READY };
 
 struct eco_request {
@@ -95,6 +107,7 @@ struct eco_request {
     struct buffered *buffered; /* segment of the attached buffer */
     struct eco_request *twin;  /* of a buffered send: the request that sends the copy, and back */
     struct generalized *generalized;
+    struct eco_win *window; /* of a one-sided call that its window waits for */
 };
 
 struct unexpected {
@@ -180,10 +193,16 @@ static inline bool type_whole(const struct eco_type *type) { return type->whole;
 struct eco_type *type_hold(struct eco_type *type);
 void type_release(struct eco_type *type);
 struct eco_type *type_vector(int count, int blocks, MPI_Aint stride, struct eco_type *old);
+struct eco_type *type_build(int repeats, MPI_Aint stride, int count, const struct part *parts);
 struct eco_type *type_parts(int count, const struct part *parts);
 struct eco_type *type_resized(struct eco_type *old, MPI_Aint lb, MPI_Aint extent);
 void type_record(struct eco_type *type, int combiner, int integer_count, const int *integers, int address_count,
                  const MPI_Aint *addresses, int type_count, struct eco_type *const *types);
+/* A type as numbers, for another rank of the same program (type_code.c): `into` may be NULL, to measure. */
+int type_encode(const struct eco_type *type, int32_t *into);
+struct eco_type *type_decode(const int32_t **numbers);
+/* The one predefined type that all its elements are of; NULL if there are several, or none. */
+struct eco_type *type_basic(struct eco_type *type);
 /* Copies at most `limit` bytes between the scattered elements and a contiguous buffer; returns how many. */
 size_t layout_pack(const void *elements, int count, const struct eco_type *type, void *packed, size_t limit);
 size_t layout_unpack(void *elements, int count, const struct eco_type *type, const void *packed, size_t limit);
@@ -246,6 +265,9 @@ int attribute_delete(enum keyval_object kind, void *object, struct attribute **l
 
 struct eco_info *info_copy(const struct eco_info *info);
 void info_release(struct eco_info *info);
+/* What `from` has goes into `*into`, which is made if it is not there. */
+void info_merge(struct eco_info **into, const struct eco_info *from);
+const char *info_value(const struct eco_info *info, const char *key);
 void errhandler_hold(struct eco_errhandler *handler);
 void errhandler_release(struct eco_errhandler *handler);
 extern int error_last_code;

@@ -93,7 +93,7 @@ static bool is_dense(const struct eco_type *type)
     return type->repeats <= 1 || type->stride == round || round == 0;
 }
 
-static struct eco_type *type_build(int repeats, MPI_Aint stride, int count, const struct part *parts)
+struct eco_type *type_build(int repeats, MPI_Aint stride, int count, const struct part *parts)
 {
     struct eco_type *type = eco_allocate(sizeof *type);
     *type = (struct eco_type){.references = 1, .repeats = repeats, .stride = stride, .align = 1};

@@ -315,8 +315,10 @@ void deliver_begin(int from, const struct packet *header, struct delivery *deliv
     *delivery = (struct delivery){0};
     if (header->kind == PACKET_EAGER)
         begin_eager(from, header, delivery);
-    else if (header->kind == PACKET_DATA)
+    else if (header->kind == PACKET_DATA && header->receiver)
         begin_data(header, delivery);
+    else if (header->kind == PACKET_DATA)
+        parcel_begin(from, header, delivery);
 }
 
 static void announce(int from, const struct packet *header)
@@ -350,7 +352,12 @@ void deliver_end(int from, const struct packet *header, struct delivery *deliver
     case PACKET_EAGER: end_eager(from, header, delivery); break;
     case PACKET_READY: announce(from, header); break;
     case PACKET_GO: send_data(from, pointer_of(header->sender), header->receiver); break;
-    case PACKET_DATA: received(delivery->request); break;
+    case PACKET_DATA:
+        if (header->receiver)
+            received(delivery->request);
+        else
+            parcel_end(from, header, delivery);
+        break;
     case PACKET_WITHDRAW: answer_withdrawal(from, header); break;
     case PACKET_WITHDRAWN: withdrawn(pointer_of(header->sender), header->tag != 0); break;
     default: break;

@@ -1,5 +1,5 @@
 /* Requests: their life, and the many ways to wait for them. */
-#include "internal.h"
+#include "window.h"
 
 #include <stdio.h>
 
@@ -60,6 +60,7 @@ void request_complete(struct eco_request *request)
     if (request->twin && request->mode != SEND_BUFFERED) part_twins(request);
     struct schedule *owner = request->owner;
     int error = request->error;
+    if (request->window) window_access_done(request);
     if (request->detached) request_free(request);
     if (owner) schedule_part_done(owner, error);
 }
@@ -249,14 +250,8 @@ static int find_complete(int count, MPI_Request *requests)
 
 static int wait_complete(int count, MPI_Request *requests)
 {
-    int idle = 0, found = find_complete(count, requests);
-    while (found == -1) {
-        if (progress())
-            idle = 0;
-        else
-            wait_moment(&idle);
-        found = find_complete(count, requests);
-    }
+    int found;
+    WAIT_WHILE((found = find_complete(count, requests)) == -1);
     return found;
 }
 
@@ -392,7 +387,7 @@ int MPI_Cancel(MPI_Request *handle)
     if (is_inactive(request) || request->cancelled) return MPI_SUCCESS;
     if (request->kind == REQUEST_GENERALIZED)
         return request->generalized->cancel(request->generalized->extra, request->complete);
-    REQUIRE(request->kind != REQUEST_SCHEDULE, request->comm, MPI_ERR_REQUEST);
+    REQUIRE(request->kind == REQUEST_SEND || request->kind == REQUEST_RECEIVE, request->comm, MPI_ERR_REQUEST);
     if (request->peer == MPI_PROC_NULL) return MPI_SUCCESS;
     if (request->kind == REQUEST_SEND) {
         cancel_send(request);
