@@ -80,7 +80,9 @@ void comm_open(void)
 
 int check_comm(struct eco_comm *comm)
 {
-    return initialized() && comm && comm->references > 0 && !comm->freed ? MPI_SUCCESS : MPI_ERR_COMM;
+    if (!initialized() || !comm || comm->references <= 0 || comm->freed) return MPI_ERR_COMM;
+    safe_point();
+    return MPI_SUCCESS;
 }
 
 int MPI_Comm_free(MPI_Comm *comm)

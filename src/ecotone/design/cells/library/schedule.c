@@ -241,6 +241,7 @@ int schedule_run(struct schedule *schedule, MPI_Request *result)
     request->status.MPI_SOURCE = MPI_ANY_SOURCE;
     schedule->request = request;
     schedule->slot = 0;
+    safe_point();
     advance(schedule);
     if (result) {
         *result = request;

@@ -507,11 +507,16 @@ static void come_to_safe_point(void)
     choose_waiting();
 }
 
+void safe_point(void)
+{
+    if (atomic_load_explicit(&controls[own_place].stop, memory_order_relaxed)) come_to_safe_point();
+}
+
 bool progress(void)
 {
     bool moved = transport_progress();
     moved |= schedules_progress();
-    if (atomic_load_explicit(&controls[own_place].stop, memory_order_relaxed)) come_to_safe_point();
+    safe_point();
     return moved;
 }
 
@@ -521,7 +526,9 @@ static void doze(void)
     struct control *control = &controls[own_place];
     uint32_t seen = atomic_load(&control->bell);
     atomic_store(&control->asleep, 1);
-    if (!progress()) host_idle(&control->bell, seen);
+    bool moved = progress();
+    if (control != &controls[own_place]) return; /* on another node now: that bell is nobody's any more */
+    if (!moved) host_idle(&control->bell, seen);
     atomic_store(&control->asleep, 0);
 }
 
