@@ -204,6 +204,9 @@ class FileTable:
         Raises:
             InputError: a folder is not given to this cell, or a file is not there any more.
         """
+        numbers = {one.number for one in saved}
+        if len(numbers) < len(saved) or not numbers <= set(range(self._files_max)):
+            raise InputError("the snapshot has more open files than this cell may have, or one number twice")
         for number in list(self.entries):
             self.close(number)
         for one in saved:

@@ -205,11 +205,13 @@ def _check_layout(header: Header) -> None:
             raise InputError("the snapshot cannot be used: its pages are not in order")
         end = first + count
     top = header.memory_pages * PAGE
-    parts = ((header.shared_start, header.shared_bytes), (header.stack_start, header.stack_bytes))
+    # Behind the stack is a page that is made unusable while it is written: that must be the cell's own, too.
+    parts = ((header.shared_start, header.shared_bytes), (header.stack_start, header.stack_bytes + PAGE))
     if (
         not 0 < header.memory_pages <= _PAGES_MOST
         or end > header.memory_pages
-        or any(start < 0 or size < 0 or start + size > top for start, size in parts)
+        or any(start < 0 or start % PAGE or size < 0 or start + size > top for start, size in parts)
+        or min(parts)[0] + min(parts)[1] > max(parts)[0]
     ):
         raise InputError("the snapshot cannot be used: it names memory that it does not have")
 

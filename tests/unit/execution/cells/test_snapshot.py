@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import signal
@@ -13,13 +14,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from ecotone.core.errors import ConflictError, InputError
 from ecotone.execution.cells import Folder, Job, JobResult, _leaving, _snapshot, _unwinder
 from ecotone.execution.cells._local import LocalJob
 from ecotone.execution.cells._moving import MoveRefusedError, NoSafePointError
-from ecotone.execution.cells._snapshot import PAGE, load_snapshot, open_snapshot, save_snapshot
+from ecotone.execution.cells._snapshot import PAGE, load_snapshot, open_snapshot, save_snapshot, write_snapshot
 
 Run = Callable[..., tuple[JobResult, str]]
 Module = Callable[[str], Path]
@@ -113,6 +115,15 @@ def test_computation_is_the_same_to_the_last_bit(start: Start, run: Run) -> None
         assert job.end().exit_code == 0
         assert job.written() == unmoved
     assert moved == 16
+
+
+def test_rank_that_never_waits_can_leave(start: Start) -> None:
+    with start("alone", ranks=1) as job:
+        for _ in range(3):
+            job.move(0)
+        job.go_on()
+        assert job.end().exit_code == 0
+        assert job.written() == "ok\n"
 
 
 def test_all_ranks_are_out_at_once(start: Start, run: Run) -> None:
@@ -274,6 +285,50 @@ def test_damaged_snapshot_is_refused(saved: Path, damage: Callable[[bytes], byte
     saved.write_bytes(damage(saved.read_bytes()))
     with pytest.raises(InputError, match=problem):
         load_snapshot(saved)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"runs": [(3, 1), (2, 1)]}, "not in order"),
+        ({"memory_pages": 10}, "memory that it does not have"),
+        ({"stack_start": 1000}, "memory that it does not have"),
+        ({"shared_start": -PAGE}, "memory that it does not have"),
+        ({"stack_bytes": 1 << 40}, "memory that it does not have"),
+    ],
+)
+def test_forged_snapshot_is_refused(saved: Path, change: dict[str, object], problem: str) -> None:
+    descriptor = load_snapshot(saved)
+    header, _ = open_snapshot(descriptor)
+    os.close(descriptor)
+    forged = write_snapshot(
+        msgspec.structs.replace(header, **change), lambda _first, count: memoryview(bytes(count * PAGE))
+    )
+    with pytest.raises(InputError, match=problem):
+        open_snapshot(forged)
+    os.close(forged)
+
+
+def test_forged_table_of_files_ends_the_job(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret")
+    with start("files") as job:
+        job.until_ready()
+        snapshot = job.running.take_out(1, 30.0)
+        header, first = open_snapshot(snapshot)
+        one = next(file for file in header.files if file.path == b"both")
+        pages = os.pread(snapshot, header.pages() * PAGE, first)
+        os.close(snapshot)
+        files = [*header.files, msgspec.structs.replace(one, number=9, path=b"../secret")]
+        each = iter([pages[at : at + PAGE] for at in range(0, len(pages), PAGE)])
+        forged = write_snapshot(
+            msgspec.structs.replace(header, files=files),
+            lambda _first, count: memoryview(b"".join(itertools.islice(each, count))),
+        )
+        job.running.put_back(1, forged)
+        os.close(forged)
+        first_end = job.end().first
+        assert first_end is not None
+        assert "/data/../secret open, but: path leads outside" in first_end.reason
 
 
 def test_snapshot_of_another_module_or_rank_is_refused(saved: Path, module: Module) -> None:
