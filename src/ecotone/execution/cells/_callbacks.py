@@ -20,7 +20,22 @@ _KINDS = {"i": wasmtime.ValType.i32(), "I": wasmtime.ValType.i64()}
 _UNSIGNED_32 = 0xFFFFFFFF
 _UNSIGNED_64 = 0xFFFFFFFFFFFFFFFF
 
-_kept: list[object] = []  # a callback must live as long as the process may call it
+# Callbacks are made once for each function of each import module, and live as long as the process: it has one cell at a
+# time, and one that was forked has them ready.
+_made: dict[tuple[bytes, bytes], _Made] = {}
+
+
+class _Made:
+    """A callback, for whatever function is in its slot, and the linker that has it."""
+
+    def __init__(
+        self, callback: object, slot: list[Callable[..., int | None]], parameters: str = "", results: int = 0
+    ) -> None:
+        self.callback = callback
+        self.slot = slot
+        self.parameters = parameters
+        self.results = results
+        self.linker: wasmtime.Linker | None = None
 
 
 def define(
@@ -42,19 +57,30 @@ def define(
         function: what is called.
         results: 1 if it returns 32 bits, 0 if nothing.
     """
+    made = _made.get((module, name)) or _make(parameters, results)
+    made.slot[0] = function
+    _add(linker, module, name, made)
+
+
+def _make(parameters: str, results: int) -> _Made:
     narrow: Sequence[bool] = [kind == "i" for kind in parameters]
+    slot: list[Callable[..., int | None]] = [_nothing]
 
     def call(_env: object, _caller: object, values: Any, _count: int) -> int:
         arguments = [
             values[i].i32 & _UNSIGNED_32 if is_narrow else values[i].i64 & _UNSIGNED_64
             for i, is_narrow in enumerate(narrow)
         ]
-        result = function(*arguments)
+        result = slot[0](*arguments)
         if results:
             values[0].i32 = result
         return 0
 
-    _add(linker, module, name, _Callback(call), parameters=parameters, results=results)
+    return _Made(_Callback(call), slot, parameters, results)
+
+
+def _nothing(*_arguments: int) -> None:
+    """Before a slot is filled nobody calls it."""
 
 
 def define_native(linker: wasmtime.Linker, module: bytes, name: bytes, function: object) -> None:
@@ -68,16 +94,15 @@ def define_native(linker: wasmtime.Linker, module: bytes, name: bytes, function:
             arguments that wasmtime passes are in registers that it does not look at.
     """
     address: Any = ctypes.cast(cast("Any", function), ctypes.c_void_p).value
-    _add(linker, module, name, ctypes.cast(address, _Callback))
+    made = _made.get((module, name)) or _Made(ctypes.cast(address, _Callback), [])
+    _add(linker, module, name, made)
 
 
-def _add(
-    linker: wasmtime.Linker, module: bytes, name: bytes, callback: object, *, parameters: str = "", results: int = 0
-) -> None:
-    _kept.append(callback)
-    kind = wasmtime.FuncType(
-        [_KINDS[letter] for letter in parameters], [_KINDS["i"]] * results
-    )  # must outlive the call
+def _add(linker: wasmtime.Linker, module: bytes, name: bytes, made: _Made) -> None:
+    _made[module, name] = made
+    if made.linker is linker:
+        return
+    kind = wasmtime.FuncType([_KINDS[letter] for letter in made.parameters], [_KINDS["i"]] * made.results)
     error = ffi.wasmtime_linker_define_func_unchecked(
         linker.ptr(),
         ctypes.create_string_buffer(module),
@@ -85,8 +110,9 @@ def _add(
         ctypes.create_string_buffer(name),
         len(name),
         kind.ptr(),
-        callback,
+        made.callback,
         None,
         _NO_FINALIZER,
     )
     assert not error, name
+    made.linker = linker

@@ -20,7 +20,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """One run of a module as `ranks` processes."""
 
     module: Path
-    """The WebAssembly module."""
+    """The cell file, or a WebAssembly module."""
     ranks: int = 1
     arguments: tuple[str, ...] = ()
     """What `main` gets behind the program's name."""
@@ -35,6 +35,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Of each rank; more than 4 GiB cannot be addressed."""
     time_max_s: float | None = None
     """Of the whole job; then it is killed."""
+    stdin: int = 0
+    """File descriptor that rank 0 reads; the others find theirs empty."""
     stdout: int = 1
     """File descriptor that all ranks write to."""
     stderr: int = 2
@@ -47,7 +49,7 @@ class RankEnd(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     exit_code: int
     """0 only if `main` returned 0; a rank that was killed has 128 and the signal, as a shell says it."""
     reason: str
-    """Empty if it ended well."""
+    """Empty if it ended well; after a trap the functions follow, a line each, the innermost first."""
 
 
 class JobResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

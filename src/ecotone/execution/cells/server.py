@@ -8,7 +8,7 @@ it; whoever closes his end ends the job.
 from __future__ import annotations
 
 import contextlib
-import importlib
+import gc
 import os
 import resource
 import select
@@ -24,13 +24,13 @@ from typing import Any, NoReturn
 import msgspec
 
 from ecotone.core.errors import EcotoneError, InputError, UnavailableError
+from ecotone.execution.cells._job import run_job
 from ecotone.execution.cells._libc import die_with_parent
 from ecotone.execution.cells.interface import Job, JobResult
 
 __all__ = ["CellServer", "Done", "RunningJob"]
 
 _MESSAGE_MOST = 1 << 20
-_LOADED = ("ecotone.execution.cells._job", "ecotone.execution.cells._rank")
 _END_LIMIT_S = 2.0
 
 
@@ -65,7 +65,7 @@ class RunningJob:
         data = self._channel.recv(_MESSAGE_MOST)
         self.close()
         if not data:
-            raise UnavailableError("the process that starts cells has ended, and the job with it")
+            raise UnavailableError("the job was killed, or the process that starts jobs, and the job with it")
         done = msgspec.msgpack.decode(data, type=Done)
         if done.result is None:
             raise InputError(done.problem)
@@ -147,12 +147,38 @@ class _Running:
         self.channel.close()
 
 
+class _Spare:
+    """A process that waits to become a job: forking takes longer than all the rest of a start."""
+
+    def __init__(self, others: list[int]) -> None:
+        """`others` are descriptors that a job has no use for."""
+        parent = os.getpid()
+        self._link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.pid = os.fork()
+        if self.pid == 0:
+            self._link.close()
+            for each in others:
+                os.close(each)
+            _become_job(theirs, parent)
+        theirs.close()
+
+    def become(self, data: bytes, descriptors: list[int]) -> None:
+        """Make it a job.
+
+        Raises:
+            OSError: it has ended.
+        """
+        with self._link:
+            socket.send_fds(self._link, [data], descriptors)
+
+
 class _Server:
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
         self._poll = select.poll()
         self._poll.register(channel, select.POLLIN)
         self._running: dict[int, _Running] = {}
+        self._spare = self._new_spare()
 
     def serve(self) -> None:
         """Until the one who started this process has closed his end."""
@@ -165,22 +191,26 @@ class _Server:
                 elif descriptor in self._running:
                     self._attend(self._running[descriptor], descriptor)
 
+    def _new_spare(self) -> _Spare:
+        return _Spare([self._channel.fileno(), *self._running])
+
     def _receive(self) -> bool:
         data, descriptors, _, _ = socket.recv_fds(self._channel, _MESSAGE_MOST, 4)
         if not data:
             return False
-        channel = socket.socket(fileno=descriptors[0])
-        parent = os.getpid()
-        pid = os.fork()
-        if pid == 0:
-            self._become_job(data, channel, descriptors[1:], parent)
+        try:
+            self._spare.become(data, descriptors)
+        except OSError:  # somebody has killed it
+            self._spare = self._new_spare()
+            self._spare.become(data, descriptors)
+        running = _Running(self._spare.pid, socket.socket(fileno=descriptors[0]))
         for descriptor in descriptors[1:]:
             os.close(descriptor)
-        running = _Running(pid, channel)
-        for descriptor in (running.ended, channel.fileno()):
+        for descriptor in (running.ended, running.channel.fileno()):
             self._running[descriptor] = running
         self._poll.register(running.ended, select.POLLIN)
-        self._poll.register(channel, select.POLLHUP)
+        self._poll.register(running.channel, select.POLLHUP)
+        self._spare = self._new_spare()
         return True
 
     def _attend(self, running: _Running, descriptor: int) -> None:
@@ -199,25 +229,23 @@ class _Server:
             running.kill()
             running.collect()
 
-    def _become_job(self, data: bytes, channel: socket.socket, streams: list[int], parent: int) -> NoReturn:
-        """In the child; does not return."""
-        try:
-            die_with_parent(signal.SIGKILL, parent)
-            self._channel.close()
-            for running in set(self._running.values()):
-                running.channel.close()
-                os.close(running.ended)
-            done = _run(data, streams)
-            channel.send(msgspec.msgpack.encode(done))
-        except BaseException:  # noqa: BLE001 - nothing of the child may run into the server's code
-            traceback.print_exc()
-        finally:
-            os._exit(0)
+
+def _become_job(link: socket.socket, parent: int) -> NoReturn:
+    """In the child: wait for the job, and do it."""
+    try:
+        die_with_parent(signal.SIGKILL, parent)
+        data, descriptors, _, _ = socket.recv_fds(link, _MESSAGE_MOST, 4)
+        link.close()
+        if data:
+            done = _run(data, descriptors[1:])
+            socket.socket(fileno=descriptors[0]).send(msgspec.msgpack.encode(done))
+    except BaseException:  # noqa: BLE001 - nothing of the child may run into the server's code
+        traceback.print_exc()
+    finally:
+        os._exit(0)
 
 
 def _run(data: bytes, streams: list[int]) -> Done:
-    from ecotone.execution.cells._job import run_job  # noqa: PLC0415 - loaded before, by the server
-
     for number, descriptor in enumerate(streams):
         os.dup2(descriptor, number)
     job = msgspec.structs.replace(msgspec.msgpack.decode(data, type=Job, dec_hook=_path), stdout=1, stderr=2)
@@ -238,8 +266,11 @@ def _path(kind: type, value: Any) -> Any:
 
 def _main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # for the one who started everything
-    for name in _LOADED:
-        importlib.import_module(name)
+    from ecotone.execution.cells._rank import prepare  # noqa: PLC0415 - loads wasmtime, here and not where jobs are asked
+
+    prepare()
+    gc.collect()
+    gc.freeze()  # what is loaded now stays shared between all that is forked
     _Server(socket.socket(fileno=int(sys.argv[1]))).serve()
 
 

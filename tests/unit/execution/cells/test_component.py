@@ -44,15 +44,16 @@ def alive(pid: int) -> bool:
         return False
 
 
-def descendants(pid: int) -> list[int]:
-    found: list[int] = []
+def children(pid: int) -> list[int]:
     try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:
-        return found
-    for each in map(int, children):
-        found += [each, *descendants(each)]
-    return found
+        return []
+
+
+def ranks_of(server: int) -> list[int]:
+    """Jobs are its children, and one that waits to become one; ranks are theirs."""
+    return [rank for job in children(server) for rank in children(job)]
 
 
 def wait_until(condition: Callable[[], object], what: str) -> None:
@@ -134,9 +135,8 @@ def test_components_of_this_kind_get_the_run_behind_the_item(module: Callable[[s
 
 def test_who_closes_his_end_ends_the_job(server: CellServer, module: Callable[[str], Path]) -> None:
     job = server.start(Job(module=module("component"), ranks=3, arguments=("spin", "0")))
-    pid = server.pid
-    wait_until(lambda: len(descendants(pid)) == 4, "the job and its ranks run")
-    processes = descendants(pid)
+    wait_until(lambda: len(ranks_of(server.pid)) == 3, "the ranks run")
+    processes = ranks_of(server.pid)
     job.close()
     wait_until(lambda: not any(map(alive, processes)), "they have ended")
     done = server.start(Job(module=module("component"), ranks=2)).wait(20)
@@ -158,11 +158,10 @@ def test_jobs_run_beside_each_other(server: CellServer, module: Callable[[str], 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_with_the_server_all_jobs_end(server: CellServer, module: Callable[[str], Path], number: int) -> None:
     job = server.start(Job(module=module("component"), ranks=2, arguments=("spin", "0")))
-    pid = server.pid
-    wait_until(lambda: len(descendants(pid)) == 3, "the job and its ranks run")
-    processes = descendants(pid)
-    os.kill(pid, number)
-    with pytest.raises(UnavailableError, match="has ended"):
+    wait_until(lambda: len(ranks_of(server.pid)) == 2, "the ranks run")
+    processes = [*children(server.pid), *ranks_of(server.pid)]
+    os.kill(server.pid, number)
+    with pytest.raises(UnavailableError, match="was killed"):
         job.wait(20)
     wait_until(lambda: not any(map(alive, processes)), "they have ended")
     with pytest.raises(UnavailableError):
@@ -188,7 +187,17 @@ def test_it_ends_with_the_process_that_made_it(module: Callable[[str], Path]) ->
     with subprocess.Popen(command, stdout=subprocess.PIPE) as maker:
         assert maker.stdout is not None
         pid = int(maker.stdout.readline())
-        wait_until(lambda: len(descendants(pid)) == 3, "the job and its ranks run")
-        processes = [pid, *descendants(pid)]
+        wait_until(lambda: len(ranks_of(pid)) == 2, "the ranks run")
+        processes = [pid, *children(pid), *ranks_of(pid)]
         maker.kill()
     wait_until(lambda: not any(map(alive, processes)), "they have ended")
+
+
+def test_a_spare_that_was_killed_costs_nothing(server: CellServer, module: Callable[[str], Path]) -> None:
+    wait_until(lambda: children(server.pid), "one waits to become a job")
+    spare = children(server.pid)[0]
+    os.kill(spare, signal.SIGKILL)
+    wait_until(lambda: not alive(spare), "it is dead")
+    done = server.start(Job(module=module("component"), ranks=2)).wait(20)
+    assert done.result is not None
+    assert done.result.exit_code == 0
