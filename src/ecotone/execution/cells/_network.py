@@ -208,6 +208,8 @@ class Launcher:
         self._poll = select.poll()
         self._event = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._tasks: deque[Callable[[], None]] = deque()
+        self._lock = threading.Lock()  # of what other threads may use until it is closed
+        self._closed = False
 
     def part(self, node: str, host: str, identity: Identity | None = None) -> Part:
         """What is to be run on a node (`run_part`, or `python -m ecotone.execution.cells._node`).
@@ -256,6 +258,11 @@ class Launcher:
         return JobResult(ends=tuple(self._ends[rank] for rank in sorted(self._ends)), first=self._first)
 
     def _close(self) -> None:
+        with self._lock:
+            self._closed = True
+            os.close(self._event)
+        while self._tasks:
+            self._tasks.popleft()()  # those who come now are sent away
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)  # ends the thread at the door
         self._listener.close()
@@ -274,9 +281,13 @@ class Launcher:
             elif descriptor in by_descriptor:
                 self._listen_to(by_descriptor[descriptor])
 
-    def _later(self, task: Callable[[], None]) -> None:
-        self._tasks.append(task)
-        os.eventfd_write(self._event, 1)
+    def _later(self, task: Callable[[], None]) -> bool:
+        """From any thread; False if the job has ended."""
+        with self._lock:
+            if not self._closed:
+                self._tasks.append(task)
+                os.eventfd_write(self._event, 1)
+            return not self._closed
 
     def _keep_door(self) -> None:
         while True:
@@ -289,11 +300,12 @@ class Launcher:
     def _greet(self, caller: socket.socket) -> None:
         with contextlib.suppress(RefusedError, OSError):  # the caller is told why
             connection, greeting = self._door.answer(caller)
-            self._later(lambda: self._join(greeting.node, connection))
+            if not self._later(lambda: self._join(greeting.node, connection)):
+                connection.close()
 
     def _join(self, name: str, connection: socket.socket) -> None:
         node = self._nodes.get(name)
-        if node is None or node.channel:
+        if node is None or node.channel or self._closed:
             connection.close()
             return
         node.channel = Channel(connection)
@@ -385,7 +397,11 @@ class Launcher:
         self._stopped = reason
         self._tell_all(Stop(reason=reason))
         for node in self._nodes.values():
-            if node.channel is None and node.left:
+            if not self._begun:  # no rank has been started anywhere
+                for rank in node.left:
+                    self._ends[rank] = RankEnd(rank=rank, exit_code=137, reason=reason)
+                node.left.clear()
+            elif node.channel is None and node.left:
                 self._lose(node, "was not there")
 
     def _node_of(self, rank: int) -> _Node:

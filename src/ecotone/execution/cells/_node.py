@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from ecotone.core.errors import EcotoneError
+from ecotone.core.errors import EcotoneError, UnavailableError
 from ecotone.execution.cells._compiled import compiled_module
 from ecotone.execution.cells._door import Door
 from ecotone.execution.cells._network import (
@@ -43,6 +43,7 @@ __all__ = ["decode_part", "encode_part", "run_part"]
 
 _ORDER_MOST = 4096
 _MEET_LIMIT_S = 20.0
+_REFUSED_LIMIT_S = 1.0
 
 
 def encode_part(part: Part) -> bytes:
@@ -64,7 +65,7 @@ def run_part(part: Part) -> None:
 
     Raises:
         RefusedError: the launcher refuses this node.
-        OSError: the launcher cannot be reached.
+        UnavailableError: the launcher cannot be reached.
     """
     channel = Channel(_call_launcher(part))
     try:
@@ -77,15 +78,17 @@ def run_part(part: Part) -> None:
 
 
 def _call_launcher(part: Part) -> socket.socket:
-    """Calls until it is there: parts may be started before the launcher listens, or while a network comes up."""
+    """Calls until it is there: a part may be started while a network comes up. A port that is closed stays closed."""
     door, meeting = Door(part.credentials), part.meeting
-    deadline = time.monotonic() + _MEET_LIMIT_S
+    began = time.monotonic()
     while True:
         try:
             return door.call(meeting.node, (meeting.host, meeting.port))
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
+        except OSError as error:
+            limit_s = _REFUSED_LIMIT_S if isinstance(error, ConnectionRefusedError) else _MEET_LIMIT_S
+            if time.monotonic() - began > limit_s:
+                where = f"{meeting.node} ({meeting.host} port {meeting.port})"
+                raise UnavailableError(f"the launcher of the job, {where}, cannot be reached: {error}") from error
             time.sleep(0.1)
 
 

@@ -1,0 +1,338 @@
+"""Jobs whose ranks are on several nodes, which are emulated: a part each, in a process of its own, over TCP."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ecotone.core.errors import InputError
+from ecotone.execution.cells import Job, JobResult
+from ecotone.execution.cells._door import Credentials, Door, Identity, RefusedError
+from ecotone.execution.cells._network import Launcher, new_token
+from ecotone.execution.cells._node import encode_part
+
+PART = [sys.executable, "-m", "ecotone.execution.cells._node"]
+Module = Callable[[str], Path]
+
+
+class Cluster:
+    """One job on emulated nodes."""
+
+    def __init__(self, job: Job, nodes: int, identities: dict[str, Identity] | None = None, **options: float) -> None:
+        names = [f"node{number}" for number in range(nodes)]
+        spread = {name: tuple(range(job.ranks))[number::nodes] for number, name in enumerate(names)}
+        own = (identities or {}).get("launcher")
+        self.launcher = Launcher(job, spread, identity=own, **options)  # type: ignore[arg-type]
+        self.parts: dict[str, subprocess.Popen[bytes]] = {}
+        for name in names:
+            part = self.launcher.part(name, "127.0.0.1", (identities or {}).get(name))
+            self.parts[name] = start_part(encode_part(part), job.stdout)
+
+    def run(self) -> JobResult:
+        result = self.launcher.run()
+        for part in self.parts.values():
+            part.wait(20)
+        return result
+
+
+def start_part(data: bytes, errors: int | None = None) -> subprocess.Popen[bytes]:
+    descriptors = [] if errors is None else [errors]
+    part = subprocess.Popen(PART, stdin=subprocess.PIPE, stderr=errors, pass_fds=descriptors)
+    assert part.stdin is not None
+    part.stdin.write(data)
+    part.stdin.close()
+    return part
+
+
+@pytest.fixture
+def output() -> Iterator[int]:
+    with tempfile.TemporaryFile() as file:
+        yield file.fileno()
+
+
+def text(output: int) -> str:
+    return os.pread(output, 1 << 20, 0).decode()
+
+
+def job_of(module: Path, ranks: int, output: int, *arguments: str) -> Job:
+    return Job(module=module, ranks=ranks, arguments=arguments, stdout=output, stderr=output)
+
+
+@pytest.mark.parametrize(("ranks", "nodes"), [(2, 2), (3, 2), (4, 3), (8, 2)])
+@pytest.mark.parametrize("program", ["point", "collectives", "communicators"])
+def test_program_finds_nothing_wrong(module: Module, output: int, program: str, ranks: int, nodes: int) -> None:
+    result = Cluster(job_of(module(program), ranks, output), nodes).run()
+    assert text(output) == "ok\n"
+    assert result.first is None
+    assert [end.exit_code for end in result.ends] == [0] * ranks
+
+
+@pytest.mark.parametrize("seed", ["1", "2"])
+def test_messages_of_all_sizes(module: Module, output: int, seed: str) -> None:
+    Cluster(job_of(module("traffic"), 4, output, "mixed", seed, "8"), 2).run()
+    assert text(output) == "ok\n"
+
+
+def test_sender_waits_for_slow_receivers(module: Module, output: int) -> None:
+    Cluster(job_of(module("traffic"), 3, output, "flood", "2000"), 3).run()
+    assert text(output) == "ok\n"
+
+
+def test_sixty_four_ranks_on_two_nodes(module: Module, output: int) -> None:
+    Cluster(job_of(module("communicators"), 64, output), 2).run()
+    assert text(output) == "ok\n"
+
+
+def test_nothing_is_lost_when_ranks_are_wired_anew_at_any_moment(module: Module, output: int) -> None:
+    """Each time a rank drops all its connections, with what is in them, and is called at another port from then on."""
+    cluster = Cluster(job_of(module("traffic"), 4, output, "mixed", "3", "150"), 2)
+    chosen, over, times = random.Random(5), threading.Event(), 0
+
+    def wire_anew() -> None:
+        nonlocal times
+        while not over.wait(chosen.uniform(0.001, 0.03)):
+            cluster.launcher.move_listener(chosen.randrange(4))
+            times += 1
+
+    thread = threading.Thread(target=wire_anew)
+    thread.start()
+    result = cluster.run()
+    over.set()
+    thread.join()
+    assert result.first is None
+    assert text(output) == "ok\n"
+    assert times >= 20
+
+
+def test_killed_rank_ends_the_job_everywhere(module: Module, output: int) -> None:
+    cluster = Cluster(job_of(module("traffic"), 4, output, "wait"), 2)
+    later(lambda: os.kill(children(cluster.parts["node1"].pid, 2)[0], signal.SIGKILL))
+    result = cluster.run()
+    assert result.first is not None
+    assert (result.first.rank, result.first.exit_code) == (1, 137)
+    assert "SIGKILL" in result.first.reason
+    assert "because rank 1 on node node1 had: killed by SIGKILL" in result.ends[0].reason
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_lost_node_ends_the_job_and_leaves_nothing(module: Module, output: int, how: signal.Signals) -> None:
+    """A node that dies hangs up; of one that hangs, or cannot be reached any more, nothing is heard."""
+    cluster = Cluster(job_of(module("traffic"), 4, output, "wait"), 2, silence_max_s=2.5)
+    victim, survivors = cluster.parts["node1"], list[int]()
+
+    def strike() -> None:
+        survivors.extend([*children(cluster.parts["node0"].pid, 2), *children(victim.pid, 2)])
+        victim.send_signal(how)
+
+    later(strike)
+    try:
+        result = cluster.launcher.run()
+    finally:
+        victim.send_signal(signal.SIGCONT)
+    assert result.first is not None
+    assert "node node1 was lost" in result.first.reason
+    assert "ended because node node1 was lost" in result.ends[0].reason
+    for part in cluster.parts.values():
+        part.wait(20)
+    wait_for_end(survivors)
+
+
+def test_ranks_end_with_the_launcher(module: Module) -> None:
+    program = f"""
+from pathlib import Path
+from tests.unit.execution.cells.test_network import Cluster, Job
+cluster = Cluster(Job(module=Path({str(module("traffic"))!r}), ranks=2, arguments=("wait",)), 2)
+print(*[part.pid for part in cluster.parts.values()], flush=True)
+cluster.run()
+"""
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as launcher:
+        assert launcher.stdout is not None
+        parts = [int(word) for word in launcher.stdout.readline().split()]
+        processes = [*parts, *(rank for part in parts for rank in children(part, 1))]
+        launcher.kill()
+    wait_for_end(processes)
+
+
+def test_part_that_cannot_be_started_tells_why(tmp_path: Path, output: int) -> None:
+    wrong = tmp_path / "wrong.wasm"
+    wrong.write_bytes(b"not a module")
+    result = Cluster(job_of(wrong, 2, output), 2).run()
+    assert result.first is not None
+    assert "could not be started" in result.first.reason
+    assert str(wrong) in result.first.reason
+
+
+def test_part_that_does_not_come_ends_the_job(module: Module, output: int) -> None:
+    launcher = Launcher(job_of(module("traffic"), 2, output, "wait"), {"here": (0,), "there": (1,)}, gather_max_s=1.5)
+    part = start_part(encode_part(launcher.part("here", "127.0.0.1")))
+    result = launcher.run()
+    part.wait(20)
+    assert result.first is not None
+    assert result.first.reason == "node there did not come within 1.5 s"
+
+
+def test_ranks_must_each_be_on_one_node(module: Module) -> None:
+    with pytest.raises(InputError, match="must each be on one node"):
+        Launcher(Job(module=module("traffic"), ranks=3), {"a": (0, 1), "b": (1,)})
+
+
+# ---- Who may come in ----
+
+
+def test_wrong_token_is_refused(module: Module, output: int) -> None:
+    launcher = Launcher(job_of(module("traffic"), 1, output, "wait"), {"a": (0,)}, gather_max_s=1.5)
+    own = launcher.part("a", "127.0.0.1")
+    data = encode_part(own).replace(encode_part(own).split(b'"token":"')[1][:8], b"AAAAAAAA")
+    part = start_part(data, output)
+    assert "did not come" in launcher.run().ends[0].reason
+    assert part.wait(20) == 1
+    assert "does not have the token of job" in text(output)
+
+
+def greet(host: Credentials, caller: Credentials, name: str = "host") -> tuple[object, object]:
+    """What both sides of one greeting get: a connection, or an error."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    results: list[object] = []
+
+    def answer() -> None:
+        try:
+            connection, _ = Door(host).answer(listener.accept()[0])
+            connection.close()
+            results.append(connection)
+        except (RefusedError, OSError) as error:
+            results.append(error)
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    try:
+        connection: object = Door(caller).call(name, listener.getsockname())
+        connection.close()  # type: ignore[attr-defined]
+    except (RefusedError, OSError) as error:
+        connection = error
+    thread.join()
+    listener.close()
+    return results[0], connection
+
+
+def test_caller_with_another_token_learns_nothing_and_is_told() -> None:
+    host = Credentials(job="j", token=new_token(), node="host")
+    caller = Credentials(job="j", token=new_token(), node="caller")
+    hosts, callers = greet(host, caller)
+    assert isinstance(hosts, OSError)
+    assert isinstance(callers, RefusedError)
+    assert "does not have the token of job j" in str(callers)
+
+
+def test_caller_of_another_job_is_refused() -> None:
+    token = new_token()
+    hosts, callers = greet(Credentials(job="j", token=token, node="host"), Credentials(job="k", token=token, node="c"))
+    assert isinstance(hosts, RefusedError)
+    assert "of job k" in str(hosts)
+    assert isinstance(callers, RefusedError)
+    assert "refused the token" in str(callers)
+
+
+@pytest.fixture(scope="session")
+def identities(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Identity]:
+    """Certificates of one authority, and of a stranger."""
+    folder = tmp_path_factory.mktemp("identities")
+    for authority in ("ours", "theirs"):
+        make(folder, authority, ["-x509", "-subj", f"/CN={authority}", "-days", "2"])
+    known = {"node0": "ours", "node1": "ours", "launcher": "ours", "stranger": "theirs"}
+    for name, authority in known.items():
+        signed = ["-x509", "-CA", f"{authority}.crt", "-CAkey", f"{authority}.key", "-days", "2"]
+        names = ["-addext", f"subjectAltName=DNS:{name}", "-addext", "basicConstraints=critical,CA:FALSE"]
+        make(folder, name, [*signed, "-subj", f"/CN={name}", *names])
+    return {
+        name: Identity(
+            certificate=folder / f"{name}.crt", key=folder / f"{name}.key", authority=folder / f"{authority}.crt"
+        )
+        for name, authority in known.items()
+    }
+
+
+def make(folder: Path, name: str, options: list[str]) -> None:
+    command = ["openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    files = ["-keyout", f"{name}.key", "-out", f"{name}.crt"]
+    subprocess.run([*command, *files, *options], cwd=folder, check=True, capture_output=True)
+
+
+def test_encrypted_job(module: Module, output: int, identities: dict[str, Identity]) -> None:
+    result = Cluster(job_of(module("traffic"), 4, output, "mixed", "4", "8"), 2, identities).run()
+    assert text(output) == "ok\n"
+    assert result.first is None
+
+
+def test_encrypted_job_survives_being_wired_anew(module: Module, output: int, identities: dict[str, Identity]) -> None:
+    cluster = Cluster(job_of(module("traffic"), 2, output, "mixed", "5", "100"), 2, identities)
+    for number in range(10):
+        later(lambda number=number: cluster.launcher.move_listener(number % 2), 0.3 + 0.05 * number)
+    assert cluster.run().first is None
+    assert text(output) == "ok\n"
+
+
+def test_certificates_of_others_are_refused(identities: dict[str, Identity]) -> None:
+    token = new_token()
+    ours = Credentials(job="j", token=token, node="node0", identity=identities["node0"])
+    stranger = Credentials(job="j", token=token, node="stranger", identity=identities["stranger"])
+    hosts, callers = greet(ours, stranger, "node0")
+    assert isinstance(hosts, (RefusedError, OSError))
+    assert "is not a node of this deployment" in str(callers)
+    hosts, callers = greet(stranger, ours, "stranger")
+    assert "is not a node of this deployment" in str(callers)
+    hosts, callers = greet(ours, Credentials(job="j", token=token, node="node1"), "node0")
+    assert isinstance(hosts, RefusedError)
+    assert isinstance(callers, OSError)
+
+
+def test_node_cannot_say_that_it_is_another(identities: dict[str, Identity]) -> None:
+    token = new_token()
+    host = Credentials(job="j", token=token, node="node0", identity=identities["node0"])
+    liar = Credentials(job="j", token=token, node="node0", identity=identities["node1"])
+    hosts, callers = greet(host, liar, "node0")
+    assert isinstance(hosts, RefusedError)
+    assert "says it is node node0" in str(hosts)
+    hosts, callers = greet(liar, host, "node0")
+    assert isinstance(callers, RefusedError)
+    assert "node0" in str(callers)
+
+
+# ---- Helpers ----
+
+
+def later(act: Callable[[], object], wait_s: float = 0.5) -> None:
+    timer = threading.Timer(wait_s, act)
+    timer.daemon = True
+    timer.start()
+
+
+def children(process: int, count: int) -> list[int]:
+    """Children in the order in which they were started."""
+    deadline = time.monotonic() + 20
+    while True:
+        found = [int(word) for word in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+        if len(found) >= count:
+            return found
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def wait_for_end(processes: list[int]) -> None:
+    deadline = time.monotonic() + 20
+    for process in processes:
+        with contextlib.suppress(FileNotFoundError):
+            while Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z":
+                assert time.monotonic() < deadline, f"process {process} is still there"
+                time.sleep(0.01)
