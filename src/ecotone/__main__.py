@@ -32,7 +32,7 @@ def main() -> None:
     _open_standard_streams()
     end_like_interrupted()
     try:
-        sys.exit(_prestarted(argv) if wants_prestart(argv) else _run(argv))
+        sys.exit(_run_cell(argv[2:]) if argv[:2] == ["cell", "run"] else _run_any(argv))
     except KeyboardInterrupt:  # before the command line could take care of it
         sys.stderr.write("interrupted\n")
         sys.exit(_INTERRUPTED)
@@ -48,6 +48,24 @@ def _open_standard_streams() -> None:
                 os.close(taken)
             os.set_inheritable(number, True)
             setattr(sys, name, os.fdopen(number, mode, closefd=False))
+
+
+def _run_any(argv: list[str]) -> int:
+    return _prestarted(argv) if wants_prestart(argv) else _run(argv)
+
+
+def _run_cell(words: list[str]) -> int:
+    """`ecotone cell run` is quick when it is written as usual; all else, mistakes among it, goes the way of others."""
+    from ecotone.core.errors import EcotoneError
+    from ecotone.frontends.cli.cell_running import quick_run
+
+    try:
+        status = quick_run(words)
+    except EcotoneError as error:
+        from ecotone.frontends.cli.main import tell_error
+
+        return tell_error(error, ["cell", "run", *words])
+    return _run(["cell", "run", *words]) if status is None else status
 
 
 def _run(argv: list[str]) -> int:

@@ -12,14 +12,16 @@ from ecotone._lazy import lazy_names
 
 if TYPE_CHECKING:
     from ecotone.design.cells._build import BuildError, build_module, compile_object, library
+    from ecotone.design.cells._driver import ar, cc, cplusplus, ranlib
     from ecotone.design.cells._package import build_cell
 
-__all__ = ["BuildError", "build_cell", "build_module", "compile_object", "library"]
+__all__ = ["BuildError", "ar", "build_cell", "build_module", "cc", "compile_object", "cplusplus", "library", "ranlib"]
 
 __getattr__ = lazy_names(
     __name__,
     {
         "._build": ("BuildError", "build_module", "compile_object", "library"),
+        "._driver": ("ar", "cc", "cplusplus", "ranlib"),
         "._package": ("build_cell",),
     },
 )

@@ -21,7 +21,7 @@ import msgspec
 from ecotone.core.errors import InputError, UnavailableError
 from ecotone.execution.cells._wasm import WASM_MAGIC
 
-__all__ = ["Built", "Cell", "Compiled", "Manifest", "Needs", "read_cell", "write_cell"]
+__all__ = ["SHEBANG", "Built", "Cell", "Compiled", "Manifest", "Needs", "read_cell", "write_cell"]
 
 FORMAT = 1
 SHEBANG = b"#!/usr/bin/env ecotone-run\n"

@@ -53,7 +53,9 @@ def run_rank(
         passage: by which the rank can be taken to another process, and has come from one.
     """
     die_with_parent(signal.SIGKILL, parent)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the job decides; its terminal may signal all at once
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # the job decides; its terminal may signal all at once
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # what the launcher does about it is not for a rank
     os.dup2(job.stdin if rank == 0 else os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(job.stdout, 1)
     os.dup2(job.stderr, 2)

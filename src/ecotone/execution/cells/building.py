@@ -5,7 +5,7 @@ Called by `ecotone.design.cells`, apart from the package's own face: a node that
 
 from __future__ import annotations
 
-from ecotone.execution.cells._cell_file import Built, Cell, Compiled, Manifest, Needs, read_cell, write_cell
+from ecotone.execution.cells._cell_file import SHEBANG, Built, Cell, Compiled, Manifest, Needs, read_cell, write_cell
 from ecotone.execution.cells._compiled import compiled_module, machine_kind
 from ecotone.execution.cells._trust import is_signed, sign
 from ecotone.execution.cells._wasm import (
@@ -17,6 +17,7 @@ from ecotone.execution.cells._wasm import (
 )
 
 __all__ = [
+    "SHEBANG",
     "WASM_MAGIC",
     "Built",
     "Cell",

@@ -25,6 +25,7 @@ COMMANDS: tuple[tuple[str, str, str, str], ...] = (
     ("run", f"{_HERE}.running:run", _RUN, "Profile and plan if needed, then run it and report."),
     ("report", f"{_HERE}.looking:report", _RUN, "Say where the report of a run is, or write it again."),
     ("logs", f"{_HERE}.looking:logs", _RUN, "Show what components printed and raised."),
+    ("cell", f"{_HERE}.cells:cell", _RUN, "Build and run programs, MPI ones too, as sandboxed cells."),
     ("version", f"{_HERE}.looking:version", _OTHER, "Print the version."),
 )
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from cyclopts import CycloptsError
 
-__all__ = ["DONE", "FAILED", "INTERRUPTED", "WRONG_INPUT", "run_command"]
+__all__ = ["DONE", "FAILED", "INTERRUPTED", "WRONG_INPUT", "run_command", "tell_error"]
 
 DONE, FAILED, WRONG_INPUT, INTERRUPTED = 0, 1, 2, 130
 _PIPE_CLOSED = 141
@@ -134,6 +134,11 @@ def _usage_message(error: CycloptsError, command: str) -> str:
         name = error.keyword or error.argument.name
         return f"{name} has no value" if name.startswith("-") else f"{command} needs {name}"
     return str(error)
+
+
+def tell_error(error: EcotoneError, argv: Sequence[str]) -> int:
+    """Say an error that a command has raised on purpose; the exit status that its kind has."""
+    return _tell(error, Output(json="--json" in argv))
 
 
 def _tell(error: EcotoneError, output: Output) -> int:

@@ -1,0 +1,357 @@
+"""Jobs of cells as people run them: entered, watched, ended. Called by `ecotone cell` and the programs beside it.
+
+Imports here are late and few: a hello cell is to be done 150 ms after the command.
+"""
+# ruff: noqa: PLC0415 - what a command does not need is not imported: it must start quickly
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING, NoReturn
+
+from ecotone.core.errors import ConflictError, EcotoneError, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from typing import Any
+
+    from ecotone.execution.cells.building import Built, Cell, Needs
+    from ecotone.execution.cells.interface import Job, JobResult
+    from ecotone.execution.cells.registry import Entry, JobEnd
+
+__all__ = [
+    "InspectedCell",
+    "SeenJob",
+    "end_job",
+    "inspect_cell",
+    "job_named",
+    "run_cell",
+    "run_detached",
+    "seen_jobs",
+    "toolchain_file",
+]
+
+_INTERRUPTED, _KILLED = 130, 143
+_END_LIMIT_S = 5.0
+_TOLD_MOST = 4096
+_LOOK_EVERY_S = 0.02
+
+
+def run_cell(
+    job: Job,
+    *,
+    label: bool = False,
+    listening: bool = True,
+    on_start: Callable[[str], object] | None = None,
+) -> tuple[str, JobEnd]:
+    """Runs a job to its end, with an entry that `ecotone cell ps` shows.
+
+    Args:
+        job: what to run; its streams say where output goes.
+        label: whether each line is passed on with its rank in front.
+        listening: whether output is passed on at all; else it is only kept in the log.
+        on_start: told the job's name when all ranks run.
+
+    Returns:
+        The name and how the job ended.
+
+    Raises:
+        InputError: the cell is not there, is damaged, or the number of ranks is out of range.
+        MissingExtraError: the extra `cells` is not installed.
+        UnavailableError: the state folder or the cache cannot be written.
+    """
+    from ecotone.execution.cells import LocalJob
+    from ecotone.execution.cells.building import compiled_module
+    from ecotone.execution.cells.output import Output
+    from ecotone.execution.cells.registry import enter
+
+    if not job.module.is_file():
+        raise InputError(f"there is no file {job.module}")
+    compiled_module(job.module)  # before the job is entered: this may take long, and fail
+    entry = enter(job.module, job.ranks, job.arguments, time.time())
+    watched = listening and os.isatty(job.stdout)
+    output = Output(
+        job.ranks,
+        log=entry.log,
+        label=label,
+        line_by_line=watched or not listening,
+        pass_on=(job.stdout, job.stderr) if listening else None,
+    )
+    begun_s, before_s = time.monotonic(), _children_cpu_s()
+    try:
+        with LocalJob(job, output.streams) as running:
+            try:
+                output.start()
+                if on_start is not None:
+                    on_start(entry.record.job)
+                result = running.wait()
+                code = None
+            except KeyboardInterrupt:
+                code, reason = _why(entry)
+                running.kill(reason)
+                result = running.wait()
+    except EcotoneError:
+        _withdraw(entry)
+        raise
+    finally:
+        output.close()
+    assert result is not None
+    end = _ended(result, time.monotonic() - begun_s, _children_cpu_s() - before_s, code)
+    entry.finish(end)
+    return entry.record.job, end
+
+
+def _withdraw(entry: Entry) -> None:
+    import shutil
+
+    shutil.rmtree(entry.folder, ignore_errors=True)
+
+
+def _why(entry: Entry) -> tuple[int, str]:
+    asked = entry.asked_to_end()
+    return (_INTERRUPTED, "interrupted") if asked is None else (_KILLED, asked)
+
+
+def _children_cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _ended(result: JobResult, wall_s: float, cpu_s: float, code: int | None) -> JobEnd:
+    from ecotone.execution.cells.registry import JobEnd
+
+    first = result.first
+    reason, *stack = first.reason.split("\n") if first else [""]
+    return JobEnd(
+        exit_code=result.exit_code if code is None else code,
+        reason=reason,
+        stack=tuple(line.strip() for line in stack),
+        rank=first.rank if first and code is None else None,
+        wall_s=wall_s,
+        cpu_s=cpu_s,
+    )
+
+
+def run_detached(job: Job) -> str:
+    """Starts a job that goes on when this process ends; its output is in its log.
+
+    Returns:
+        The job's name.
+
+    Raises:
+        InputError, MissingExtraError, UnavailableError: as for `run_cell`.
+    """
+    reading, writing = os.pipe2(os.O_CLOEXEC)
+    if os.fork() == 0:
+        _become_launcher(job, writing)
+    os.close(writing)
+    told = os.read(reading, _TOLD_MOST)  # not to its end: the ranks have the other end too
+    os.close(reading)
+    word, _, text = told.decode().partition(" ")
+    if word != "started":
+        raise InputError(text or "the job could not be started")
+    return text
+
+
+def _become_launcher(job: Job, told: int) -> NoReturn:
+    """In the child; does not return."""
+    os.setsid()
+    empty = os.open(os.devnull, os.O_RDWR)
+    for number in range(3):
+        os.dup2(empty, number)
+
+    def tell(word: str, text: str) -> None:
+        os.write(told, f"{word} {text}".encode()[:_TOLD_MOST])
+        os.close(told)
+
+    try:
+        run_cell(job, listening=False, on_start=lambda name: tell("started", name))
+    except EcotoneError as error:
+        tell("failed", str(error))
+    except BaseException as error:  # noqa: BLE001 - nothing of the child may run into the caller's code
+        with contextlib.suppress(OSError):
+            tell("failed", f"{type(error).__name__}: {error}")
+    finally:
+        os._exit(0)
+
+
+class SeenJob:
+    """A job at one moment.
+
+    Attributes:
+        entry: its folder.
+        state: `running`, `done`, `failed`, or `lost` if its launcher was killed.
+        end: how it ended; None if it runs or is lost.
+        age_s: since it was started.
+        cpu_s, memory_bytes: of its ranks together; of an ended one the memory is 0.
+    """
+
+    def __init__(self, entry: Entry, now: float) -> None:
+        self.entry = entry
+        self.age_s = max(0.0, now - entry.record.started_at)
+        is_running = entry.is_running()
+        self.end = entry.end()
+        if self.end is not None:
+            self.state = "failed" if self.end.exit_code else "done"
+            self.cpu_s, self.memory_bytes = self.end.cpu_s, 0
+            return
+        self.state = "running" if is_running else "lost"
+        used = entry.usage() if is_running else None
+        self.cpu_s = used.cpu_s if used else 0.0
+        self.memory_bytes = used.memory_bytes if used else 0
+
+    @property
+    def reason(self) -> str:
+        """Why it ended as it did, in a line; empty while it runs and if it ended well."""
+        if self.state == "lost":
+            return "its launcher was killed, and its ranks with it"
+        if self.end is None or not self.end.reason:
+            return ""
+        who = "" if self.end.rank is None else f"rank {self.end.rank}: "
+        return f"{who}{self.end.reason}"
+
+
+def seen_jobs(*, ended: bool) -> list[SeenJob]:
+    """The jobs of this user on this machine, the oldest first.
+
+    Args:
+        ended: whether those that have ended are wanted too.
+    """
+    from ecotone.execution.cells.registry import entries
+
+    now = time.time()
+    seen = [SeenJob(entry, now) for entry in entries()]
+    return [job for job in seen if ended or job.state == "running"]
+
+
+def job_named(name: str) -> Entry:
+    """A job by its name, or the beginning of it.
+
+    Raises:
+        ConflictError: several begin like that.
+        NotFoundError: none does.
+    """
+    from ecotone.execution.cells.registry import find
+
+    return find(name)
+
+
+def end_job(name: str, reason: str) -> SeenJob:
+    """Ends a running job, and waits until it has.
+
+    Args:
+        name: of the job, or its beginning.
+        reason: what is said to those who ask later.
+
+    Raises:
+        ConflictError: it does not run, or several begin like that.
+        NotFoundError: there is none.
+    """
+    entry = job_named(name)
+    if not entry.is_running():
+        raise ConflictError(f"{entry.record.job} does not run any more; see: ecotone cell ps --all")
+    entry.ask_to_end(reason)
+    with contextlib.suppress(ProcessLookupError):
+        launcher = os.pidfd_open(entry.record.launcher)
+        try:
+            if entry.is_running():  # still the same process as the one that the descriptor names
+                signal.pidfd_send_signal(launcher, signal.SIGTERM)
+                _wait_for_end(entry)
+                if entry.is_running():
+                    signal.pidfd_send_signal(launcher, signal.SIGKILL)
+        finally:
+            os.close(launcher)
+    return SeenJob(entry, time.time())
+
+
+def _wait_for_end(entry: Entry) -> None:
+    until = time.monotonic() + _END_LIMIT_S
+    while entry.is_running() and time.monotonic() < until:
+        time.sleep(_LOOK_EVERY_S)
+
+
+class InspectedCell:
+    """What a cell file holds, its module checked against its digest.
+
+    Attributes:
+        digest: SHA-256 of the module.
+        module_bytes: its size.
+        needs: what it asks of a machine.
+        built: who built it; None for a plain module.
+        machines: the kinds of machine it was compiled for, and whether that code is used here.
+    """
+
+    def __init__(
+        self, digest: str, module_bytes: int, needs: Needs, built: Built | None, machines: dict[str, str]
+    ) -> None:
+        self.digest = digest
+        self.module_bytes = module_bytes
+        self.needs = needs
+        self.built = built
+        self.machines = machines
+
+    def document(self) -> dict[str, Any]:
+        """As plain data."""
+        import msgspec
+
+        return {
+            "digest": self.digest,
+            "module_bytes": self.module_bytes,
+            "needs": msgspec.to_builtins(self.needs),
+            "built": msgspec.to_builtins(self.built),
+            "compiled": self.machines,
+        }
+
+
+def inspect_cell(path: Path) -> InspectedCell:
+    """What a cell file or module holds.
+
+    Raises:
+        InputError: it is neither, or is damaged.
+    """
+    from hashlib import sha256
+
+    from ecotone.execution.cells.building import WASM_MAGIC, Needs, module_imports, module_memory_bytes, read_cell
+
+    if path.is_file() and (module := path.read_bytes()).startswith(WASM_MAGIC):
+        needs = Needs(memory_bytes=module_memory_bytes(module), imports=module_imports(module))
+        return InspectedCell(sha256(module).hexdigest(), len(module), needs, None, {})
+    cell = read_cell(path)
+    machines = {machine: _use_of(cell, machine) for machine in cell.manifest.compiled}
+    return InspectedCell(
+        cell.manifest.digest, cell.manifest.module_bytes, cell.manifest.needs, cell.manifest.built, machines
+    )
+
+
+def _use_of(cell: Cell, machine: str) -> str:
+    from ecotone.execution.cells.building import is_signed, machine_kind
+
+    if machine != machine_kind():
+        return "another machine or runtime"
+    code = cell.compiled(machine)
+    signature = cell.manifest.compiled[machine].signature
+    if code is None or not is_signed(cell.manifest.digest, machine, code, signature):
+        return "not signed by you: compiled anew when it first runs"
+    return "this machine, signed by you"
+
+
+def toolchain_file() -> Path:
+    """The file that makes CMake build cells.
+
+    Raises:
+        NotFoundError: the drivers are not where this Python's programs are.
+    """
+    from pathlib import Path
+
+    from ecotone.core.errors import NotFoundError
+    from ecotone.design import cells
+
+    if not (Path(sys.executable).parent / "ecotone-cc").exists():
+        raise NotFoundError(f"there is no ecotone-cc beside {sys.executable}; install ecotone[cells-build] there")
+    return Path(cells.__file__).parent / "toolchain.cmake"
