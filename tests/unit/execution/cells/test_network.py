@@ -188,6 +188,14 @@ def test_ranks_must_each_be_on_one_node(module: Module) -> None:
         Launcher(Job(module=module("traffic"), ranks=3), {"a": (0, 1), "b": (1,)})
 
 
+@pytest.mark.parametrize("how", ["outside", "crooked", "self", "nobody", "pump nobody"])
+def test_forged_wires_are_refused(module: Module, output: int, how: str) -> None:
+    result = Cluster(job_of(module("forged"), 2, output, how), 2).run()
+    assert result.first is not None
+    assert result.first.rank == 1
+    assert "wire" in result.first.reason
+
+
 # ---- Who may come in ----
 
 

@@ -1,5 +1,6 @@
 /* Traffic between all pairs of ranks: `mixed SEED ROUNDS` sends messages of random sizes, checked byte by byte;
- * `flood MESSAGES` lets rank 0 send as fast as it can to others that do not listen for a while; `wait` only waits. */
+ * `flood MESSAGES` lets rank 0 send as fast as it can to others that do not listen for a while; `long MIBS` sends much
+ * from rank 0 to rank 1; `wait` only waits. */
 #include "check.h"
 
 #include <time.h>
@@ -99,11 +100,28 @@ static void flood(int messages)
         }
 }
 
+static void much(int mibs)
+{
+    unsigned char *buffer = malloc(1 << 20);
+    for (int number = 0; number < mibs; number++) {
+        int small[3] = {number, -number, 7}, got[3] = {0};
+        MPI_Sendrecv(small, 3, MPI_INT, !rank, 0, got, 3, MPI_INT, !rank, 0, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+        CHECK(got[0] == number && got[1] == -number && got[2] == 7);
+        memset(buffer, rank ? 0 : number, 1 << 20);
+        if (rank == 0)
+            MPI_Send(buffer, 1 << 20, MPI_BYTE, 1, 1, MPI_COMM_WORLD);
+        else
+            MPI_Recv(buffer, 1 << 20, MPI_BYTE, 0, 1, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+        CHECK(buffer[0] == (unsigned char) number && buffer[(1 << 20) - 1] == (unsigned char) number);
+    }
+}
+
 int main(int argc, char **argv)
 {
     begin(&argc, &argv);
     if (!strcmp(argv[1], "mixed")) mixed((unsigned) atoi(argv[2]), atoi(argv[3]));
     if (!strcmp(argv[1], "flood")) flood(atoi(argv[2]));
+    if (!strcmp(argv[1], "long")) much(atoi(argv[2]));
     if (!strcmp(argv[1], "wait")) MPI_Recv(&wrong, 1, MPI_INT, MPI_ANY_SOURCE, 1, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
     return end();
 }
