@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import subprocess
 import sys
 from hashlib import sha256
 from pathlib import Path
@@ -131,6 +130,8 @@ def _is_whole(compiled: Path) -> bool:
 
 
 def _compile_apart(module: Path, source: Path, target: Path) -> None:
+    import subprocess  # noqa: PLC0415 - only for the first run of a cell
+
     command = [sys.executable, "-m", "ecotone.execution.cells", "--compile", str(source), str(target)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode == 0 and _is_whole(target):

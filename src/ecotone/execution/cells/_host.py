@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import wasmtime
 
 from ecotone.execution.cells._callbacks import define, define_native
 from ecotone.execution.cells._libc import futex_wait, futex_wake, map_fixed, yield_core
 from ecotone.execution.cells._memory import CellMemory, FaultError
-from ecotone.execution.cells._region import Region
-from ecotone.execution.cells._wires import RING_HEAD, Wires
+from ecotone.execution.cells._region import RING_HEAD, Region
+
+if TYPE_CHECKING:  # only a job of several nodes loads the network
+    from ecotone.execution.cells._wires import Wires
 
 __all__ = ["CellHost"]
 

@@ -7,11 +7,14 @@ import os
 import signal
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ecotone.execution.cells._passage import Passage
 from ecotone.execution.cells._region import Region
-from ecotone.execution.cells._wires import Wiring
 from ecotone.execution.cells.interface import Job, RankEnd
+
+if TYPE_CHECKING:  # only a job of several nodes loads the network
+    from ecotone.execution.cells._wires import Wiring
 
 __all__ = ["RankProcess", "kill_all", "start_rank"]
 

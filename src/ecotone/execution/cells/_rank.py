@@ -6,7 +6,7 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import wasmtime
 
@@ -21,8 +21,10 @@ from ecotone.execution.cells._passage import Passage
 from ecotone.execution.cells._region import Region, open_region
 from ecotone.execution.cells._unwinder import State, Unwinder
 from ecotone.execution.cells._wasi import Wasi
-from ecotone.execution.cells._wires import Wires, Wiring
 from ecotone.execution.cells.interface import Job
+
+if TYPE_CHECKING:  # only a job of several nodes loads the network
+    from ecotone.execution.cells._wires import Wiring
 
 __all__ = ["prepare", "run_rank"]
 
@@ -62,7 +64,12 @@ def run_rank(
 
     end = Ending(job, report)
     try:
-        host = CellHost(rank, region, end, Wires(rank, wiring, end) if wiring else None, bells)
+        wires = None
+        if wiring is not None:
+            from ecotone.execution.cells._wires import Wires  # noqa: PLC0415
+
+            wires = Wires(rank, wiring, end)
+        host = CellHost(rank, region, end, wires, bells)
         code, reason = _run(job=job, compiled=compiled, host=host, rank=rank, passage=passage, end=end)
     except Exception as error:  # noqa: BLE001 - the outermost edge of this process
         code, reason = 1, f"could not start: {error}"

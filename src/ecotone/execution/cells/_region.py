@@ -10,10 +10,10 @@ import os
 import struct
 from collections.abc import Sequence
 
-__all__ = ["Region", "open_region", "region_bytes", "ring_bytes"]
+__all__ = ["RING_HEAD", "Region", "open_region", "region_bytes", "ring_bytes"]
 
 _LINE = 64
-_RING_HEAD = 2 * _LINE
+RING_HEAD = 2 * _LINE
 _RING_LEAST = 4096
 _RING_MOST = 256 * 1024
 _WIRE_LEAST = 32 * 1024
@@ -86,7 +86,7 @@ def _controls_offset(world: int) -> int:
 
 def region_bytes(places: int, world: int) -> int:
     """Size of the whole for so many ranks of this node and of the job."""
-    used = _controls_offset(world) + places * _LINE + places * places * (_RING_HEAD + ring_bytes(places))
+    used = _controls_offset(world) + places * _LINE + places * places * (RING_HEAD + ring_bytes(places))
     return _round_up(used, _WASM_PAGE)
 
 

@@ -27,10 +27,10 @@ from typing import NoReturn
 import msgspec
 
 from ecotone.execution.cells._door import Credentials, Door, RefusedError
+from ecotone.execution.cells._region import RING_HEAD
 
-__all__ = ["RING_HEAD", "Address", "Order", "Wires", "Wiring"]
+__all__ = ["Address", "Order", "Wires", "Wiring"]
 
-RING_HEAD = 128
 # 32-bit words of `struct ring`.
 _TAIL, _HEAD, _CONSUMED = 0, 16, 18
 _SENT = 19  # host: of the bytes to send, how far they have been given to the connection
