@@ -15,6 +15,7 @@ import collections
 import concurrent.futures
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -166,8 +167,9 @@ def recipes(source: Path, folder: str) -> dict[str, tuple[list[str], list[str]]]
 class Builder:
     """Builds programs once each; a program that is asked for again is there."""
 
-    def __init__(self, source: Path, work: Path) -> None:
+    def __init__(self, source: Path, work: Path, *, movable: bool) -> None:
         self.source = source
+        self.movable = movable
         self.work = work
         include = work / "include"
         (include / "below").mkdir(parents=True, exist_ok=True)  # for sources that include "../dtpoolsconf.h"
@@ -212,7 +214,7 @@ class Builder:
                 if not self.is_new(compiled):
                     compile_object(self.source / folder / name, compiled, [*self.flags, *flags])
                 objects.append(compiled)
-            build_module([*objects, *self.support], target, ["-O1"])
+            build_module([*objects, *self.support], target, ["-O1"], movable=self.movable)
         except BuildError as error:
             return error
         return target
@@ -262,13 +264,15 @@ def run(test: Test, module: Path) -> tuple[str, str]:
     limit = max(TIME_MAX_S, float(test.options.get("timeLimit", "0")))
     if test.program == "timeout":
         limit = 10.0
-    command = [
-        sys.executable, "-m", "ecotone.execution.cells", str(module), "-n", str(test.ranks),
-        "--dir", f".={module.parent}", "--time-max-s", str(limit), "--", *test.arguments,
-    ]  # fmt: skip
-    done = subprocess.run(
-        command, capture_output=True, text=True, errors="replace", check=False, stdin=subprocess.DEVNULL
-    )
+    with tempfile.TemporaryDirectory(prefix="ecotone-mpich-") as folder:  # several tests write files of the same name
+        shutil.copy(module, Path(folder) / test.program)  # one test reads the file that it was started from
+        command = [
+            sys.executable, "-m", "ecotone.execution.cells", str(module), "-n", str(test.ranks),
+            "--dir", f".={folder}", "--time-max-s", str(limit), "--", *test.arguments,
+        ]  # fmt: skip
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", check=False, stdin=subprocess.DEVNULL
+        )
     return judge_run(test, done.returncode, done.stdout, done.stderr)
 
 
@@ -279,9 +283,10 @@ def main() -> None:
     parser.add_argument("--only", default=",".join([*FOLDERS, *OUTSIDE]))
     parser.add_argument("--test", help="programs of this name alone")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--movable", action="store_true", help="programs as they are packed, which takes long to build")
     options = parser.parse_args()
     library(print)
-    builder = Builder(options.source, options.work)
+    builder = Builder(options.source, options.work, movable=options.movable)
     builder.build_support()
     tests = [test for folder in options.only.split(",") for test in read_tests(options.source, folder)]
     if options.test:

@@ -4,9 +4,8 @@
 
 #include "internal.h"
 
-/* Above these sizes bandwidth counts, below them the number of rounds. */
-#define COLLECTIVE_LARGE 65536
 #define COLLECTIVE_DIRECT 8 /* ranks that may all talk to all in one round */
+#define COLLECTIVE_BLOCK 4096 /* blocks up to this size are worth being passed on by others */
 
 #define PARAMETERS(...) __VA_ARGS__
 
@@ -51,5 +50,12 @@ void add_bcast(struct schedule *schedule, struct eco_comm *via, void *buffer, in
                int root);
 void add_reduce(struct schedule *schedule, struct eco_comm *via, void *inout, int count, struct eco_type *type,
                 struct eco_op *op, int root);
+
+
+/* collective_tree.c: `blocks` of `each` bytes, this rank's own first; how many, tree_span says (all, without a root). */
+int tree_span(const struct eco_comm *comm, int root);
+void add_gather_tree(struct schedule *schedule, struct eco_comm *comm, char *blocks, int each, int root);
+void add_scatter_tree(struct schedule *schedule, struct eco_comm *comm, char *blocks, int each, int root);
+void add_allgather_rounds(struct schedule *schedule, struct eco_comm *comm, char *blocks, int each);
 
 #endif

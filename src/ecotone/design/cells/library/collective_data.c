@@ -1,6 +1,8 @@
 /* Collectives that move data: barrier, broadcast, gather, scatter, allgather, all-to-all. */
 #include "collective.h"
 
+unsigned collective_large_bytes = 65536;
+
 /* ---- Barrier ---- */
 
 /* Dissemination: after round k a rank has heard, through others, from 2^k ranks before it. */
@@ -82,7 +84,7 @@ void add_bcast(struct schedule *schedule, struct eco_comm *via, void *buffer, in
                int root)
 {
     size_t bytes = data_bytes(count, type);
-    if (bytes < COLLECTIVE_LARGE || comm_size(via) <= 2) {
+    if (bytes < collective_large_bytes || comm_size(via) <= 2) {
         add_tree(schedule, via, buffer, count, type, root);
         return;
     }
@@ -168,13 +170,67 @@ static void copy_block(struct schedule *schedule, const struct blocks *from, int
                   block_count(to, j), block_type(to, j));
 }
 
-/* ---- Gather and scatter: the root talks to each rank ---- */
+/* Few ranks, or large blocks: each pair talks. Many ranks with small blocks: they pass on each other's. All ranks know
+ * the same of both, so all decide alike. */
+static bool passed_on(const struct blocks *one, const struct eco_comm *comm)
+{
+    size_t bytes = block_bytes(one, 0);
+    return comm_size(comm) > COLLECTIVE_DIRECT && bytes > 0 && bytes <= COLLECTIVE_BLOCK;
+}
 
-static int add_gather(struct schedule *schedule, struct blocks mine, struct blocks all, int root, MPI_Comm comm)
+/* Between a rank's block and bytes that travel. */
+static void block_to_bytes(struct schedule *schedule, const struct blocks *blocks, int i, char *bytes)
+{
+    schedule_copy(schedule, block_at(blocks, i), block_count(blocks, i), block_type(blocks, i), bytes,
+                  (int) block_bytes(blocks, i), MPI_BYTE);
+}
+static void bytes_to_block(struct schedule *schedule, const char *bytes, const struct blocks *blocks, int i)
+{
+    schedule_copy(schedule, bytes, (int) block_bytes(blocks, i), MPI_BYTE, block_at(blocks, i),
+                  block_count(blocks, i), block_type(blocks, i));
+}
+
+/* ---- Gather and scatter: the root talks to each rank, or to the first ones of a tree ---- */
+
+static int gather_by_tree(struct schedule *schedule, const struct blocks *mine, const struct blocks *all, int root,
+                          MPI_Comm comm)
+{
+    bool at_root = comm->rank == root, in_place = mine->buffer == MPI_IN_PLACE;
+    const struct blocks *known = at_root ? all : mine;
+    int each = (int) block_bytes(known, 0), size = comm_size(comm);
+    CHECK(in_place ? at_root ? MPI_SUCCESS : MPI_ERR_BUFFER : check_blocks(mine, 1));
+    CHECK(at_root ? check_blocks(all, size) : MPI_SUCCESS);
+    char *bytes = schedule_memory(schedule, (size_t) tree_span(comm, root) * each);
+    block_to_bytes(schedule, in_place ? all : mine, in_place ? root : 0, bytes);
+    add_gather_tree(schedule, comm, bytes, each, root);
+    for (int i = 0; i < size && at_root; i++) bytes_to_block(schedule, bytes + (size_t) i * each, all, (root + i) % size);
+    return MPI_SUCCESS;
+}
+
+static int scatter_by_tree(struct schedule *schedule, const struct blocks *all, const struct blocks *mine, int root,
+                           MPI_Comm comm)
+{
+    bool at_root = comm->rank == root, in_place = mine->buffer == MPI_IN_PLACE;
+    const struct blocks *known = at_root ? all : mine;
+    int each = (int) block_bytes(known, 0), size = comm_size(comm);
+    CHECK(in_place ? at_root ? MPI_SUCCESS : MPI_ERR_BUFFER : check_blocks(mine, 1));
+    CHECK(at_root ? check_blocks(all, size) : MPI_SUCCESS);
+    char *bytes = schedule_memory(schedule, (size_t) tree_span(comm, root) * each);
+    for (int i = 0; i < size && at_root; i++) block_to_bytes(schedule, all, (root + i) % size, bytes + (size_t) i * each);
+    add_scatter_tree(schedule, comm, bytes, each, root);
+    if (!in_place) bytes_to_block(schedule, bytes, mine, 0);
+    return MPI_SUCCESS;
+}
+
+/* `equal`: all blocks are, and every rank knows how large. */
+static int add_gather(struct schedule *schedule, struct blocks mine, struct blocks all, bool equal, int root,
+                      MPI_Comm comm)
 {
     CHECK(check_root(comm, root));
     bool inter = comm_is_inter(comm), at_root = inter ? root == MPI_ROOT : root == comm->rank;
     if (root == MPI_PROC_NULL) return MPI_SUCCESS;
+    if (equal && !inter && passed_on(at_root ? &all : &mine, comm))
+        return gather_by_tree(schedule, &mine, &all, root, comm);
     if (!at_root) {
         CHECK(mine.buffer == MPI_IN_PLACE ? MPI_ERR_BUFFER : check_blocks(&mine, 1));
         send_block(schedule, &mine, 0, root);
@@ -194,7 +250,7 @@ static int build_Gather(struct schedule *schedule, const void *send, int send_co
 {
     struct blocks mine = {.buffer = (void *) send, .count = send_count, .type = send_type};
     struct blocks all = {.buffer = receive, .count = receive_count, .type = receive_type};
-    return add_gather(schedule, mine, all, root, comm);
+    return add_gather(schedule, mine, all, true, root, comm);
 }
 COLLECTIVE(Gather, Igather,
            PARAMETERS(const void *send, int send_count, MPI_Datatype send_type, void *receive, int receive_count,
@@ -207,18 +263,21 @@ static int build_Gatherv(struct schedule *schedule, const void *send, int send_c
 {
     struct blocks mine = {.buffer = (void *) send, .count = send_count, .type = send_type};
     struct blocks all = {.buffer = receive, .type = receive_type, .counts = counts, .places = places};
-    return add_gather(schedule, mine, all, root, comm);
+    return add_gather(schedule, mine, all, false, root, comm);
 }
 COLLECTIVE(Gatherv, Igatherv,
            PARAMETERS(const void *send, int send_count, MPI_Datatype send_type, void *receive, const int *counts,
                       const int *places, MPI_Datatype receive_type, int root, MPI_Comm comm),
            send, send_count, send_type, receive, counts, places, receive_type, root, comm)
 
-static int add_scatter(struct schedule *schedule, struct blocks all, struct blocks mine, int root, MPI_Comm comm)
+static int add_scatter(struct schedule *schedule, struct blocks all, struct blocks mine, bool equal, int root,
+                       MPI_Comm comm)
 {
     CHECK(check_root(comm, root));
     bool inter = comm_is_inter(comm), at_root = inter ? root == MPI_ROOT : root == comm->rank;
     if (root == MPI_PROC_NULL) return MPI_SUCCESS;
+    if (equal && !inter && passed_on(at_root ? &all : &mine, comm))
+        return scatter_by_tree(schedule, &all, &mine, root, comm);
     if (!at_root) {
         CHECK(mine.buffer == MPI_IN_PLACE ? MPI_ERR_BUFFER : check_blocks(&mine, 1));
         receive_block(schedule, &mine, 0, root);
@@ -238,7 +297,7 @@ static int build_Scatter(struct schedule *schedule, const void *send, int send_c
 {
     struct blocks all = {.buffer = (void *) send, .count = send_count, .type = send_type};
     struct blocks mine = {.buffer = receive, .count = receive_count, .type = receive_type};
-    return add_scatter(schedule, all, mine, root, comm);
+    return add_scatter(schedule, all, mine, true, root, comm);
 }
 COLLECTIVE(Scatter, Iscatter,
            PARAMETERS(const void *send, int send_count, MPI_Datatype send_type, void *receive, int receive_count,
@@ -251,7 +310,7 @@ static int build_Scatterv(struct schedule *schedule, const void *send, const int
 {
     struct blocks all = {.buffer = (void *) send, .type = send_type, .counts = counts, .places = places};
     struct blocks mine = {.buffer = receive, .count = receive_count, .type = receive_type};
-    return add_scatter(schedule, all, mine, root, comm);
+    return add_scatter(schedule, all, mine, false, root, comm);
 }
 COLLECTIVE(Scatterv, Iscatterv,
            PARAMETERS(const void *send, const int *counts, const int *places, MPI_Datatype send_type, void *receive,
@@ -282,6 +341,16 @@ static void allgather_ring(struct schedule *schedule, const struct blocks *all, 
     }
 }
 
+static void allgather_rounds(struct schedule *schedule, const struct blocks *own, const struct blocks *all,
+                             MPI_Comm comm)
+{
+    int size = comm_size(comm), each = (int) block_bytes(own, 0);
+    char *bytes = schedule_memory(schedule, (size_t) size * each);
+    block_to_bytes(schedule, own, 0, bytes);
+    add_allgather_rounds(schedule, comm, bytes, each);
+    for (int i = 1; i < size; i++) bytes_to_block(schedule, bytes + (size_t) i * each, all, (comm->rank + i) % size);
+}
+
 static int add_allgather(struct schedule *schedule, struct blocks mine, struct blocks all, MPI_Comm comm)
 {
     CHECK(check_blocks(&all, comm_remote_size(comm)));
@@ -298,7 +367,9 @@ static int add_allgather(struct schedule *schedule, struct blocks mine, struct b
     }
     size_t bytes = 0;
     for (int i = 0; i < comm_size(comm); i++) bytes += block_bytes(&all, i);
-    if (bytes < COLLECTIVE_LARGE)
+    if (!all.counts && passed_on(&all, comm))
+        allgather_rounds(schedule, &own, &all, comm);
+    else if (bytes < collective_large_bytes)
         allgather_direct(schedule, &own, &all, comm);
     else
         allgather_ring(schedule, &all, comm);
@@ -369,7 +440,7 @@ static int add_alltoall(struct schedule *schedule, struct blocks send, struct bl
         }
         receive_block(schedule, &receive, from, from);
         send_block(schedule, &send, to, to);
-        bool much = block_bytes(&send, to) + block_bytes(&receive, from) >= COLLECTIVE_LARGE;
+        bool much = block_bytes(&send, to) + block_bytes(&receive, from) >= collective_large_bytes;
         if (much && !inter) schedule_then(schedule);
     }
     return MPI_SUCCESS;

@@ -188,7 +188,7 @@ static void add_allreduce(struct schedule *schedule, void *inout, int count, str
     if (size == 1) return;
     if (size <= COLLECTIVE_DIRECT && bytes * (size_t) size <= 4096)
         allreduce_direct(schedule, inout, count, type, op, comm);
-    else if (bytes >= COLLECTIVE_LARGE && op->commutative && count >= size)
+    else if (bytes >= collective_large_bytes && op->commutative && count >= size)
         allreduce_ring(schedule, inout, count, type, op, comm);
     else
         allreduce_doubling(schedule, inout, count, type, op, comm);
@@ -318,7 +318,7 @@ static int add_reduce_scatter(struct schedule *schedule, const void *send, void 
         return MPI_SUCCESS;
     }
     const void *vector = send == MPI_IN_PLACE ? receive : send;
-    bool much = data_bytes(total, type) >= COLLECTIVE_LARGE;
+    bool much = data_bytes(total, type) >= collective_large_bytes;
     if (much && op->commutative)
         scatter_pairs(schedule, vector, receive, shares, type, op, comm);
     else

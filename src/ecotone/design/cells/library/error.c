@@ -72,6 +72,22 @@ static const char *const texts[] = {
     [MPI_ERR_RMA_ATTACH] = "Memory cannot be attached",
     [MPI_ERR_RMA_SHARED] = "Memory cannot be shared",
     [MPI_ERR_RMA_FLAVOR] = "Wrong flavour of window",
+    [MPI_T_ERR_NOT_INITIALIZED] = "The tool interface has not been initialised",
+    [MPI_T_ERR_MEMORY] = "The tool interface is out of memory",
+    [MPI_T_ERR_CANNOT_INIT] = "The tool interface cannot be initialised",
+    [MPI_T_ERR_INVALID] = "Invalid use of the tool interface",
+    [MPI_T_ERR_INVALID_INDEX] = "Invalid index of a variable or category",
+    [MPI_T_ERR_INVALID_ITEM] = "Invalid item of an enumeration",
+    [MPI_T_ERR_INVALID_HANDLE] = "Invalid handle of a variable",
+    [MPI_T_ERR_INVALID_SESSION] = "Invalid session of performance variables",
+    [MPI_T_ERR_INVALID_NAME] = "No variable or category of this name",
+    [MPI_T_ERR_OUT_OF_HANDLES] = "No more handles",
+    [MPI_T_ERR_OUT_OF_SESSIONS] = "No more sessions",
+    [MPI_T_ERR_CVAR_SET_NOT_NOW] = "The control variable cannot be set now",
+    [MPI_T_ERR_CVAR_SET_NEVER] = "The control variable cannot be set",
+    [MPI_T_ERR_PVAR_NO_STARTSTOP] = "The performance variable cannot be started or stopped",
+    [MPI_T_ERR_PVAR_NO_WRITE] = "The performance variable cannot be written or reset",
+    [MPI_T_ERR_PVAR_NO_ATOMIC] = "The performance variable cannot be read and reset at once",
 };
 #define CLASS_COUNT ((int) (sizeof texts / sizeof *texts))
 
@@ -91,13 +107,13 @@ static struct own_error *own_error(int code)
     return index >= 0 && index < own_count ? &own[index] : NULL;
 }
 
-static bool known(int code) { return (code >= 0 && code < CLASS_COUNT) || own_error(code); }
+static bool known(int code) { return (code >= 0 && code < CLASS_COUNT && texts[code]) || own_error(code); }
 
 static const char *text_of(int code)
 {
     struct own_error *mine = own_error(code);
     if (mine) return mine->text ? mine->text : "";
-    return code >= 0 && code < CLASS_COUNT ? texts[code] : "Unknown error code";
+    return code >= 0 && code < CLASS_COUNT && texts[code] ? texts[code] : "Unknown error code";
 }
 
 int MPI_Error_string(int code, char *text, int *length)

@@ -80,7 +80,7 @@ static struct eco_file *file_new(MPI_Comm comm, const char *path, int mode, int 
     file->path = strdup(path);
     file->info = info_copy(info);
     MPI_File_get_errhandler(MPI_FILE_NULL, &file->errhandler);
-    view_set(&file->view, 0, MPI_BYTE, MPI_BYTE, false);
+    view_set(&file->view, 0, MPI_BYTE, MPI_BYTE, false, true);
     bool first = comm->rank == 0;
     MPI_Win_allocate(first ? sizeof(MPI_Offset) : 0, 1, MPI_INFO_NULL, comm, &file->shared_position, &file->shared);
     if (mode & MPI_MODE_APPEND) file->position = lseek(descriptor, 0, SEEK_END);
@@ -193,7 +193,9 @@ static int set_view(struct eco_file *file, MPI_Offset displacement, MPI_Datatype
     if (displacement == MPI_DISPLACEMENT_CURRENT) {
         long long length;
         if (!(file->mode & MPI_MODE_SEQUENTIAL)) return MPI_ERR_DISP;
-        displacement = view_byte(&file->view, file->position * file->view.element_bytes, &length);
+        MPI_Offset position;
+        MPI_File_get_position_shared(file, &position); /* the only one that a sequential file has */
+        displacement = view_byte(&file->view, position * file->view.element_bytes, &length);
     }
     if (displacement < 0) return MPI_ERR_DISP;
     if (!element || !type || !element->committed || !type->committed) return MPI_ERR_TYPE;
@@ -201,7 +203,8 @@ static int set_view(struct eco_file *file, MPI_Offset displacement, MPI_Datatype
     bool external32 = !strcmp(representation, "external32");
     if (!external32 && strcmp(representation, "native") && strcmp(representation, "internal"))
         return MPI_ERR_UNSUPPORTED_DATAREP;
-    return view_set(&file->view, displacement, element, type, external32);
+    bool writable = !(file->mode & MPI_MODE_RDONLY);
+    return view_set(&file->view, displacement, element, type, external32, writable);
 }
 
 int MPI_File_set_view(MPI_File file, MPI_Offset displacement, MPI_Datatype element, MPI_Datatype type,

@@ -48,7 +48,7 @@ int file_error(struct eco_file *file, int code, const char *function);
 /* The class of an error of the C library. */
 int file_error_class(int number);
 int view_set(struct file_view *view, MPI_Offset displacement, struct eco_type *element, struct eco_type *type,
-             bool external32);
+             bool external32, bool writable);
 void view_free(struct file_view *view);
 /* The byte of the file at which the data byte `at` of the view lies; `*length`: how many follow it in one run. */
 MPI_Offset view_byte(const struct file_view *view, long long at, long long *length);

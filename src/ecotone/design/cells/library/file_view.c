@@ -46,8 +46,29 @@ static long long file_bytes(struct eco_type *type, bool external32)
     return bytes;
 }
 
+/* The standard: from the front to the back, nothing before the displacement; for writing, nothing twice. */
+static bool in_order(const struct run_list *list, bool writable)
+{
+    long long last = 0;
+    for (int i = 0; i < list->count; i++) {
+        if (list->runs[i].offset < last) return false;
+        last = list->runs[i].offset + (writable ? list->runs[i].bytes : 0);
+    }
+    return true;
+}
+
+static bool element_in_order(const struct eco_type *element, bool writable)
+{
+    struct run_list list = {0};
+    if (element->dense) return element->true_lb >= 0;
+    add_runs(&list, 0, 1, element);
+    bool good = in_order(&list, writable);
+    free(list.runs);
+    return good;
+}
+
 int view_set(struct file_view *view, MPI_Offset displacement, struct eco_type *element, struct eco_type *type,
-             bool external32)
+             bool external32, bool writable)
 {
     /* The portable sizes of longs and addresses differ from ours: such a file type would have to be laid out anew. */
     bool stretched = file_bytes(element, external32) != element->size;
@@ -57,6 +78,10 @@ int view_set(struct file_view *view, MPI_Offset displacement, struct eco_type *e
     struct run_list list = {0};
     long long factor = file_bytes(element, external32) / element->size;
     add_runs(&list, 0, 1, type);
+    if (!in_order(&list, writable) || !element_in_order(element, writable)) {
+        free(list.runs);
+        return MPI_ERR_IO;
+    }
     for (int i = 0; i < list.count; i++) list.runs[i].bytes *= factor;
     view_free(view);
     *view = (struct file_view){

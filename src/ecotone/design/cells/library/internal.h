@@ -124,6 +124,9 @@ struct eco_message {
     struct eco_comm *comm;
 };
 
+unsigned matching_posted(void);
+unsigned matching_unexpected(void);
+unsigned matching_sent(void);
 struct eco_request *request_new(enum request_kind kind);
 void request_release(struct eco_request *request);
 void request_complete(struct eco_request *request);
@@ -300,6 +303,9 @@ struct eco_op {
 int op_check(const struct eco_op *op, const struct eco_type *type);
 /* inout[i] = in[i] op inout[i] */
 void op_apply(struct eco_op *op, const void *in, void *inout, int count, struct eco_type *type);
+
+/* From this size on collectives choose for bandwidth, below it for few rounds. */
+extern unsigned collective_large_bytes;
 
 /* ---- Schedules (schedule.c): every collective is a list of rounds of sends, receives, copies, reductions. ---- */
 

@@ -363,3 +363,21 @@ void deliver_end(int from, const struct packet *header, struct delivery *deliver
     default: break;
     }
 }
+
+/* ---- For tools ---- */
+
+unsigned matching_posted(void)
+{
+    unsigned count = 0;
+    for (const struct eco_request *request = posted; request; request = request->next) count++;
+    return count;
+}
+
+unsigned matching_unexpected(void)
+{
+    unsigned count = 0;
+    for (const struct unexpected *message = waiting; message; message = message->next) count++;
+    return count;
+}
+
+unsigned matching_sent(void) { return serial; }

@@ -17,11 +17,15 @@ static void meet(struct eco_win *win)
     int size = comm_size(win->comm);
     struct announcement own = {(uint32_t) (uintptr_t) win, win->size, win->unit, transport_rank};
     struct announcement *all = eco_allocate((size_t) size * sizeof *all);
-    MPI_Allgather(&own, sizeof own, MPI_BYTE, all, sizeof own, MPI_BYTE, win->comm);
     win->remotes = eco_allocate((size_t) size * sizeof *win->remotes);
+    memset(win->remotes, 0, (size_t) size * sizeof *win->remotes);
+    /* Who leaves this call first may send parcels before the others have left it. */
+    MPI_Allgather(&own, sizeof own, MPI_BYTE, all, sizeof own, MPI_BYTE, win->comm);
     for (int i = 0; i < size; i++) {
         struct remote *remote = &win->remotes[i];
-        *remote = (struct remote){.window = all[i].window, .size = all[i].size, .unit = all[i].unit};
+        remote->window = all[i].window;
+        remote->size = all[i].size;
+        remote->unit = all[i].unit;
         remote->world = all[i].world;
     }
     free(all);
