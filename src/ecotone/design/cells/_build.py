@@ -16,6 +16,7 @@ from ecotone.core.errors import InputError, MissingExtraError, UnavailableError
 from ecotone.design.cells._asyncify import make_movable
 from ecotone.design.cells._complaints import catches, readable, risks
 from ecotone.design.cells._errors import BuildError
+from ecotone.design.cells._powers import powers_header
 from ecotone.design.cells._profiling_names import names_header, weak_functions
 from ecotone.execution.cells.building import without_debugging
 from ecotone.infrastructure.packages import installed_version
@@ -39,6 +40,7 @@ __all__ = [
 Progress = Callable[[str], object]
 
 LIBRARY = Path(__file__).parent / "library"
+_LIBC = LIBRARY / "libc"
 
 # What every object of a cell is compiled for. The library uses atomic instructions on memory that is not declared
 # shared: ranks are processes, and what they share is laid under their memory by the host.
@@ -57,6 +59,7 @@ _LINK = [
     "-Wl,--export=__stack_pointer",  # a snapshot carries it
 ]
 _OWN_FLAGS = ["-O2", "-g0", "-matomics", "-std=gnu11", "-Wall", "-Wextra", "-DECO_NAMES"]
+_LIBC_FLAGS = ["-O3", "-g0", "-fno-builtin", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra"]
 CPLUSPLUS = frozenset({".cc", ".cpp", ".cxx", ".C", ".c++", ".cp"})
 _SOURCES = CPLUSPLUS | {".c", ".i", ".ii", ".s", ".S"}
 
@@ -185,7 +188,7 @@ def link(
             *compiler(plus=plus), *_TARGET, *_optimised(flags), *_LINK, *flags,
             *map(str, objects), str(archive), *_LIBRARIES, "-o", str(linked),
         ]  # fmt: skip
-        _, warnings = run_compiler(command)
+        warnings = _link_with_own_functions(command, sorted(archive.parent.glob("libc/*.o")))
         if movable and not debugging(flags):
             make_movable(linked, linked)
         elif not debugging(flags):
@@ -193,6 +196,23 @@ def link(
         linked.replace(target)
     own = [(Path(each).name, Path(each).read_bytes()) for each in objects if str(each).endswith(".o")]
     return "\n".join(filter(None, [warnings, *risks(own)]))
+
+
+def _link_with_own_functions(command: Sequence[str], objects: Sequence[Path]) -> str:
+    """Links with our versions of functions of the C library, but those of files of which the program defines one itself.
+
+    They cannot lie in an archive: the compiler puts its C library in front of everything, and only whole objects take
+    precedence over it.
+    """
+    left = list(objects)
+    while True:
+        try:
+            return run_compiler([*command, *map(str, left)])[1]
+        except BuildError as error:
+            clashing = [each for each in left if str(each) in str(error)]
+            if "duplicate symbol" not in str(error) or not clashing:
+                raise
+            left = [each for each in left if each not in clashing]
 
 
 def build_module(
@@ -268,8 +288,9 @@ def _compile_all(
 
 def _digest() -> str:
     digest = hashlib.sha256((installed_version("ziglang") or "").encode())
-    digest.update(" ".join([*_TARGET, *_OWN_FLAGS]).encode())
-    for file in sorted([*LIBRARY.iterdir(), Path(__file__).parent / "_profiling_names.py"]):
+    digest.update(" ".join([*_TARGET, *_OWN_FLAGS, *_LIBC_FLAGS]).encode())
+    generators = [Path(__file__).parent / name for name in ("_profiling_names.py", "_powers.py")]
+    for file in sorted([*LIBRARY.iterdir(), *_LIBC.iterdir(), *generators]):
         if file.is_file():
             digest.update(file.read_bytes())
     return digest.hexdigest()[:24]
@@ -287,7 +308,10 @@ def library(progress: Progress = _silent) -> Path:
         archive.parent.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=archive.parent.parent, prefix=".build-") as folder:
             built = _build_library(Path(folder), command, progress)
-            archive.parent.mkdir(exist_ok=True)
+            libc = archive.parent / "libc"
+            libc.mkdir(parents=True, exist_ok=True)
+            for each in sorted((built.parent / "libc").iterdir()):
+                each.replace(libc / each.name)
             built.replace(archive)
     except OSError as error:
         raise UnavailableError(
@@ -301,12 +325,15 @@ def _build_library(folder: Path, command: Sequence[str], progress: Progress) -> 
     header = (LIBRARY / "mpi_functions.h").read_text()
     (folder / "names.h").write_text(names_header(header))
     (folder / "weak.c").write_text(weak_functions(header))
-    sources = [*sorted(LIBRARY.glob("*.c")), folder / "weak.c"]
+    (folder / "powers.h").write_text(powers_header())
+    (folder / "libc").mkdir()
+    sources = [*sorted(LIBRARY.glob("*.c")), *sorted(_LIBC.glob("*.c")), folder / "weak.c"]
     done: list[Path] = []
 
     def compile_one(source: Path) -> Path:
-        target = folder / f"{source.stem}.o"
-        own = [flag for flag in _OWN_FLAGS if source.stem != "weak" or flag != "-DECO_NAMES"]
+        target = folder / ("libc" if source.parent == _LIBC else "") / f"{source.stem}.o"
+        own = _LIBC_FLAGS if source.parent == _LIBC else _OWN_FLAGS
+        own = [flag for flag in own if source.stem != "weak" or flag != "-DECO_NAMES"]
         run_compiler([*command, *_TARGET, *own, f"-I{LIBRARY}", f"-I{folder}", "-c", str(source), "-o", str(target)])
         done.append(source)
         progress(f"building the MPI library for cells, {len(done)} of {len(sources)}")
@@ -315,5 +342,5 @@ def _build_library(folder: Path, command: Sequence[str], progress: Progress) -> 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         objects = list(pool.map(compile_one, sources))
     archive = folder / "libecotone.a"
-    run_compiler([command[0], "ar", "rcs", str(archive), *map(str, objects)])
+    run_compiler([command[0], "ar", "rcs", str(archive), *(str(each) for each in objects if each.parent == folder)])
     return archive
