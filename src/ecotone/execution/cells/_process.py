@@ -65,6 +65,9 @@ def start_rank(
     reasons, report = os.pipe2(os.O_CLOEXEC)
     process = os.fork()
     if process == 0:
+        if job.bind:
+            cores = sorted(os.sched_getaffinity(0))
+            os.sched_setaffinity(0, {cores[region.ranks.index(rank) % len(cores)]})
         run_rank(
             job=job, compiled=compiled, rank=rank, region=region, report=report, parent=parent, wiring=wiring,
             bells=bells, passage=passage,

@@ -37,6 +37,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Of the whole job; then it is killed."""
     stdin: int = 0
     """File descriptor that rank 0 reads; the others find theirs empty."""
+    bind: bool = False
+    """Each rank stays on one core, by turns of those the job may use: steadier times where nothing else runs there."""
     stdout: int = 1
     """File descriptor that all ranks write to."""
     stderr: int = 2
