@@ -5,18 +5,17 @@ Called by whoever has a model and a table of questions: planning, profiling, rep
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy
 
 from ecotone.core.errors import InputError
-from ecotone.orchestration.performance.interface import Z90
 from ecotone.orchestration.performance.learner.checked import of_questions
 from ecotone.orchestration.performance.learner.model import (
     BEYOND_MAX,
     EDGE,
     SUPPORTED_HALF_WIDTH,
+    allowed,
     beyond_range,
     combined,
     edges,
@@ -63,6 +62,7 @@ def predict(model: LearnedModel, table: Table) -> Predictions:
     logs, apart = combined(each, None if model.average == "median" else weights)
     beyond = beyond_range(*edges(model.features), z)
     unseen, above = beyond.copy(), numpy.zeros(len(z), dtype=numpy.bool_)
+    distance = numpy.zeros(len(z))
     names = [feature.name for feature in model.features]
     for each in model.extrapolated:
         place = names.index(each.column)
@@ -70,7 +70,8 @@ def predict(model: LearnedModel, table: Table) -> Predictions:
         above |= is_above
         if each.validated:
             unseen[is_above, place] = 0.0
-    half = _half_widths(model.intervals, z, apart, unseen=unseen, above=above)
+            distance = numpy.hypot(distance, numpy.where(is_above, beyond[:, place] / each.reach, 0.0))
+    half = _half_widths(model.intervals, z, apart, unseen, numpy.where(above, distance, numpy.nan))
     reasons = _reasons(model, table, half, beyond, different)
     return Predictions(
         prediction=numpy.exp(numpy.clip(logs, -_LOG_MAX, _LOG_MAX)),
@@ -81,14 +82,15 @@ def predict(model: LearnedModel, table: Table) -> Predictions:
     )
 
 
-def _half_widths(intervals: Intervals, z: Floats, apart: Floats, *, unseen: Floats, above: Mask) -> Floats:
-    """Half of the 90 % interval, in logarithms; `beyond` as from `beyond_range`."""
-    noise = intervals.noise(z)
-    beyond = numpy.maximum(intervals.beyond_least, intervals.beyond_quantile * noise)
-    scatter = numpy.where(above, beyond, intervals.quantile * noise) ** 2
-    disagreement = (Z90 * intervals.disagreement_weight * apart) ** 2
-    distance = (Z90 * intervals.curvature) ** 2 * (unseen**2).sum(axis=1)
-    return numpy.sqrt(scatter + disagreement + distance)
+def _half_widths(intervals: Intervals, z: Floats, apart: Floats, unseen: Floats, distance: Floats) -> Floats:
+    """Half of the 90 % interval, in logarithms.
+
+    Args:
+        unseen: (rows, features) how far out of the range, where nothing was held out to see what that costs.
+        distance: (rows,) how far above what was asked to be extrapolated, in ranges; NaN where it is not above.
+    """
+    beyond = numpy.nan_to_num(numpy.maximum(intervals.beyond_least, intervals.growth * distance))
+    return numpy.sqrt((intervals.quantile * intervals.noise(z)) ** 2 + allowed(intervals, apart, unseen) + beyond**2)
 
 
 def _different(model: LearnedModel, table: Table) -> list[str]:
@@ -120,6 +122,7 @@ def _reasons(model: LearnedModel, table: Table, half: Floats, beyond: Floats, co
                     f"{feature.name} is {values[row]:g}, too far from what was measured ({feature.low:g} to "
                     f"{feature.high:g})"
                 )
-    for row in numpy.flatnonzero(numpy.expm1(half) > SUPPORTED_HALF_WIDTH):
-        reasons[row] = reasons[row] or f"the interval reaches {100 * math.expm1(half[row]):.0f} % above"
+    widths = numpy.sinh(numpy.minimum(half, _LOG_MAX))
+    for row in numpy.flatnonzero(widths > SUPPORTED_HALF_WIDTH):
+        reasons[row] = reasons[row] or f"half of its interval is {100 * widths[row]:.0f} % of it"
     return reasons

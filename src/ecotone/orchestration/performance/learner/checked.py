@@ -94,6 +94,8 @@ def _flaws(model: LearnedModel) -> Iterator[str]:
         yield "its intervals do not fit the features"
     if not {each.column for each in model.extrapolated} <= names:
         yield "it extrapolates a column that it does not have"
+    if any(not 0 < each.reach < math.inf for each in model.extrapolated):
+        yield "it extrapolates a column, and not how far"
 
 
 def _is_range(low: float, high: float, *, log: bool) -> bool:

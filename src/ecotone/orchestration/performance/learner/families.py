@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from ecotone.orchestration.performance.interface import Floats
     from ecotone.orchestration.performance.learner.forms import Form
 
-__all__ = ["EXTRAPOLATING", "FEW", "FEW_EXTRAPOLATING", "INTERPOLATING", "PHYSICAL", "Fitter", "predicted"]
+__all__ = ["EXTRAPOLATING", "FEW", "FEW_EXTRAPOLATING", "INTERPOLATING", "PHYSICAL", "Fitter", "predicted", "shape_of"]
 
 POWER = "power law + process"
 TWO = "posynomial of 2 + process"
 THREE = "posynomial of 3 + process"
 PROCESS = "process"
-PHYSICAL = (TWO, POWER, THREE)
+PHYSICAL: tuple[str, ...] = (TWO, POWER, THREE)
 """Taken together where validation cannot choose."""
 EXTRAPOLATING = (*PHYSICAL, PROCESS, "monomials", "posynomial of 2", "posynomial of 3", "posynomial of 2 + trees")
 INTERPOLATING = (PROCESS, TWO, THREE, "trees", "posynomial of 2 + trees")
@@ -87,6 +87,12 @@ class Fitter:
             else:
                 self._shapes[name] = fit_posynomial(self._runs, terms[name])
         return self._shapes[name]
+
+
+def shape_of(family: str) -> str:
+    """The family of its shape alone; of a process, whose trend is a power law, that."""
+    shape = family.partition(" + ")[0]
+    return "power law" if shape == PROCESS else shape
 
 
 def predicted(forms: tuple[Form, ...], z: Floats) -> Floats:

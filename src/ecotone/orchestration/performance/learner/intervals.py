@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy
 
-from ecotone.orchestration.performance.interface import Z90
 from ecotone.orchestration.performance.learner.families import PHYSICAL
-from ecotone.orchestration.performance.learner.model import Extrapolated, Feature, Intervals
+from ecotone.orchestration.performance.learner.model import Extrapolated, Feature, Intervals, allowed
 from ecotone.orchestration.performance.learner.validation import FEW_ROWS, Trial, blend
 
 if TYPE_CHECKING:
@@ -20,15 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = ["extrapolated", "fitted_intervals"]
 
-_DISAGREEMENT_WEIGHT = 0.7
 _CURVATURE = 0.1
 """Spread of how much an exponent changes while a feature grows by a factor of e, where nothing was held out to see."""
 _LEVEL = 0.9
-_LEVEL_CUTS = 0.8
-"""Lower than `_LEVEL`: what was learnt below a cut has seen less than what is asked in the end, and errs more."""
 _NOISE_MIN = 0.005
 """Added to the size of every error before its logarithm is taken."""
-_BEYOND_MIN = 0.08
+_BEYOND_MIN = 0.05
 """Least half-width of an interval beyond the range, in logarithms: nobody knows better than that."""
 _CROSSED_MIN = 0.3
 """Least share of settings of the other columns that were run with both values of a column that took two."""
@@ -47,36 +43,44 @@ def fitted_intervals(
     level, slopes, low, high = _noise(scattered, chosen if not extrapolating else dict.fromkeys(PHYSICAL[:1], 1.0))
     shape = Intervals(
         quantile=1.0,
-        beyond_quantile=1.0,
+        growth=0.0,
         beyond_least=_BEYOND_MIN if extrapolating else 0.0,
         noise_level=level,
         noise_slopes=slopes,
         noise_low=low,
         noise_high=high,
-        disagreement_weight=_DISAGREEMENT_WEIGHT,
         curvature=_CURVATURE,
     )
     physical: Mapping[str, float] = dict.fromkeys(PHYSICAL[:1], 1.0)
-    inside = _calibrated(shape, scattered, physical if extrapolating else chosen, _LEVEL)
+    inside = msgspec.structs.replace(shape, quantile=_scatter(shape, scattered, physical if extrapolating else chosen))
     if not trials or not extrapolating:
-        return msgspec.structs.replace(shape, quantile=inside, beyond_quantile=inside)
-    beyond = _calibrated(shape, trials, chosen, _LEVEL_CUTS)
-    return msgspec.structs.replace(shape, quantile=inside, beyond_quantile=beyond)
+        return inside
+    return msgspec.structs.replace(inside, growth=_growth(inside, trials, chosen))
 
 
-def _calibrated(shape: Intervals, trials: Sequence[Trial], chosen: Mapping[str, float], level: float) -> float:
-    """How many times the noise holds a share of what was held out, after what the other terms of an interval allow.
-    Each cut counts by its weight, however many rows it holds; folds by their rows."""
+def _scatter(shape: Intervals, folds: Sequence[Trial], chosen: Mapping[str, float]) -> float:
+    """How many times the noise holds 90 % of what was held out, after what the other terms of an interval allow."""
+    scores: list[Floats] = []
+    for fold in folds:
+        said, apart = blend(fold, chosen, median=False)
+        left = numpy.maximum(0.0, (said - fold.logs) ** 2 - allowed(shape, apart, fold.beyond))
+        scores.append(numpy.sqrt(left) / shape.noise(fold.z))
+    every = numpy.concatenate(scores)
+    return _quantile(every, numpy.ones(len(every)), _LEVEL)
+
+
+def _growth(inside: Intervals, cuts: Sequence[Trial], chosen: Mapping[str, float]) -> float:
+    """What 90 % of the errors above the cuts grow by for each range of the column, beside what the other terms allow.
+    Each cut counts by its weight, however many rows it holds."""
     scores: list[Floats] = []
     weights: list[Floats] = []
-    for trial in trials:
-        is_cut = level == _LEVEL_CUTS
-        said, apart = blend(trial, chosen, median=is_cut)
-        allowed = (Z90 * _DISAGREEMENT_WEIGHT * apart) ** 2 + (Z90 * _CURVATURE) ** 2 * (trial.beyond**2).sum(axis=1)
-        left = numpy.sqrt(numpy.maximum(0.0, (said - trial.logs) ** 2 - allowed))
-        scores.append(left / shape.noise(trial.z))
-        weights.append(numpy.full(len(left), trial.weight / (len(left) if is_cut else 1)))
-    return _quantile(numpy.concatenate(scores), numpy.concatenate(weights), level)
+    for cut in cuts:
+        said, apart = blend(cut, chosen, median=True)
+        scattered = (inside.quantile * inside.noise(cut.z)) ** 2
+        left = numpy.maximum(0.0, (said - cut.logs) ** 2 - allowed(inside, apart, cut.beyond) - scattered)
+        scores.append(numpy.sqrt(left) / cut.distance)
+        weights.append(numpy.full(len(left), cut.weight / len(left)))
+    return _quantile(numpy.concatenate(scores), numpy.concatenate(weights), _LEVEL)
 
 
 def _noise(scattered: Sequence[Trial], chosen: Mapping[str, float]) -> tuple[float, tuple[float, ...], float, float]:

@@ -19,6 +19,7 @@ from ecotone.orchestration.performance.learner.families import (
     INTERPOLATING,
     PHYSICAL,
     Fitter,
+    shape_of,
 )
 from ecotone.orchestration.performance.learner.intervals import extrapolated, fitted_intervals
 from ecotone.orchestration.performance.learner.model import Candidate, Feature, LearnedModel, Member, transformed
@@ -47,7 +48,8 @@ __all__ = ["fit"]
 _CLOSE = 2.5
 _WORSE = 1.25
 """The median is taken of the families whose error is within `_CLOSE` times the best one's: of as many, the best first,
-as keep its error within `_WORSE` times the least."""
+as keep its error within `_WORSE` times the least. What the shape of a family leaves over inside the range is added to
+its error above the cuts: a shape that needs much correction where it was measured is not to be believed beyond."""
 _ERROR_MIN = 0.01
 
 
@@ -85,11 +87,15 @@ def fit(
     if len(logs) < FEW_ROWS:
         families = FEW_EXTRAPOLATING if places else FEW
     held_out = folds(len(logs))
-    noise_of = PHYSICAL[:1] if places else families
+    shapes = tuple(dict.fromkeys(map(shape_of, (*families, *PHYSICAL))))
+    noise_of = (*PHYSICAL[:1], *shapes) if places else families
     steps.total = len(tops) * len(families) + len(held_out) * len(noise_of) + len(families)
     scattered = [trial(z, logs, Cut(~held, held, 1.0), noise_of, steps) for held in held_out]
     trials = [trial(z, logs, cut, families, steps) for cut in tops] if places else scattered
-    candidates, chosen = _chosen(families, trials, extrapolating=bool(places))
+    if places:
+        candidates, chosen = _chosen_beyond(families, trials, _misfits(shapes, scattered))
+    else:
+        candidates, chosen = _chosen_inside(families, trials)
     fitter = Fitter(z, logs)
     members: list[Member] = []
     for family, weight in chosen.items():
@@ -168,26 +174,50 @@ def _feature(name: str, values: Floats) -> Feature:
 # Validation.
 
 
-def _chosen(
-    families: Sequence[str], trials: Sequence[Trial], *, extrapolating: bool
+def _chosen_inside(families: Sequence[str], trials: Sequence[Trial]) -> tuple[list[Candidate], dict[str, float]]:
+    errors = _errors(families, trials)
+    weights = _blended(list(errors), trials)
+    return _candidates(errors, weights), weights
+
+
+def _chosen_beyond(
+    families: Sequence[str], cuts: Sequence[Trial], misfits: Mapping[str, float]
 ) -> tuple[list[Candidate], dict[str, float]]:
-    if not trials:
-        return [], {family: 1.0 / len(PHYSICAL) for family in PHYSICAL}
+    """Where nothing could be cut off, the shapes that are physical, as far as they fit."""
+    errors = _errors(families, cuts) if cuts else dict.fromkeys(PHYSICAL, 0.0)
+    doubts = {each: max(_ERROR_MIN, errors[each] + misfits[shape_of(each)]) for each in errors}
+    order = sorted(errors, key=lambda each: doubts[each])
+    close = [each for each in order if doubts[each] <= _CLOSE * doubts[order[0]]]
+    if not cuts:
+        return [], dict.fromkeys(close, 1.0 / len(close))
+    weights = _together(close, cuts)
+    return _candidates(errors, weights), weights
+
+
+def _candidates(errors: Mapping[str, float], weights: Mapping[str, float]) -> list[Candidate]:
+    return [Candidate(family=each, error=errors[each], weight=weights.get(each, 0.0)) for each in errors]
+
+
+def _errors(families: Sequence[str], trials: Sequence[Trial]) -> dict[str, float]:
+    """Of every family that had enough rows in each trial, by the trials' weights."""
     tried = [family for family in families if all(family in each.said for each in trials)]
     total = sum(each.weight for each in trials)
-    errors = {
+    return {
         family: sum(t.weight * float(relative(t.said[family], t.logs).mean()) for t in trials) / total
         for family in tried
     }
-    weights = _together(errors, trials) if extrapolating else _blended(tried, trials)
-    listed = [Candidate(family=each, error=errors[each], weight=weights.get(each, 0.0)) for each in tried]
-    return listed, weights
 
 
-def _together(errors: Mapping[str, float], trials: Sequence[Trial]) -> dict[str, float]:
-    """Equal weights for as many of the best families as can be taken together without erring much more than fewer."""
-    close = [each for each in errors if errors[each] <= _CLOSE * max(min(errors.values()), _ERROR_MIN)]
-    order = sorted(close, key=lambda each: errors[each])
+def _misfits(shapes: Sequence[str], folds: Sequence[Trial]) -> dict[str, float]:
+    """What each shape alone errs inside the range."""
+    logs = numpy.concatenate([fold.logs for fold in folds])
+    said = {each: numpy.concatenate([fold.said[each] for fold in folds]) for each in shapes}
+    return {each: float(relative(said[each], logs).mean()) for each in shapes}
+
+
+def _together(order: Sequence[str], trials: Sequence[Trial]) -> dict[str, float]:
+    """Equal weights for as many of the families, in order, as can be taken together without erring much more than
+    fewer."""
     groups = [dict.fromkeys(order[:count], 1.0 / count) for count in range(1, len(order) + 1)]
     found = [_error(trials, group, extrapolating=True) or 0.0 for group in groups]
     good = [group for group, error in zip(groups, found, strict=True) if error <= _WORSE * max(min(found), _ERROR_MIN)]

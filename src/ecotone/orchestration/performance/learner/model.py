@@ -13,6 +13,7 @@ import numpy
 
 from ecotone.core.errors import InputError
 from ecotone.infrastructure.files import replace_file
+from ecotone.orchestration.performance.interface import Z90
 from ecotone.orchestration.performance.learner.forms import Form
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ __all__ = [
     "Intervals",
     "LearnedModel",
     "Member",
+    "allowed",
     "beyond_range",
     "combined",
     "edges",
@@ -41,9 +43,9 @@ __all__ = [
     "write_model",
 ]
 
-MODEL_VERSION = 1
+MODEL_VERSION = 2
 SUPPORTED_HALF_WIDTH = 0.30
-"""A prediction whose 90 % interval reaches further than this above it is not supported."""
+"""A prediction is not supported where half of its 90 % interval is more than this share of it."""
 EDGE = 1e-6
 """Values closer than this, in logarithms or as a share, are equal."""
 BEYOND_MAX = math.log(2.0)
@@ -52,6 +54,12 @@ BEYOND_MAX = math.log(2.0)
 
 class _Data(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pass
+
+
+class _Versioned(msgspec.Struct, frozen=True):
+    """What is read first: a file of another version has other keys."""
+
+    version: int = MODEL_VERSION
 
 
 class Feature(_Data, frozen=True, kw_only=True):
@@ -105,23 +113,22 @@ class Extrapolated(_Data, frozen=True, kw_only=True):
 class Intervals(_Data, frozen=True, kw_only=True):
     """What the 90 % intervals are made of, in logarithms.
 
-    half^2 = (quantile * noise(z))^2 + (1.645 disagreement_weight * disagreement of the members)^2
-    + (1.645 curvature * distance beyond the range)^2, where noise(z) = exp(noise_level + noise_slopes . z), kept
-    between `noise_low` and `noise_high`.
+    half^2 = (quantile * noise(z))^2 + (1.645 disagreement of the members)^2 + (1.645 curvature * distance beyond the
+    range)^2 + (growth * distance above what was asked to be extrapolated, in ranges of that column)^2, where noise(z) =
+    exp(noise_level + noise_slopes . z), kept between `noise_low` and `noise_high`.
 
-    `quantile` is conformal: chosen so that 90 % of the runs that were predicted before they were seen are inside. Above
-    the range of a column that the model was asked to extrapolate it is `beyond_quantile`, from what was held out there,
-    and that term is never below `beyond_least`.
+    `quantile` is conformal: chosen so that 90 % of the runs that were predicted before they were seen are inside.
+    `growth` is, too, from what was held out above: so an interval widens with the distance, as errors do, and a noisy
+    place is not taken for one that extrapolates badly. That term is never below `beyond_least`.
     """
 
     quantile: float
-    beyond_quantile: float
+    growth: float
     beyond_least: float
     noise_level: float
     noise_slopes: tuple[float, ...]
     noise_low: float
     noise_high: float
-    disagreement_weight: float
     curvature: float
 
     def noise(self, z: Floats) -> Floats:
@@ -189,6 +196,16 @@ def beyond_range(low: Floats, high: Floats, z: Floats) -> Floats:
     return numpy.maximum(0.0, numpy.maximum(z - high, low - z) - EDGE)
 
 
+def allowed(intervals: Intervals, apart: Floats, unseen: Floats) -> Floats:
+    """(rows,) the terms of a squared half-width that nothing is calibrated for.
+
+    Args:
+        apart: (rows,) disagreement of the members.
+        unseen: (rows, features) how far out of the range, where nothing was held out to see what that costs.
+    """
+    return Z90**2 * (apart**2 + intervals.curvature**2 * (unseen**2).sum(axis=1))
+
+
 def read_model(path: Path) -> LearnedModel:
     """The model in a file.
 
@@ -196,14 +213,15 @@ def read_model(path: Path) -> LearnedModel:
         InputError: no such file, or not a model of this version.
     """
     try:
-        model = msgspec.json.decode(path.read_bytes(), type=LearnedModel)
+        data = path.read_bytes()
+        version = msgspec.json.decode(data, type=_Versioned).version
+        if version != MODEL_VERSION:
+            raise InputError(f"{path}: version {version}, this Ecotone reads {MODEL_VERSION}; fit it again")
+        return msgspec.json.decode(data, type=LearnedModel)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
     except msgspec.MsgspecError as error:
         raise InputError(f"{path}: not a performance model: {error}; make one with: ecotone performance fit") from None
-    if model.version != MODEL_VERSION:
-        raise InputError(f"{path}: version {model.version}, this Ecotone reads {MODEL_VERSION}; fit it again")
-    return model
 
 
 def write_model(path: Path, model: LearnedModel) -> None:

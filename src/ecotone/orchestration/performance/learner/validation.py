@@ -40,12 +40,13 @@ class Cut(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """One validation: what was held out, how far it is beyond the columns that are not asked about, what each family
-    said of it, and how much it counts."""
+    """One validation: what was held out, how far it is beyond the columns that are not asked about and, in its ranges,
+    above the one that is, what each family said of it, and how much it counts."""
 
     z: Floats
     logs: Floats
     beyond: Floats
+    distance: Floats
     said: dict[str, Floats]
     weight: float
 
@@ -94,9 +95,11 @@ def trial(z: Floats, logs: Floats, cut: Cut, families: Sequence[str], steps: Ste
         if forms is not None:
             said[family] = predicted(forms, z[cut.judged])
     beyond = _beyond(z[cut.learnt], z[cut.judged])
+    distance = numpy.zeros(len(beyond))
     if cut.place is not None:
+        distance = beyond[:, cut.place] / numpy.ptp(z[cut.learnt, cut.place])
         beyond[:, cut.place] = 0.0
-    return Trial(z[cut.judged], logs[cut.judged], beyond, said, cut.weight)
+    return Trial(z[cut.judged], logs[cut.judged], beyond, distance, said, cut.weight)
 
 
 def relative(said: Floats, logs: Floats) -> Floats:

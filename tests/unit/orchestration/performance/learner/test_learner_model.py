@@ -207,6 +207,13 @@ def test_what_is_no_model_is_told(text, word, tmp_path):
         read_model(tmp_path)
 
 
+def test_a_model_of_an_older_version_is_told(inside, tmp_path):
+    path = tmp_path / "m.json"
+    path.write_bytes(b'{"version": 1, "intervals": {"beyond_quantile": 2.0}}')
+    with pytest.raises(InputError, match=r"version 1, this Ecotone reads 2; fit it again"):
+        read_model(path)
+
+
 def test_a_model_whose_parts_do_not_fit_is_found_out(inside):
     changed = msgspec.structs.replace
     member = inside.members[0]
@@ -226,6 +233,14 @@ def test_a_model_whose_parts_do_not_fit_is_found_out(inside):
     ]
     assert of_model(inside) == ""
     assert all(of_model(each) for each in wrong)
+
+
+def test_a_model_that_does_not_say_how_far_it_reaches_is_found_out(beyond):
+    changed = msgspec.structs.replace
+    asked_of = beyond.extrapolated[0]
+    assert of_model(beyond) == ""
+    assert of_model(changed(beyond, extrapolated=(changed(asked_of, reach=0.0),)))
+    assert of_model(changed(beyond, extrapolated=(changed(asked_of, column="other"),)))
 
 
 def test_a_model_asked_for_what_it_has_not_seen(inside):
@@ -307,3 +322,41 @@ def test_a_column_that_repeated_another_is_not_supported_where_they_part():
     said = predict(model, Table(("x", "same"), numpy.array([[5.0, 5.0], [5.0, 6.0]])))
     assert said.supported.tolist() == [True, False]
     assert "cannot be told apart" in said.reasons[1]
+
+
+def test_supported_is_half_of_the_interval_within_thirty_percent():
+    model = fit(runs_of_a_law(120, [1, 2, 3, 4, 6, 8]), "t", extrapolate=["n"])
+    questions = asked(n=[2.0, 16.0], size=[2.0, 2.0])
+    reached = set()
+    for quantile in numpy.geomspace(1.0, 60.0, 25):
+        wider = msgspec.structs.replace(model, intervals=msgspec.structs.replace(model.intervals, quantile=quantile))
+        said = predict(wider, questions)
+        share = (said.high - said.low) / 2 / said.prediction
+        assert (said.supported == (share <= 0.30)).all()
+        assert all(ok or "half of its interval" in why for ok, why in zip(said.supported, said.reasons, strict=True))
+        reached |= set(said.supported.tolist())
+    assert reached == {True, False}
+
+
+def test_intervals_widen_with_the_distance_where_cuts_erred():
+    random = numpy.random.default_rng(3)
+    n = random.choice([1.0, 2.0, 3.0, 4.0, 6.0, 8.0], 150)
+    bend = numpy.where(n > 3, (n / 3) ** 0.6, 1.0)  # nothing below three tells of it
+    table = Table(("n", "t"), numpy.c_[n, bend / n * numpy.exp(random.normal(0, 0.01, 150))])
+    model = fit(table, "t", extrapolate=["n"])
+    assert model.intervals.growth > 0.0
+    said = predict(model, asked(n=[8.0, 9.0, 12.0, 24.0, 48.0]))
+    assert (numpy.diff(said.high / said.prediction) > 0).all()
+    level = msgspec.structs.replace(model, intervals=msgspec.structs.replace(model.intervals, growth=0.0))
+    same = predict(level, asked(n=[24.0]))
+    assert same.high[0] / same.prediction[0] < said.high[3] / said.prediction[3]
+
+
+def test_a_shape_that_does_not_fit_inside_is_not_believed_beyond():
+    random = numpy.random.default_rng(4)
+    x, y = random.choice([1.0, 2.0], 120), random.choice([1.0, 2.0, 4.0, 8.0, 16.0], 120)
+    t = (1.0 + 0.5 * x * y) * numpy.exp(random.normal(0, 0.005, 120))
+    model = fit(Table(("x", "y", "t"), numpy.c_[x, y, t]), "t", extrapolate=["x"])  # two values: nothing to cut off
+    assert "power law + process" not in {member.family for member in model.members}
+    said = predict(model, asked(x=[4.0], y=[8.0]))
+    assert said.prediction[0] == pytest.approx(17.0, rel=0.1)
