@@ -26,8 +26,8 @@ from ecotone.design import cells
 from ecotone.design.cells import BuildError, build_module, compile_object, library
 
 FOLDERS = (
-    "attr", "coll", "comm", "datatype", "errhan", "group", "impls", "info", "init", "io", "mpi_t", "pt2pt", "rma", "topo",
-    "errors/attr", "errors/coll", "errors/comm", "errors/datatype", "errors/group", "errors/io", "errors/pt2pt",
+    "attr", "coll", "comm", "datatype", "errhan", "group", "impls", "info", "init", "io", "mpi_t", "pt2pt", "rma",
+    "topo", "errors/attr", "errors/coll", "errors/comm", "errors/datatype", "errors/group", "errors/io", "errors/pt2pt",
     "errors/rma", "errors/topo",
 )  # fmt: skip
 # Folders of which nothing applies to a cell, and why. Their lines are listed, so that nothing is left out unseen.

@@ -1,4 +1,4 @@
-"""NAS's parallel kernels in C, which verify themselves, as cells: IS and EP at 1, 2, 4, 8 ranks, DT at its graphs' counts.
+"""NAS's kernels in C, which verify themselves, as cells: IS and EP at 1, 2, 4, 8 ranks, DT at its graphs' counts.
 
     python benchmarks/cells/nas.py --source FOLDER [--class S] [--work FOLDER]
 
@@ -84,8 +84,7 @@ def rows(source: Path, work: Path, problem: str) -> list[Row]:
     found: list[Row] = []
     for kernel in ("is", "ep"):
         module = build(source, work, kernel)
-        for ranks in (1, 2, 4, 8):
-            found.append(report(Row(kernel.upper(), ranks, *run(module, ranks, [problem]))))
+        found += [report(Row(kernel.upper(), ranks, *run(module, ranks, [problem]))) for ranks in (1, 2, 4, 8)]
     module = build(source, work, "dt")
     for graph in GRAPHS:
         ranks = graph_nodes(run(module, 1, [problem, graph])[2])
@@ -97,7 +96,9 @@ def rows(source: Path, work: Path, problem: str) -> list[Row]:
 
 
 def report(row: Row) -> Row:
-    print(f"{row.kernel:6} {row.ranks:3} ranks  {'verified' if row.verified else 'NOT verified':12} {row.time_s:8.2f} s")
+    print(
+        f"{row.kernel:6} {row.ranks:3} ranks  {'verified' if row.verified else 'NOT verified':12} {row.time_s:8.2f} s"
+    )
     if not row.verified:
         print("\n".join(row.what.splitlines()[-8:]))
     return row

@@ -1,4 +1,4 @@
-"""One-sided communication and MPI's files, by programs that check themselves."""
+"""One-sided communication, MPI's files and its tool interface, by programs that check themselves."""
 
 from __future__ import annotations
 
@@ -25,3 +25,16 @@ def test_files(run: Run, tmp_path: Path, ranks: int) -> None:
     assert output == "ok\n"
     assert result.exit_code == 0
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("ranks", [1, 3])
+def test_tool_interface(run: Run, ranks: int) -> None:
+    _, output = run("tool", ranks)
+    assert output == "ok\n"
+
+
+@pytest.mark.parametrize("ranks", [9, 17])
+def test_collectives_by_trees(run: Run, ranks: int) -> None:
+    """Of more than eight ranks, small blocks are passed on by others."""
+    _, output = run("collectives", ranks)
+    assert output == "ok\n"

@@ -18,8 +18,6 @@ static void meet(struct eco_win *win)
     struct announcement own = {(uint32_t) (uintptr_t) win, win->size, win->unit, transport_rank};
     struct announcement *all = eco_allocate((size_t) size * sizeof *all);
     win->remotes = eco_allocate((size_t) size * sizeof *win->remotes);
-    memset(win->remotes, 0, (size_t) size * sizeof *win->remotes);
-    /* Who leaves this call first may send parcels before the others have left it. */
     MPI_Allgather(&own, sizeof own, MPI_BYTE, all, sizeof own, MPI_BYTE, win->comm);
     for (int i = 0; i < size; i++) {
         struct remote *remote = &win->remotes[i];
@@ -29,6 +27,7 @@ static void meet(struct eco_win *win)
         remote->world = all[i].world;
     }
     free(all);
+    MPI_Barrier(win->comm); /* nobody may send a parcel to one who could not answer it yet */
 }
 
 /* Collective over `comm`; the window has a communicator of its own, so that its messages meet no others. */
