@@ -184,11 +184,9 @@ def link(
     """
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".build-") as folder:
         linked = Path(folder) / "linked.wasm"
-        command = [
-            *compiler(plus=plus), *_TARGET, *_optimised(flags), *_LINK, *flags,
-            *map(str, objects), str(archive), *_LIBRARIES, "-o", str(linked),
-        ]  # fmt: skip
-        warnings = _link_with_own_functions(command, sorted(archive.parent.glob("libc/*.o")))
+        before = [*compiler(plus=plus), *_TARGET, *_optimised(flags), *_LINK, *flags]
+        behind = [*map(str, objects), str(archive), *_LIBRARIES, "-o", str(linked)]
+        warnings = _link_with_own_functions(before, sorted(archive.parent.glob("libc/*.o")), behind)
         if movable and not debugging(flags):
             make_movable(linked, linked)
         elif not debugging(flags):
@@ -198,16 +196,16 @@ def link(
     return "\n".join(filter(None, [warnings, *risks(own)]))
 
 
-def _link_with_own_functions(command: Sequence[str], objects: Sequence[Path]) -> str:
+def _link_with_own_functions(before: Sequence[str], objects: Sequence[Path], behind: Sequence[str]) -> str:
     """Links with our versions of functions of the C library, but those of files of which the program defines one itself.
 
-    They cannot lie in an archive: the compiler puts its C library in front of everything, and only whole objects take
-    precedence over it.
+    They cannot lie in an archive, and must come before the program: the compiler puts its C library in front of
+    everything, so that whatever is wanted before it is defined is taken from there.
     """
     left = list(objects)
     while True:
         try:
-            return run_compiler([*command, *map(str, left)])[1]
+            return run_compiler([*before, *map(str, left), *behind])[1]
         except BuildError as error:
             clashing = [each for each in left if str(each) in str(error)]
             if "duplicate symbol" not in str(error) or not clashing:
