@@ -2,9 +2,10 @@
 
     python benchmarks/cells/asyncify.py [--rounds 9] [--only gemm,jacobi_mpi] [--pause] [--speed]
 
-Speed: the kernels of `kernels/` and two MPI programs on two ranks, each built plain and movable from the same sources,
-run in turns; a ratio is the median over the rounds of movable over plain in the same round, of the seconds of the
-fastest repetition for kernels and of the CPU seconds of all ranks for MPI programs. Both must print the same checksum.
+Speed: the kernels of `kernels/`, as parts of MPI programs since others are not changed, and two MPI programs on two
+ranks, each built plain and movable from the same sources, run in turns; a ratio is the median over the rounds of
+movable over plain in the same round, of the seconds of the fastest repetition for kernels and of the CPU seconds of all
+ranks for MPI programs. Both must print the same checksum.
 Pause: two ranks that exchange messages all the time; one of them, which holds so much memory, is moved from process to
 process. The program itself says how long it heard nothing.
 """
@@ -79,7 +80,7 @@ def geometric(values: list[float]) -> float:
 
 
 def speed(wanted: set[str], rounds: int) -> None:
-    programs = [(path, [path, KERNELS / "main.c"], [f"-I{KERNELS}"], 1, None)
+    programs = [(path, [path, PROGRAMS / "kernel_mpi.c"], [f"-I{KERNELS}"], 1, None)
                 for kind in KINDS for path in sorted((KERNELS / kind).iterdir())]  # fmt: skip
     programs += [(PROGRAMS / f"{name}.c", [PROGRAMS / f"{name}.c"], [], 2, MPI[name]) for name in MPI]
     rows: list[list[str]] = []
@@ -89,9 +90,9 @@ def speed(wanted: set[str], rounds: int) -> None:
         for path, sources, flags, ranks, arguments in programs:
             if wanted and path.stem not in wanted:
                 continue
-            print(path.stem, end=" ", file=sys.stderr, flush=True)
             modules = build(sources, Path(place), ["-O3", *flags])
             seconds, ratio = compare(modules, ranks, arguments, rounds)
+            print(f"{path.stem} {ratio:.3f}", file=sys.stderr, flush=True)
             sizes = [module.stat().st_size for module in modules]
             ratios.append(ratio)
             growth.append(sizes[1] / sizes[0])

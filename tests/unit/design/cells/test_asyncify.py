@@ -12,7 +12,7 @@ pytest.importorskip("icpp_binaryen")
 
 from ecotone.core.errors import MissingExtraError  # noqa: E402
 from ecotone.design.cells import BuildError  # noqa: E402
-from ecotone.design.cells._asyncify import make_movable  # noqa: E402
+from ecotone.design.cells._asyncify import harmless, make_movable  # noqa: E402
 
 # Counts down, calling the safe point at every step, and adds the steps up in a global that nobody has exported.
 PROGRAM = """
@@ -81,6 +81,33 @@ def test_what_is_no_module_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BuildError, match=r"broken.wasm cannot be made movable: binaryen ended with"):
         make_movable(source, target)
     assert [path.name for path in tmp_path.iterdir()] == ["broken.wasm"]
+
+
+def test_module_without_a_safe_point_stays_as_it_is(tmp_path: Path) -> None:
+    target = tmp_path / "plain.wasm"
+    code = bytes(wasmtime.wat2wasm('(module (func (export "_start")))'))
+    target.write_bytes(code)
+    make_movable(target, target)
+    assert target.read_bytes() == code
+
+
+STDIO = """(module
+ (import "eco" "safepoint" (func $host_safepoint))
+ (func $__fwritex (param $0 i32)
+  (call_indirect $0 (type $t) (local.get $0)))
+ (func $fwrite (param $0 i32)
+  (call $__fwritex (local.get $0)))
+ (func $fclose
+  (call $send))
+ (func $send
+  (call $host_safepoint))
+%s)"""
+
+
+def test_files_of_the_c_library_are_left_alone_unless_a_program_has_its_own() -> None:
+    assert harmless(STDIO % "") == ["__fwritex", "fwrite"]
+    assert harmless(STDIO % " (func $fopencookie\n  (nop))\n") == []
+    assert harmless(STDIO.replace("safepoint", "other") % "") == []
 
 
 def test_missing_wheel_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
