@@ -30,10 +30,6 @@ _ADVICE: tuple[tuple[str, str], ...] = (
     (_named("v?fork", "exec[lv]p?e?", "fexecve", "posix_spawnp?", "system", "popen", "pclose", "waitpid"), _PROCESSES),
     (r"sys/wait\.h", _PROCESSES),
     (
-        _named("dlopen", "dlsym", "dlclose", "dlerror"),
-        "a cell is linked as a whole: link the library's objects or its .a instead of loading it",
-    ),
-    (
         r"[Ss]etjmp/longjmp support|" + _named("_?setjmp", "_?longjmp", "sigsetjmp", "siglongjmp"),
         "a cell cannot jump out of functions: return an error code instead of calling longjmp",
     ),
@@ -81,6 +77,7 @@ _CATCH = re.compile(r"\bcatch\s*\(")
 _QUOTED = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
 _RISKS = (
     (b"pthread_create", "starts threads with pthread_create, which always fails in a cell: use more ranks instead"),
+    (b"dlopen", "loads libraries with dlopen, which always fails in a cell: link the library's objects or its .a"),
 )
 
 
@@ -98,7 +95,7 @@ def readable(message: str) -> str:
     rest = _UNDEFINED.sub("", text).strip()
     lines = [rest] if rest else []
     lines += [f"error: {symbol} is defined nowhere; wanted by {', '.join(places)}" for symbol, places in wanted.items()]
-    return "\n".join([*lines, *(f"   = {advice}" for advice in advice_on(message))])
+    return "\n".join([*lines, *(f"   = {advice}" for advice in advice_on(text))])
 
 
 def _first_of_many(text: str) -> str:
