@@ -385,6 +385,8 @@ void transport_give_credit(int from, uint32_t bytes)
     atomic_store_explicit(&ring->consumed, consumed + bytes + 64, memory_order_relaxed);
 }
 
+bool transport_is_near(int rank) { return rank == transport_rank || peers[rank].place >= 0; }
+
 bool transport_quiet(void) { return queued == 0 && (wires == 0 || host_settled()); }
 
 /* ---- Receiving ---- */
