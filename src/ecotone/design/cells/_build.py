@@ -41,6 +41,7 @@ Progress = Callable[[str], object]
 
 LIBRARY = Path(__file__).parent / "library"
 _LIBC = LIBRARY / "libc"
+_FILES = LIBRARY / "cplusplus" / "files.cpp"
 
 # What every object of a cell is compiled for. The library uses atomic instructions on memory that is not declared
 # shared: ranks are processes, and what they share is laid under their memory by the host.
@@ -52,7 +53,12 @@ _LENIENT = [
     "-Wno-error=int-conversion",
 ]
 _EMULATED = ["SIGNAL", "PROCESS_CLOCKS", "GETPID", "MMAN"]
-_DEFINES = [f"-D_WASI_EMULATED_{name}" for name in _EMULATED]
+# The compiler's C++ library is built without files, which library/cplusplus/files.cpp adds.
+_DEFINES = [
+    *(f"-D_WASI_EMULATED_{name}" for name in _EMULATED),
+    "-U_LIBCPP_HAS_FILESYSTEM",
+    "-D_LIBCPP_HAS_FILESYSTEM=1",
+]
 _LIBRARIES = [f"-lwasi-emulated-{name.lower().replace('_', '-')}" for name in _EMULATED]
 _LINK = [
     "-Wl,-z,stack-size=1048576",  # zig's default of 16 MiB would let deep recursion eat memory
@@ -60,6 +66,7 @@ _LINK = [
 ]
 _OWN_FLAGS = ["-O2", "-g0", "-matomics", "-std=gnu11", "-Wall", "-Wextra", "-DECO_NAMES"]
 _LIBC_FLAGS = ["-O3", "-g0", "-fno-builtin", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra"]
+_CPLUSPLUS_FLAGS = ["-O2", "-g0", "-std=c++23", "-fno-exceptions", "-D_LIBCPP_BUILDING_LIBRARY", "-w"]
 CPLUSPLUS = frozenset({".cc", ".cpp", ".cxx", ".C", ".c++", ".cp"})
 _SOURCES = CPLUSPLUS | {".c", ".i", ".ii", ".s", ".S"}
 
@@ -286,9 +293,9 @@ def _compile_all(
 
 def _digest() -> str:
     digest = hashlib.sha256((installed_version("ziglang") or "").encode())
-    digest.update(" ".join([*_TARGET, *_OWN_FLAGS, *_LIBC_FLAGS]).encode())
+    digest.update(" ".join([*_TARGET, *_OWN_FLAGS, *_LIBC_FLAGS, *_CPLUSPLUS_FLAGS]).encode())
     generators = [Path(__file__).parent / name for name in ("_profiling_names.py", "_powers.py")]
-    for file in sorted([*LIBRARY.iterdir(), *_LIBC.iterdir(), *generators]):
+    for file in sorted([*LIBRARY.iterdir(), *_LIBC.iterdir(), _FILES, *generators]):
         if file.is_file():
             digest.update(file.read_bytes())
     return digest.hexdigest()[:24]
@@ -319,20 +326,29 @@ def library(progress: Progress = _silent) -> Path:
     return archive
 
 
+def _own_command(source: Path) -> list[str]:
+    """How a source of ours is compiled."""
+    if source == _FILES:
+        package = Path(importlib.util.find_spec("ziglang").origin).parent  # type: ignore[union-attr, arg-type]
+        sources = package / "lib" / "libcxx" / "src"
+        return [*compiler(plus=True), *_TARGET, *_DEFINES, *_CPLUSPLUS_FLAGS, f"-I{sources}"]
+    own = _LIBC_FLAGS if source.parent == _LIBC else _OWN_FLAGS
+    own = [flag for flag in own if source.stem != "weak" or flag != "-DECO_NAMES"]
+    return [*compiler(), *_TARGET, *own, f"-I{LIBRARY}"]
+
+
 def _build_library(folder: Path, command: Sequence[str], progress: Progress) -> Path:
     header = (LIBRARY / "mpi_functions.h").read_text()
     (folder / "names.h").write_text(names_header(header))
     (folder / "weak.c").write_text(weak_functions(header))
     (folder / "powers.h").write_text(powers_header())
     (folder / "libc").mkdir()
-    sources = [*sorted(LIBRARY.glob("*.c")), *sorted(_LIBC.glob("*.c")), folder / "weak.c"]
+    sources = [*sorted(LIBRARY.glob("*.c")), *sorted(_LIBC.glob("*.c")), folder / "weak.c", _FILES]
     done: list[Path] = []
 
     def compile_one(source: Path) -> Path:
         target = folder / ("libc" if source.parent == _LIBC else "") / f"{source.stem}.o"
-        own = _LIBC_FLAGS if source.parent == _LIBC else _OWN_FLAGS
-        own = [flag for flag in own if source.stem != "weak" or flag != "-DECO_NAMES"]
-        run_compiler([*command, *_TARGET, *own, f"-I{LIBRARY}", f"-I{folder}", "-c", str(source), "-o", str(target)])
+        run_compiler([*_own_command(source), f"-I{folder}", "-c", str(source), "-o", str(target)])
         done.append(source)
         progress(f"building the MPI library for cells, {len(done)} of {len(sources)}")
         return target
