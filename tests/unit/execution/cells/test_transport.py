@@ -27,8 +27,8 @@ def test_many_ranks_with_small_rings(run: Run) -> None:
 
 
 def test_sender_waits_for_slow_receivers_in_bounded_memory(run: Run) -> None:
-    """40 MB are sent to ranks that do not listen; they, and the sender, have 8 MiB each, rings and program included."""
-    _, output = run("traffic", 3, "flood", "4000", memory_max_bytes=8 * MIB)
+    """40 MB are sent to ranks that do not listen; they, and the sender, have 16 MiB each, rings and program included."""
+    _, output = run("traffic", 3, "flood", "4000", memory_max_bytes=16 * MIB)
     assert output == "ok\n"
 
 
@@ -50,7 +50,7 @@ def test_region_says_who_is_here() -> None:
     region = open_region([5, 2], 7, 2)
     try:
         data = os.pread(region.descriptor, 128, 0)
-        assert struct.unpack_from("<6I", data) == (7, 256 * 1024, 2, MIB, 2, MIB)
+        assert struct.unpack_from("<6I", data) == (7, MIB, 2, MIB, 2, MIB)
         assert struct.unpack_from("<7i", data, 64) == (-1, -1, 1, -1, -1, 0, -1)
         region.send_away(5)
         assert struct.unpack("<7i", os.pread(region.descriptor, 28, 64)) == (-1, -1, 1, -1, -1, -1, -1)

@@ -167,11 +167,12 @@ static void find_way(int other, struct peer *peer)
     }
 }
 
-/* With a core for each rank, spinning is what is fast; with less, the one waited for needs the core. */
+/* With a core for each rank, spinning is what is fast; with less, the one waited for needs the core. Where there are
+ * wires, a wait is longer than a spin is worth, and looking at them costs more. */
 static void choose_waiting(void)
 {
     bool crowded = region->places > region->cores;
-    spins = crowded ? 30 : wires ? 1600 : 4000;
+    spins = crowded ? 30 : wires ? 100 : 4000;
     yields = crowded ? 60 : 100;
 }
 
