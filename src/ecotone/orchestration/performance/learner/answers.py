@@ -14,6 +14,7 @@ from ecotone.orchestration.performance.learner.checked import of_questions
 from ecotone.orchestration.performance.learner.model import (
     BEYOND_MAX,
     EDGE,
+    NEAR,
     SUPPORTED_HALF_WIDTH,
     allowed,
     beyond_range,
@@ -89,7 +90,7 @@ def _half_widths(intervals: Intervals, z: Floats, apart: Floats, unseen: Floats,
         unseen: (rows, features) how far out of the range, where nothing was held out to see what that costs.
         distance: (rows,) how far above what was asked to be extrapolated, in ranges; NaN where it is not above.
     """
-    beyond = numpy.nan_to_num(numpy.maximum(intervals.beyond_least, intervals.growth * distance))
+    beyond = numpy.nan_to_num(numpy.maximum(intervals.beyond_least, intervals.growth * numpy.maximum(distance, NEAR)))
     return numpy.sqrt((intervals.quantile * intervals.noise(z)) ** 2 + allowed(intervals, apart, unseen) + beyond**2)
 
 

@@ -9,7 +9,7 @@ import msgspec
 import numpy
 
 from ecotone.orchestration.performance.learner.families import PHYSICAL
-from ecotone.orchestration.performance.learner.model import Extrapolated, Feature, Intervals, allowed
+from ecotone.orchestration.performance.learner.model import NEAR, Extrapolated, Feature, Intervals, allowed
 from ecotone.orchestration.performance.learner.validation import FEW_ROWS, Trial, blend
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _growth(inside: Intervals, cuts: Sequence[Trial], chosen: Mapping[str, float
         said, apart = blend(cut, chosen, median=True)
         scattered = (inside.quantile * inside.noise(cut.z)) ** 2
         left = numpy.maximum(0.0, (said - cut.logs) ** 2 - allowed(inside, apart, cut.beyond) - scattered)
-        scores.append(numpy.sqrt(left) / cut.distance)
+        scores.append(numpy.sqrt(left) / numpy.maximum(cut.distance, NEAR))
         weights.append(numpy.full(len(left), cut.weight / len(left)))
     return _quantile(numpy.concatenate(scores), numpy.concatenate(weights), _LEVEL)
 

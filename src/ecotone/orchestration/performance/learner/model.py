@@ -27,6 +27,7 @@ __all__ = [
     "BEYOND_MAX",
     "EDGE",
     "MODEL_VERSION",
+    "NEAR",
     "SUPPORTED_HALF_WIDTH",
     "Candidate",
     "Extrapolated",
@@ -48,6 +49,8 @@ SUPPORTED_HALF_WIDTH = 0.30
 """A prediction is not supported where half of its 90 % interval is more than this share of it."""
 EDGE = 1e-6
 """Values closer than this, in logarithms or as a share, are equal."""
+NEAR = 0.1
+"""In ranges of a column: closer above it, errors do not go to zero, and do not tell how they grow."""
 BEYOND_MAX = math.log(2.0)
 """How far, in logarithms, a column that nobody asked to extrapolate may leave the range it was learnt in."""
 
@@ -114,8 +117,8 @@ class Intervals(_Data, frozen=True, kw_only=True):
     """What the 90 % intervals are made of, in logarithms.
 
     half^2 = (quantile * noise(z))^2 + (1.645 disagreement of the members)^2 + (1.645 curvature * distance beyond the
-    range)^2 + (growth * distance above what was asked to be extrapolated, in ranges of that column)^2, where noise(z) =
-    exp(noise_level + noise_slopes . z), kept between `noise_low` and `noise_high`.
+    range)^2 + (growth * distance above what was asked to be extrapolated, in ranges of that column, `NEAR` at least)^2,
+    where noise(z) = exp(noise_level + noise_slopes . z), kept between `noise_low` and `noise_high`.
 
     `quantile` is conformal: chosen so that 90 % of the runs that were predicted before they were seen are inside.
     `growth` is, too, from what was held out above: so an interval widens with the distance, as errors do, and a noisy

@@ -360,3 +360,14 @@ def test_a_shape_that_does_not_fit_inside_is_not_believed_beyond():
     assert "power law + process" not in {member.family for member in model.members}
     said = predict(model, asked(x=[4.0], y=[8.0]))
     assert said.prediction[0] == pytest.approx(17.0, rel=0.1)
+
+
+def test_values_that_hardly_differ_do_not_make_intervals_endless():
+    random = numpy.random.default_rng(5)
+    x = random.choice([1.0, 2.0, 3.0, 4.0, 5.0, 5.0 * (1 + 1e-9)], 60)
+    t = 3.0 * x * numpy.exp(random.normal(0, 0.02, 60))
+    model = fit(Table(("x", "t"), numpy.c_[x, t]), "t", extrapolate=["x"])
+    said = predict(model, asked(x=[7.0]))
+    assert math.isfinite(model.intervals.growth)
+    assert said.prediction[0] == pytest.approx(21.0, rel=0.1)
+    assert said.high[0] < 30.0
