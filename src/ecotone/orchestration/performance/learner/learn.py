@@ -258,6 +258,8 @@ def _reason(
     held = f"with the upper values of {' and '.join(extrapolate)} held out {cuts} times" if extrapolate else ""
     held = held or "of runs held out at random"
     first = f"{held}, {best.family} erred least ({100 * best.error:.1f} %)"
-    if len(chosen) == 1:
+    if list(chosen) == [best.family]:
         return first
-    return f"{first}; together with those close to it, {100 * error:.1f} %"
+    if best.family in chosen:
+        return f"{first}; together with those close to it, {100 * error:.1f} %"
+    return f"{first}, but its shape leaves more over inside the range; {names}: {100 * error:.1f} %"
