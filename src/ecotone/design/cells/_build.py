@@ -204,7 +204,7 @@ def link(
 
 
 def _link_with_own_functions(before: Sequence[str], objects: Sequence[Path], behind: Sequence[str]) -> str:
-    """Links with our versions of functions of the C library, but those of files of which the program defines one itself.
+    """Links with our versions of functions of the C library, except files of which the program defines a function.
 
     They cannot lie in an archive, and must come before the program: the compiler puts its C library in front of
     everything, so that whatever is wanted before it is defined is taken from there.
