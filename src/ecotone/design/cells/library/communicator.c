@@ -392,13 +392,20 @@ int MPI_Comm_split(MPI_Comm comm, int color, int key, MPI_Comm *result)
     return MPI_SUCCESS;
 }
 
-/* All ranks of a job on this node share its memory. */
+/* The ranks of a node, by the first of them. A rank may move later: what is said here is how it is now. */
+static int node_color(void)
+{
+    int first = 0;
+    while (!transport_is_near(first)) first++;
+    return first;
+}
+
 int MPI_Comm_split_type(MPI_Comm comm, int type, int key, MPI_Info info, MPI_Comm *result)
 {
     (void) info;
     PASS(comm, check_comm(comm));
     REQUIRE(type == MPI_COMM_TYPE_SHARED || type == MPI_UNDEFINED, comm, MPI_ERR_ARG);
-    return MPI_Comm_split(comm, type == MPI_UNDEFINED ? MPI_UNDEFINED : 0, key, result);
+    return MPI_Comm_split(comm, type == MPI_UNDEFINED ? MPI_UNDEFINED : node_color(), key, result);
 }
 
 /* ---- Between groups ---- */

@@ -47,6 +47,8 @@ void transport_send(int to, const struct packet *header, const void *payload, st
 bool transport_send_now(int to, const struct packet *header, const void *payload);
 bool transport_has_credit(int to, uint32_t bytes);
 void transport_give_credit(int from, uint32_t bytes);
+/* Is it on this node, now? */
+bool transport_is_near(int rank);
 bool transport_quiet(void);
 /* Moves whatever can move; true if something did. */
 bool progress(void);

@@ -40,6 +40,10 @@ typedef struct MPI_Status {
     long long eco_bytes;
 } MPI_Status;
 
+/* Statuses as Fortran's arrays of integers are */
+#define MPI_F_STATUS_SIZE 6
+#define MPI_F_STATUS_IGNORE ((MPI_Fint *) 0)
+#define MPI_F_STATUSES_IGNORE ((MPI_Fint *) 0)
 #define MPI_STATUS_IGNORE ((MPI_Status *) 0)
 #define MPI_STATUSES_IGNORE ((MPI_Status *) 0)
 #define MPI_ERRCODES_IGNORE ((int *) 0)

@@ -101,3 +101,72 @@ int MPI_Type_match_size(int type_class, int size, MPI_Datatype *type)
     REQUIRE(*type, NULL, MPI_ERR_ARG);
     return MPI_SUCCESS;
 }
+
+/* ---- By precision, as Fortran's selected kinds are. The same question gets the same type, which is never freed. ---- */
+
+struct selected {
+    struct selected *next;
+    int combiner, digits, range;
+    struct eco_type *type;
+};
+
+static struct eco_type *selected_type(int combiner, int digits, int range, struct eco_type *base)
+{
+    static struct selected *known;
+    for (struct selected *entry = known; entry; entry = entry->next)
+        if (entry->combiner == combiner && entry->digits == digits && entry->range == range) return entry->type;
+    struct selected *entry = eco_allocate(sizeof *entry);
+    struct part part = {0, 1, base};
+    *entry = (struct selected){known, combiner, digits, range, type_parts(1, &part)};
+    entry->type->committed = true;
+    entry->type->reduction = base->reduction;
+    entry->type->element_class = base->element_class;
+    bool integer = combiner == MPI_COMBINER_F90_INTEGER;
+    type_record(entry->type, combiner, integer ? 1 : 2, integer ? &range : (int[]){digits, range}, 0, NULL, 0, NULL);
+    known = entry;
+    return entry->type;
+}
+
+/* The smallest of types whose digits and exponents are at least those: `undefined` asks for nothing. */
+static int smallest_real(int digits, int range)
+{
+    static const int most[3][2] = {{6, 37}, {15, 307}, {33, 4931}};
+    for (int i = 0; i < 3; i++)
+        if ((digits == MPI_UNDEFINED || digits <= most[i][0]) && (range == MPI_UNDEFINED || range <= most[i][1]))
+            return i;
+    return -1;
+}
+
+static int check_selection(int digits, int range, const void *type)
+{
+    bool good = (digits >= 0 || digits == MPI_UNDEFINED) && (range >= 0 || range == MPI_UNDEFINED);
+    bool asked = digits != MPI_UNDEFINED || range != MPI_UNDEFINED;
+    return type && good && asked && smallest_real(digits, range) >= 0 ? MPI_SUCCESS : MPI_ERR_ARG;
+}
+
+int MPI_Type_create_f90_real(int digits, int range, MPI_Datatype *type)
+{
+    static MPI_Datatype const types[] = {MPI_REAL4, MPI_REAL8, MPI_REAL16};
+    PASS(NULL, check_selection(digits, range, type));
+    *type = selected_type(MPI_COMBINER_F90_REAL, digits, range, types[smallest_real(digits, range)]);
+    return MPI_SUCCESS;
+}
+
+int MPI_Type_create_f90_complex(int digits, int range, MPI_Datatype *type)
+{
+    static MPI_Datatype const types[] = {MPI_COMPLEX8, MPI_COMPLEX16, MPI_COMPLEX32};
+    PASS(NULL, check_selection(digits, range, type));
+    *type = selected_type(MPI_COMBINER_F90_COMPLEX, digits, range, types[smallest_real(digits, range)]);
+    return MPI_SUCCESS;
+}
+
+int MPI_Type_create_f90_integer(int range, MPI_Datatype *type)
+{
+    static const int most[] = {2, 4, 9, 18, 38};
+    static MPI_Datatype const types[] = {MPI_INTEGER1, MPI_INTEGER2, MPI_INTEGER4, MPI_INTEGER8, MPI_INTEGER16};
+    int which = 0;
+    REQUIRE(type && range >= 0 && range <= most[4], NULL, MPI_ERR_ARG);
+    while (range > most[which]) which++;
+    *type = selected_type(MPI_COMBINER_F90_INTEGER, 0, range, types[which]);
+    return MPI_SUCCESS;
+}

@@ -148,6 +148,22 @@ int MPI_Test_cancelled(const MPI_Status *status, int *flag)
     return MPI_SUCCESS;
 }
 
+_Static_assert(sizeof(MPI_Status) == MPI_F_STATUS_SIZE * sizeof(MPI_Fint), "a status is an array of integers");
+
+int MPI_Status_c2f(const MPI_Status *status, MPI_Fint *integers)
+{
+    REQUIRE(status && integers, NULL, MPI_ERR_ARG);
+    memcpy(integers, status, sizeof *status);
+    return MPI_SUCCESS;
+}
+
+int MPI_Status_f2c(const MPI_Fint *integers, MPI_Status *status)
+{
+    REQUIRE(status && integers, NULL, MPI_ERR_ARG);
+    memcpy(status, integers, sizeof *status);
+    return MPI_SUCCESS;
+}
+
 /* ---- Packing by hand ---- */
 
 int MPI_Pack_size(int count, MPI_Datatype type, MPI_Comm comm, int *size)

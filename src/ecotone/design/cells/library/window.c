@@ -21,9 +21,7 @@ static void meet(struct eco_win *win)
     MPI_Allgather(&own, sizeof own, MPI_BYTE, all, sizeof own, MPI_BYTE, win->comm);
     for (int i = 0; i < size; i++) {
         struct remote *remote = &win->remotes[i];
-        remote->window = all[i].window;
-        remote->size = all[i].size;
-        remote->unit = all[i].unit;
+        *remote = (struct remote){.window = all[i].window, .size = all[i].size, .unit = all[i].unit};
         remote->world = all[i].world;
     }
     free(all);

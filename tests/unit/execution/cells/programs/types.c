@@ -227,6 +227,41 @@ static void short_message(void)
     MPI_Type_free(&type);
 }
 
+/* By precision: the smallest that is enough, one handle for one question, and good for sums. */
+static void by_precision(void)
+{
+    MPI_Datatype type, again, wide;
+    int integers, addresses, types, combiner, asked[2], length;
+    double in = 2.5, sum = 0;
+    MPI_Type_create_f90_real(10, MPI_UNDEFINED, &type);
+    MPI_Type_create_f90_real(10, MPI_UNDEFINED, &again);
+    MPI_Type_create_f90_integer(12, &wide);
+    CHECK(type == again);
+    MPI_Type_get_envelope(type, &integers, &addresses, &types, &combiner);
+    CHECK(combiner == MPI_COMBINER_F90_REAL && integers == 2 && types == 0);
+    MPI_Type_get_contents(type, 2, 0, 0, asked, NULL, NULL);
+    CHECK(asked[0] == 10 && asked[1] == MPI_UNDEFINED);
+    MPI_Allreduce(&in, &sum, 1, type, MPI_SUM, MPI_COMM_WORLD);
+    CHECK(sum == 2.5 * size);
+    MPI_Type_size(wide, &length);
+    CHECK(length == 8);
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    CHECK(MPI_Type_create_f90_real(99, 1, &type) == MPI_ERR_ARG);
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_ARE_FATAL);
+}
+
+static void statuses_of_fortran(void)
+{
+    MPI_Status status, back;
+    MPI_Fint integers[MPI_F_STATUS_SIZE];
+    int out = 1, in, count;
+    MPI_Sendrecv(&out, 1, MPI_INT, rank, 4, &in, 1, MPI_INT, rank, 4, MPI_COMM_WORLD, &status);
+    MPI_Status_c2f(&status, integers);
+    MPI_Status_f2c(integers, &back);
+    MPI_Get_count(&back, MPI_INT, &count);
+    CHECK(back.MPI_TAG == 4 && back.MPI_SOURCE == rank && count == 1);
+}
+
 int main(int argc, char **argv)
 {
     begin(&argc, &argv);
@@ -234,5 +269,7 @@ int main(int argc, char **argv)
     distributed_array();
     contents();
     short_message();
+    by_precision();
+    statuses_of_fortran();
     return end();
 }
