@@ -89,16 +89,19 @@ class Ending:
         return f"; its memory was at its limit of {limit:.0f} MiB, so memory it asked for may have been refused"
 
 
-def trap_reason(message: str, during: str = "") -> str:
+def trap_reason(message: str, during: str = "", *, stack_is_full: bool = False) -> str:
     """The reason, then a line for each function, the innermost first.
 
     Args:
         message: what wasmtime says of a trap.
         during: when it was, with a space before it; empty while the program ran.
+        stack_is_full: whether the program's stack has run over, which shows as an access out of bounds.
     """
     stack, _, causes = message.partition("Caused by:")
     found = [match.group(1) for match in map(_CAUSE.match, causes.strip().splitlines()) if match]
     reason = found[-1] if found else stack.strip().splitlines()[0] if stack.strip() else "unknown"
+    if stack_is_full and "out of bounds" in reason:
+        reason, found = "call stack exhausted", []
     where = f" ({found[0]})" if len(found) > 1 else ""
     advice = next((f"; {advice}" for sign, advice in _ADVICE if sign in reason), "")
     return "\n".join([f"trap{during}: {reason}{where}{advice}", *_frames(stack)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:  # only a job of several nodes loads the network
     from ecotone.execution.cells._wires import Wiring
 
 __all__ = ["prepare", "run_rank"]
+
+_STACK_LEAST = 64
 
 
 def run_rank(
@@ -106,7 +108,7 @@ def _run(
     try:
         return _run_parts(lambda: start(store), unwinder, leaving, end)
     except wasmtime.Trap as trap:
-        return end.judged(134, trap_reason(trap.message, unwinder.during))
+        return end.judged(134, trap_reason(trap.message, unwinder.during, stack_is_full=_stack_is_full(exports, store)))
     except wasmtime.WasmtimeError as error:
         return end.judged(134, trap_reason(str(error), unwinder.during))
 
@@ -139,6 +141,12 @@ def prepare() -> None:
         _linked(job, CellHost(0, region, end), 0, None, end)
     finally:
         os.close(region.descriptor)
+
+
+def _stack_is_full(exports: Mapping[str, object], store: wasmtime.Store) -> bool:
+    """Whether the program's own stack, which grows down to address 0, has gone beyond it."""
+    pointer = exports.get("__stack_pointer")
+    return isinstance(pointer, wasmtime.Global) and pointer.value(store) < _STACK_LEAST
 
 
 def _run_parts(start: Callable[[], object], unwinder: Unwinder, leaving: Leaving, end: Ending) -> tuple[int, str]:
