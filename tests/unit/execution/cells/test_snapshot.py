@@ -21,6 +21,7 @@ from ecotone.core.errors import ConflictError, InputError
 from ecotone.execution.cells import Folder, Job, JobResult, _leaving, _snapshot, _unwinder
 from ecotone.execution.cells._local import LocalJob
 from ecotone.execution.cells._moving import MoveRefusedError, NoSafePointError
+from ecotone.execution.cells._region import region_bytes
 from ecotone.execution.cells._snapshot import PAGE, load_snapshot, open_snapshot, save_snapshot, write_snapshot
 
 Run = Callable[..., tuple[JobResult, str]]
@@ -186,7 +187,7 @@ def test_stack_without_room_ends_the_rank_with_the_reason(start: Start, monkeypa
 
 
 def test_place_for_the_stack_does_not_count_as_memory_of_the_cell(start: Start) -> None:
-    with start("blocked", memory_max_bytes=6 << 20) as job:
+    with start("blocked", memory_max_bytes=region_bytes(3, 3) + (2 << 20)) as job:
         job.until_ready()
         job.move(1)
         job.move(1)
@@ -368,6 +369,7 @@ def test_rank_killed_while_it_is_written_leaves_nothing(start: Start, monkeypatc
 _SAVE_AGAIN = """
 import sys
 from pathlib import Path
+from ecotone.execution.cells._region import region_bytes
 from ecotone.execution.cells._snapshot import load_snapshot, save_snapshot
 source = load_snapshot(Path(sys.argv[1]))
 print("begin", flush=True)
