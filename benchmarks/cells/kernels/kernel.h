@@ -1,4 +1,5 @@
-/* What every kernel defines, and what main.c gives to it. A kernel is one file and one kind of work. */
+/* What every kernel defines, and what main.c gives to it. A kernel is one file and one kind of work. No array is a
+ * multiple of a page: then arrays lie so that loads wait for stores 4 KiB away, or not, by chance. */
 #ifndef KERNEL_H
 #define KERNEL_H
 

@@ -1,7 +1,7 @@
 /* Lattice-Boltzmann flow, nine velocities: many streams of memory, divisions, few branches. */
 #include "kernel.h"
 
-enum { W = 128, H = 128, Q = 9, STEPS = 20 };
+enum { W = 130, H = 126, Q = 9, STEPS = 20 };
 static const int cx[Q] = {0, 1, 0, -1, 0, 1, -1, -1, 1}, cy[Q] = {0, 0, 1, 0, -1, 1, 1, -1, -1};
 static const double weight[Q] = {4. / 9, 1. / 9, 1. / 9, 1. / 9, 1. / 9, 1. / 36, 1. / 36, 1. / 36, 1. / 36};
 static double f[Q][H][W], g[Q][H][W];
