@@ -84,6 +84,7 @@ CONFIGURATION = """
 #define HAVE_LONG_LONG 1
 #define HAVE_MEMORY_H 1
 #define HAVE_MPI_INTEGER16 1
+#define HAVE_MPI_WIN_CREATE 1
 #define HAVE_MEMSET 1
 #define HAVE_STDARG_H 1
 #define HAVE_STDINT_H 1
@@ -97,6 +98,7 @@ CONFIGURATION = """
 #define HAVE_UNISTD_H 1
 #define HAVE_USLEEP 1
 #define HAVE__BOOL 1
+#define MPIO_USES_MPI_REQUEST 1
 #define POINTERINT_t int
 #define SIZEOF_INT 4
 #define SIZEOF_LONG 4
@@ -161,7 +163,10 @@ def read_tests(source: Path, folder: str) -> list[Test]:
 def recipes(source: Path, folder: str) -> dict[str, tuple[list[str], list[str]]]:
     """Programs whose sources or definitions differ from their name: from the folder's Makefile.am."""
     text = (source / folder / "Makefile.am").read_text() if (source / folder / "Makefile.am").exists() else ""
-    sources = {name: value.split() for name, value in re.findall(r"^(\w+)_SOURCES\s*=\s*(.+)$", text, re.MULTILINE)}
+    sources = {
+        name: [word for word in value.split() if word.endswith(".c")]
+        for name, value in re.findall(r"^(\w+)_SOURCES\s*=\s*(.+)$", text, re.MULTILINE)
+    }
     flags = {
         name: [word for word in value.split() if word.startswith("-D")]
         for name, value in re.findall(r"^(\w+)_CPPFLAGS\s*=\s*(.+)$", text, re.MULTILINE)

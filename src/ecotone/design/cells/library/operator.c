@@ -130,6 +130,7 @@ int MPI_Op_commutative(MPI_Op op, int *commutes)
 int MPI_Reduce_local(const void *in, void *inout, int count, MPI_Datatype type, MPI_Op op)
 {
     PASS(NULL, check_data(in, count, type));
+    REQUIRE(in != MPI_IN_PLACE && inout != MPI_IN_PLACE && (in != inout || !count), NULL, MPI_ERR_BUFFER);
     PASS(NULL, op_check(op, type));
     op_apply(op, in, inout, count, type);
     return MPI_SUCCESS;

@@ -185,7 +185,7 @@ int MPI_Win_set_info(MPI_Win win, MPI_Info info)
     return MPI_SUCCESS;
 }
 
-/* What the program has said, and for the keys of the standard what holds here whatever it says. */
+/* The keys of the standard: what the program has said, or else what holds here anyway. Other keys are ignored. */
 int MPI_Win_get_info(MPI_Win win, MPI_Info *info)
 {
     static const char *const facts[][2] = {
@@ -194,7 +194,9 @@ int MPI_Win_get_info(MPI_Win win, MPI_Info *info)
     WIN_PASS(win, check_win(win));
     WIN_REQUIRE(info, win, MPI_ERR_ARG);
     MPI_Info_create(info);
-    for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) MPI_Info_set(*info, facts[i][0], facts[i][1]);
-    info_merge(info, win->info);
+    for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) {
+        const char *said = info_value(win->info, facts[i][0]);
+        MPI_Info_set(*info, facts[i][0], said ? said : facts[i][1]);
+    }
     return MPI_SUCCESS;
 }

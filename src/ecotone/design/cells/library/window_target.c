@@ -86,11 +86,16 @@ static void compare_and_swap(int from, const struct access *access, char *place,
     reply(from, access->request, old, (uint32_t) size, old);
 }
 
+/* Pieces that were attached one by one may lie side by side. */
 static bool within(const struct attached *attached, const char *first, const char *last)
 {
-    for (; attached; attached = attached->next)
-        if (first >= attached->base && last <= attached->base + attached->size) return true;
-    return false;
+    const char *covered = first;
+    for (const struct attached *piece = attached; piece && covered < last;) {
+        bool further = covered >= piece->base && covered < piece->base + piece->size;
+        if (further) covered = piece->base + piece->size;
+        piece = further ? attached : piece->next;
+    }
+    return covered >= last;
 }
 
 /* The caller cannot know what is attached here, so it is checked here. */
