@@ -4,8 +4,8 @@
 
 Speed: the kernels of `kernels/`, as parts of MPI programs since others are not changed, and two MPI programs on two
 ranks, each built plain and movable from the same sources, run in turns; a ratio is the median over the rounds of
-movable over plain in the same round, of the seconds of the fastest repetition for kernels and of the CPU seconds of all
-ranks for MPI programs. Both must print the same checksum.
+movable over plain in the same round, of the CPU seconds of the fastest repetition for kernels and of those of all ranks
+for MPI programs. Both must print the same checksum.
 Pause: two ranks that exchange messages all the time; one of them, which holds so much memory, is moved from process to
 process. The program itself says how long it heard nothing.
 """

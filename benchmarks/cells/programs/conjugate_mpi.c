@@ -4,7 +4,8 @@
 #include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+
+#include "cpu.h"
 
 static int rank, size, rows, width;
 
@@ -44,7 +45,7 @@ int main(int argc, char **argv)
     int steps = argc > 2 ? atoi(argv[2]) : 1000;
     double *x = vector(), *r = vector(), *p = vector(), *q = vector();
     for (int i = 0; i < rows * width; i++) p[i] = r[i] = 1;
-    clock_t start = clock();
+    double start = cpu_seconds();
     double rho = dot(r, r);
     for (int step = 0; step < steps; step++) {
         multiply(p, q);
@@ -54,7 +55,7 @@ int main(int argc, char **argv)
         rho = dot(r, r);
         for (int i = 0; i < rows * width; i++) p[i] = r[i] + rho / before * p[i];
     }
-    double cpu = (double) (clock() - start) / CLOCKS_PER_SEC, total;
+    double cpu = cpu_seconds() - start, total;
     MPI_Reduce(&cpu, &total, 1, MPI_DOUBLE, MPI_SUM, 0, MPI_COMM_WORLD);
     if (rank == 0) printf("%.17g %.9f\n", sqrt(rho), total);
     MPI_Finalize();

@@ -2,7 +2,8 @@
 #include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+
+#include "cpu.h"
 
 static int rank, size;
 
@@ -15,7 +16,7 @@ int main(int argc, char **argv)
     double *now = calloc((size_t) (rows + 2) * (size_t) n, sizeof *now), *next = calloc((size_t) (rows + 2) * n, sizeof *now);
     for (int i = 0; i < n; i++) now[i] = next[i] = rank ? 0 : 1;
     int up = rank ? rank - 1 : MPI_PROC_NULL, down = rank < size - 1 ? rank + 1 : MPI_PROC_NULL;
-    clock_t start = clock();
+    double start = cpu_seconds();
     double change = 0;
     for (int step = 0; step < steps; step++) {
         MPI_Sendrecv(now + n, n, MPI_DOUBLE, up, 0, now + (rows + 1) * n, n, MPI_DOUBLE, down, 0, MPI_COMM_WORLD,
@@ -34,7 +35,7 @@ int main(int argc, char **argv)
         next = swap;
         if (step % 10 == 0) MPI_Allreduce(&own, &change, 1, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
     }
-    double cpu = (double) (clock() - start) / CLOCKS_PER_SEC, total;
+    double cpu = cpu_seconds() - start, total;
     MPI_Reduce(&cpu, &total, 1, MPI_DOUBLE, MPI_SUM, 0, MPI_COMM_WORLD);
     if (rank == 0) printf("%.17g %.9f\n", change, total);
     MPI_Finalize();

@@ -187,7 +187,7 @@ def test_stack_without_room_ends_the_rank_with_the_reason(start: Start, monkeypa
 
 
 def test_place_for_the_stack_does_not_count_as_memory_of_the_cell(start: Start) -> None:
-    with start("blocked", memory_max_bytes=region_bytes(3, 3) + (2 << 20)) as job:
+    with start("blocked", memory_max_bytes=region_bytes(3, 3) + (7 << 19)) as job:
         job.until_ready()
         job.move(1)
         job.move(1)
