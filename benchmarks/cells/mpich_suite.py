@@ -237,6 +237,8 @@ def not_applicable(test: Test) -> str:
         return "sets a switch of MPICH"
     if test.large or float(test.options.get("mem", "0")) > ADDRESSABLE_GB:
         return "needs more memory than 32 bits address"
+    if test.program.startswith("too_many_"):
+        return "expects the library to run out of communicators, and this one does not"
     if "mpix" in test.options or test.options.get("mpiversion", "").startswith("4"):
         return "beyond MPI-3.1"
     return ""
