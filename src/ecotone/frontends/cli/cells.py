@@ -46,7 +46,12 @@ def _split(words: tuple[str, ...]) -> tuple[list[str], list[str]]:
 
 @cell.command
 def build(
-    *words: Annotated[str, Parameter(name="SOURCES", help="C, C++ or object files or archives; flags behind --.")],
+    *words: Annotated[
+        str,
+        Parameter(
+            name="SOURCES", allow_leading_hyphen=True, help="C, C++ or object files or archives; flags behind --."
+        ),
+    ],
     output: Annotated[
         Path | None, Parameter(name=["--output", "-o"], metavar="FILE", help="app.cell by default.")
     ] = None,
@@ -98,6 +103,7 @@ def build(
 @cell.command
 def run(
     path: CellArgument,
+    /,
     *arguments: Annotated[str, Parameter(help="For the program, behind --.")],
     ranks: Annotated[int | None, Parameter(name=["--ranks", "-n"], help="How many processes; 1 by default.")] = None,
     dir: Annotated[  # noqa: A002 - the option's name
