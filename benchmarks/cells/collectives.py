@@ -63,7 +63,7 @@ def show(ranks: int, rounds: list[tuple[Times, Times]]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--ranks", default="2,4,8,16")
     options = parser.parse_args()

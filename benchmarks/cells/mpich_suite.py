@@ -295,7 +295,7 @@ def run(test: Test, module: Path) -> tuple[str, str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser()
     parser.add_argument("--source", type=Path, required=True)
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "ecotone-mpich-suite")
     parser.add_argument("--only", default=",".join([*FOLDERS, *OUTSIDE]))
@@ -316,8 +316,12 @@ def main() -> None:
 def evaluate(builder: Builder, tests: list[Test], jobs: int) -> list[Outcome]:
     skipped = {id(test): not_applicable(test) for test in tests}
     programs = {(test.folder, test.program) for test in tests if not skipped[id(test)]}
+
+    def build(program: tuple[str, str]) -> Path | BuildError:
+        return builder.build(*program)
+
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        built = dict(zip(programs, pool.map(lambda program: builder.build(*program), programs), strict=True))
+        built = dict(zip(programs, pool.map(build, programs), strict=True))
 
     def one(test: Test) -> Outcome:
         if skipped[id(test)]:

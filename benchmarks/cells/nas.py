@@ -105,7 +105,7 @@ def report(row: Row) -> Row:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser()
     parser.add_argument("--source", type=Path, required=True)
     parser.add_argument("--class", dest="problem", default="S", help="S, W, A, ...")
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "ecotone-nas")
