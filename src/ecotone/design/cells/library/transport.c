@@ -48,7 +48,7 @@ struct region {
 struct control {
     _Alignas(64) _Atomic uint32_t bell;
     _Atomic uint32_t asleep;
-    _Atomic uint32_t stop; /* set by the host: come to a safe point */
+    _Atomic uint32_t stop; /* set by the host: come to a safe point; the two lowest bits say why, 0: look at `place` */
 };
 /* A cache line takes a sixth of a microsecond from one core to another, so small messages travel in one: that of
  * `tail`. When the reader is known to have taken all, a packet of up to 64 bytes is put there instead of in its place in
@@ -131,20 +131,27 @@ static struct ring *private_ring(uint32_t bytes, const struct ring *old, uint32_
     for (uint32_t at = head; at != tail; at += GRAIN)
         memcpy(ring->data + (at & (bytes - 1)), old->data + (at & (old_bytes - 1)), GRAIN);
     if (old->here && old->here - 1 - head < tail - head)
-        memcpy(ring->data + ((old->here - 1) & (bytes - 1)), old->small, SMALL);
+        for (uint32_t at = 0; at < SMALL; at += GRAIN / 2)
+            memcpy(ring->data + ((old->here - 1 + at) & (bytes - 1)), old->small + at, GRAIN / 2);
     ring->head = head;
     ring->front = tail;
     ring->consumed = old->consumed;
     return ring;
 }
 
-static void leave_shared_rings(struct peer *peer)
+/* Who stays takes over all that the other has written. Who has moved does not: the other went on writing while the
+ * memory was saved, so what lies behind `head` may be half of it. The other still has it, and sends it again. */
+static void leave_shared_rings(struct peer *peer, bool elsewhere)
 {
     uint32_t bytes = region->wire_bytes > peer->ring_bytes ? region->wire_bytes : peer->ring_bytes;
     peer->to = private_ring(bytes, peer->to, peer->ring_bytes);
-    peer->from = private_ring(bytes, peer->from, peer->ring_bytes);
+    struct ring *from = private_ring(bytes, elsewhere ? NULL : peer->from, peer->ring_bytes);
+    if (elsewhere) {
+        from->front = from->head = peer->head;
+        from->consumed = peer->from->consumed;
+    }
+    peer->from = from;
     peer->ring_bytes = bytes;
-    peer->head = peer->from->head;
     peer->place = -1;
     wires++;
 }
@@ -178,13 +185,17 @@ static void choose_waiting(void)
 
 static void map_region(void)
 {
+    static uint32_t room; /* that the region of another node may have again */
     uint32_t bytes = host_shared_bytes();
-    size_t page = __builtin_wasm_memory_grow(0, (bytes + PAGE - 1) / PAGE);
-    if (page == (size_t) -1) {
-        fprintf(stderr, "ecotone: no memory for %u bytes shared between the ranks\n", bytes);
-        exit(1);
+    if (bytes > room) {
+        size_t page = __builtin_wasm_memory_grow(0, (bytes + PAGE - 1) / PAGE);
+        if (page == (size_t) -1) {
+            fprintf(stderr, "ecotone: no memory for %u bytes shared between the ranks\n", bytes);
+            exit(1);
+        }
+        region = (struct region *) (page * PAGE);
+        room = bytes;
     }
-    region = (struct region *) (page * PAGE);
     transport_rank = host_map(region, bytes);
     own_place = region->place[transport_rank];
     controls = (struct control *) ((char *) region + 64 + ((region->size * sizeof(int32_t) + 63) & ~63u));
@@ -498,11 +509,13 @@ static bool transport_progress(void)
  * rank that has left stay as they are, since nobody else has them. */
 static void come_to_safe_point(void)
 {
+    uint32_t word = atomic_load(&controls[own_place].stop);
     host_safepoint();
+    if (word % 4 == 0) atomic_compare_exchange_strong(&controls[own_place].stop, &word, 0); /* only to look around */
     bool elsewhere = host_moved();
     for (int other = 0; other < transport_size; other++)
         if (other != transport_rank && peers[other].place >= 0 && (elsewhere || region->place[other] < 0))
-            leave_shared_rings(&peers[other]);
+            leave_shared_rings(&peers[other], elsewhere);
     if (elsewhere) map_region();
     for (int other = 0; other < transport_size; other++)
         if (peers[other].place < 0) host_wire(other, peers[other].to, peers[other].from, peers[other].ring_bytes);
