@@ -102,6 +102,8 @@ def trap_reason(message: str, during: str = "", *, stack_is_full: bool = False) 
     reason = found[-1] if found else stack.strip().splitlines()[0] if stack.strip() else "unknown"
     if stack_is_full and "out of bounds" in reason:
         reason, found = "call stack exhausted", []
+    if "__cxa_throw" in stack:
+        reason, found = "a C++ exception was thrown, which a cell cannot catch", []
     where = f" ({found[0]})" if len(found) > 1 else ""
     advice = next((f"; {advice}" for sign, advice in _ADVICE if sign in reason), "")
     return "\n".join([f"trap{during}: {reason}{where}{advice}", *_frames(stack)])

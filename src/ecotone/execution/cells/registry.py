@@ -89,8 +89,8 @@ class Entry:
             return None
 
     def usage(self) -> Usage:
-        """What its ranks use now, of this moment's children of the launcher."""
-        ranks = _children(self.record.launcher)
+        """What its ranks use now. They are children of the launcher, or of one that it has started for each node."""
+        ranks = _last_descendants(self.record.launcher)
         return Usage(ranks=len(ranks), cpu_s=sum(map(_cpu_s, ranks)), memory_bytes=sum(map(_memory_bytes, ranks)))
 
     def finish(self, end: JobEnd) -> None:
@@ -134,6 +134,10 @@ def _children(process: int) -> list[int]:
     with contextlib.suppress(OSError):
         return [int(word) for word in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
     return []
+
+
+def _last_descendants(process: int) -> list[int]:
+    return [rank for child in _children(process) for rank in _last_descendants(child) or [child]]
 
 
 def _cpu_s(process: int) -> float:
@@ -187,6 +191,7 @@ def enter(cell: Path, ranks: int, arguments: tuple[str, ...], now: float) -> Ent
         folder.mkdir(parents=True, mode=0o700)
         _write(folder / "job.json", msgspec.json.encode(record))
     except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
         raise UnavailableError(
             f"{folder} cannot be written: {error.strerror}; free some space, or set XDG_STATE_HOME to another folder"
         ) from None
