@@ -8,7 +8,9 @@
 
 int check_file(struct eco_file *file)
 {
-    return initialized() && file && file->references > 0 ? MPI_SUCCESS : MPI_ERR_FILE;
+    if (!initialized() || !file || file->references <= 0) return MPI_ERR_FILE;
+    safe_point();
+    return MPI_SUCCESS;
 }
 
 int file_error_class(int number)

@@ -4,7 +4,12 @@
 
 #include <stdio.h>
 
-int check_win(struct eco_win *win) { return initialized() && win && win->references > 0 ? MPI_SUCCESS : MPI_ERR_WIN; }
+int check_win(struct eco_win *win)
+{
+    if (!initialized() || !win || win->references <= 0) return MPI_ERR_WIN;
+    safe_point();
+    return MPI_SUCCESS;
+}
 
 /* What each rank tells the others about its part. */
 struct announcement {
