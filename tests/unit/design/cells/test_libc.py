@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib.util
 import math
 import random
+import re
 import struct
 import tempfile
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -97,8 +99,6 @@ def shifted(text: str) -> str:
 
 def longest_number(text: str) -> tuple[float, int]:
     """What strtod must give for a text: the value, and how many characters belong to it."""
-    import re  # noqa: PLC0415
-
     decimal = r"(\d+\.?\d*|\.\d+)(e[+-]?\d+)?"
     hexadecimal = r"0x([0-9a-f]+\.?[0-9a-f]*|\.[0-9a-f]+)(p[+-]?\d+)?"
     name = r"inf(inity)?|nan(\(\w*\))?"
@@ -118,8 +118,6 @@ def longest_number(text: str) -> tuple[float, int]:
 
 def as_float(text: str) -> float:
     """The nearest single-precision number to a decimal text, without rounding twice."""
-    from fractions import Fraction  # noqa: PLC0415
-
     value, length = longest_number(text)
     if not math.isfinite(value) or abs(value) < 1e-60:  # beyond the doubles, or far below the smallest float
         return value * 0.0 if math.isfinite(value) else value
@@ -136,9 +134,7 @@ def as_float(text: str) -> float:
     return sign * (math.inf if units * Fraction(2) ** exponent >= 2**128 else math.ldexp(units, exponent))
 
 
-def hexadecimal_fraction(body: str):  # noqa: ANN201
-    from fractions import Fraction  # noqa: PLC0415
-
+def hexadecimal_fraction(body: str) -> Fraction:
     digits, _, power = body.lstrip("+-")[2:].partition("p")
     whole, _, fraction = digits.partition(".")
     power_of_two = max(-2000, min(2000, int(power or 0) - 4 * len(fraction)))
@@ -169,6 +165,10 @@ def test_numbers_are_read_as_python_reads_them(tmp_path: Path) -> None:
 
 def test_whole_numbers_errors_and_limits(tmp_path: Path) -> None:
     assert run(PROGRAMS / "integers.c", tmp_path) == "ok\n"
+
+
+def test_memory(tmp_path: Path) -> None:
+    assert run(PROGRAMS / "memory.c", tmp_path, ["-fno-builtin", "-Wall", "-Wextra"]) == "ok\n"
 
 
 def test_powers_of_ten() -> None:
