@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NoReturn
 from ecotone.core.errors import ConflictError, EcotoneError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
     from typing import Any
 
@@ -49,11 +49,13 @@ def run_cell(
     label: bool = False,
     listening: bool = True,
     on_start: Callable[[str], object] | None = None,
+    nodes: Mapping[str, tuple[int, ...]] | None = None,
 ) -> tuple[str, JobEnd]:
     """Runs a job to its end, with an entry that `ecotone cell ps` shows.
 
     Args:
         job: what to run; its streams say where output goes.
+        nodes: the ranks of each node, by its name, if there are several; all of them are emulated here.
         label: whether each line is passed on with its rank in front.
         listening: whether output is passed on at all; else it is only kept in the log.
         on_start: told the job's name when all ranks run.
@@ -66,7 +68,7 @@ def run_cell(
         MissingExtraError: the extra `cells` is not installed.
         UnavailableError: the state folder or the cache cannot be written.
     """
-    from ecotone.execution.cells import LocalJob
+    from ecotone.execution.cells import EmulatedJob, LocalJob
     from ecotone.execution.cells.building import compiled_module
     from ecotone.execution.cells.output import Output
     from ecotone.execution.cells.registry import enter
@@ -85,7 +87,7 @@ def run_cell(
     )
     begun_s, before_s = time.monotonic(), _children_cpu_s()
     try:
-        with LocalJob(job, output.streams) as running:
+        with EmulatedJob(job, nodes, output.streams) if nodes else LocalJob(job, output.streams) as running:
             try:
                 output.start()
                 if on_start is not None:
@@ -138,7 +140,7 @@ def _ended(result: JobResult, wall_s: float, cpu_s: float, code: int | None) -> 
     )
 
 
-def run_detached(job: Job) -> str:
+def run_detached(job: Job, nodes: Mapping[str, tuple[int, ...]] | None = None) -> str:
     """Starts a job that goes on when this process ends; its output is in its log.
 
     Returns:
@@ -149,7 +151,7 @@ def run_detached(job: Job) -> str:
     """
     reading, writing = os.pipe2(os.O_CLOEXEC)
     if os.fork() == 0:
-        _become_launcher(job, writing)
+        _become_launcher(job, nodes, writing)
     os.close(writing)
     told = os.read(reading, _TOLD_MOST)  # not to its end: the ranks have the other end too
     os.close(reading)
@@ -159,7 +161,7 @@ def run_detached(job: Job) -> str:
     return text
 
 
-def _become_launcher(job: Job, told: int) -> NoReturn:
+def _become_launcher(job: Job, nodes: Mapping[str, tuple[int, ...]] | None, told: int) -> NoReturn:
     """In the child; does not return."""
     os.setsid()
     empty = os.open(os.devnull, os.O_RDWR)
@@ -171,7 +173,7 @@ def _become_launcher(job: Job, told: int) -> NoReturn:
         os.close(told)
 
     try:
-        run_cell(job, listening=False, on_start=lambda name: tell("started", name))
+        run_cell(job, listening=False, on_start=lambda name: tell("started", name), nodes=nodes)
     except EcotoneError as error:
         tell("failed", str(error))
     except BaseException as error:  # noqa: BLE001 - nothing of the child may run into the caller's code

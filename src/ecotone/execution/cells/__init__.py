@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING
 from ecotone._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from ecotone.execution.cells._emulated import EmulatedJob
     from ecotone.execution.cells._job import run_job
     from ecotone.execution.cells._local import LocalJob
     from ecotone.execution.cells.interface import Folder, Job, JobResult, RankEnd
 
-__all__ = ["Folder", "Job", "JobResult", "LocalJob", "RankEnd", "run_job"]
+__all__ = ["EmulatedJob", "Folder", "Job", "JobResult", "LocalJob", "RankEnd", "run_job"]
 
 __getattr__ = lazy_names(
     __name__,
     {
+        "._emulated": ("EmulatedJob",),
         "._job": ("run_job",),
         "._local": ("LocalJob",),
         ".interface": ("Folder", "Job", "JobResult", "RankEnd"),

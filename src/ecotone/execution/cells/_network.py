@@ -48,6 +48,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     credentials: Credentials
     meeting: Address
     """Of the launcher."""
+    streams: dict[int, tuple[int, int]] = {}
+    """Descriptors for the output of ranks that have their own, of the process that runs the part."""
     silence_max_s: float = 10.0
     """A launcher of which nothing is heard for so long is taken to be gone."""
 
@@ -211,13 +213,20 @@ class Launcher:
         self._lock = threading.Lock()  # of what other threads may use until it is closed
         self._closed = False
 
-    def part(self, node: str, host: str, identity: Identity | None = None) -> Part:
+    def part(
+        self,
+        node: str,
+        host: str,
+        identity: Identity | None = None,
+        streams: Mapping[int, tuple[int, int]] | None = None,
+    ) -> Part:
         """What is to be run on a node (`run_part`, or `python -m ecotone.execution.cells._node`).
 
         Args:
             node: its name.
             host: its name or address for the others.
             identity: of that node, with paths that hold there.
+            streams: descriptors for the output of ranks that have their own, of the process that runs the part.
         """
         return Part(
             job=self._job,
@@ -225,6 +234,7 @@ class Launcher:
             host=host,
             credentials=msgspec.structs.replace(self._credentials, node=node, identity=identity),
             meeting=self._meeting,
+            streams=dict(streams or {}),
             silence_max_s=self._silence_max_s,
         )
 

@@ -205,7 +205,9 @@ class _PartRun:
                     orders=theirs,
                     bell=bells[place],
                 )
-                process = start_rank(part.job, self._compiled, rank, region, wiring=wiring, bells=bells)
+                stdout, stderr = part.streams.get(rank, (part.job.stdout, part.job.stderr))
+                job = msgspec.structs.replace(part.job, stdout=stdout, stderr=stderr)
+                process = start_rank(job, self._compiled, rank, region, wiring=wiring, bells=bells)
                 theirs.close()
                 self._orders[rank] = ours
                 self._ranks[process.ended] = process

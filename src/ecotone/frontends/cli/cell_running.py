@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from ecotone.execution.cells.interface import Folder, Job
     from ecotone.execution.cells.registry import JobEnd
 
-__all__ = ["mpirun", "quick_run", "run_and_tell", "run_file", "to_job"]
+__all__ = ["mpirun", "quick_run", "run_and_tell", "run_file", "spread_ranks", "to_job"]
 
 _WRONG_INPUT, _INTERRUPTED = 2, 130
 _WITH_VALUE = {
     "-n": "ranks", "--ranks": "ranks", "--dir": "dir", "--env": "env", "--memory": "memory", "--time": "time",
-    "--output-limit": "output_limit", "--files": "files",
+    "--output-limit": "output_limit", "--files": "files", "--nodes": "nodes",
 }  # fmt: skip
 _ALONE = {"--label": "label", "--detach": "detach", "-d": "detach", "--json": "json"}
 _MPIRUN_IGNORED = {"--oversubscribe", "--allow-run-as-root", "-q", "--quiet", "--use-hwthread-cpus"}
@@ -57,6 +57,7 @@ def to_job(
     memory_bytes = most if memory is None else int(_quantity("--memory", memory, "SIZE"))
     if not 1 << 16 <= memory_bytes <= most:
         raise InputError(f"--memory {memory}: a rank can have 64 KiB to 4 GiB")
+    limits: dict[str, Any] = {} if files is None else {"files_max": files}
     return Job(
         module=cell,
         ranks=_ranks(cell) if ranks is None else ranks,
@@ -66,7 +67,7 @@ def to_job(
         memory_max_bytes=memory_bytes,
         time_max_s=None if time is None else _quantity("--time", time, "DURATION"),
         output_max_bytes=None if output_limit is None else int(_quantity("--output-limit", output_limit, "SIZE")),
-        **({} if files is None else {"files_max": files}),
+        **limits,
     )
 
 
@@ -117,7 +118,26 @@ def _variable(text: str) -> tuple[str, str]:
     return name, value if equals else os.environ[name]
 
 
-def run_and_tell(job: Job, *, label: bool, detach: bool, json: bool) -> int:
+def spread_ranks(text: str, ranks: int) -> dict[str, tuple[int, ...]]:
+    """The ranks of each node: in their order, evenly, or as many as each is said to have."""
+    names, counts = [], []
+    for each in text.split(","):
+        name, colon, count = each.strip().partition(":")
+        if not name or name in names or (colon and not count.isdecimal()):
+            raise InputError(f"--nodes {text}: write names, each once, with ranks or without: --nodes edge:2,cloud:6")
+        names.append(name)
+        counts.append(int(count) if colon else -1)
+    free = ranks - sum(count for count in counts if count > 0)
+    open_ones = [index for index, count in enumerate(counts) if count < 0]
+    if free < 0 or (free and not open_ones):
+        raise InputError(f"--nodes {text}: that makes {ranks - free} ranks, and the job has {ranks}")
+    for place, index in enumerate(open_ones):
+        counts[index] = free * (place + 1) // len(open_ones) - free * place // len(open_ones)
+    starts = [sum(counts[:index]) for index in range(len(counts))]
+    return {name: tuple(range(start, start + count)) for name, start, count in zip(names, starts, counts, strict=True)}
+
+
+def run_and_tell(job: Job, *, label: bool, detach: bool, json: bool, nodes: str | None = None) -> int:
     """Runs a job, and says on stderr why it ended if it ended badly; its exit status.
 
     Raises:
@@ -125,8 +145,9 @@ def run_and_tell(job: Job, *, label: bool, detach: bool, json: bool) -> int:
     """
     from ecotone.session.cells import run_cell, run_detached
 
+    spread = None if nodes is None else spread_ranks(nodes, job.ranks)
     if detach:
-        name = run_detached(job)
+        name = run_detached(job, spread)
         if json:
             from ecotone.frontends.cli.output import write_document
 
@@ -135,14 +156,14 @@ def run_and_tell(job: Job, *, label: bool, detach: bool, json: bool) -> int:
             sys.stdout.write(f"{name}\n")
         return 0
     if not json:
-        _, end = run_cell(job, label=label)
+        _, end = run_cell(job, label=label, nodes=spread)
         _complain(end)
         return end.exit_code
     import msgspec
 
     from ecotone.frontends.cli.output import write_document
 
-    name, end = run_cell(msgspec.structs.replace(job, stdout=2), label=label)  # stdout is the document's
+    name, end = run_cell(msgspec.structs.replace(job, stdout=2), label=label, nodes=spread)  # stdout is the document's
     write_document({"job": name, "ranks": job.ranks} | msgspec.to_builtins(end))
     return end.exit_code
 
@@ -198,8 +219,9 @@ def quick_run(words: Sequence[str]) -> int | None:
 def _run_found(found: dict[str, Any], arguments: Sequence[str]) -> int:
     label, detach = bool(found.pop("label", False)), bool(found.pop("detach", False))
     json = bool(found.pop("json", False))
+    nodes: str | None = found.pop("nodes", None)
     cell: Path = found.pop("cell")
-    return run_and_tell(to_job(cell, arguments, **found), label=label, detach=detach, json=json)
+    return run_and_tell(to_job(cell, arguments, **found), label=label, detach=detach, json=json, nodes=nodes)
 
 
 def run_file() -> None:

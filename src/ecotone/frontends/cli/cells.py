@@ -126,6 +126,13 @@ def run(
     files: Annotated[
         int | None, Parameter(metavar="N", help="Most files that a rank may have open; 256 by default.")
     ] = None,
+    nodes: Annotated[
+        str | None,
+        Parameter(
+            metavar="A,B[:N]",
+            help="Emulate several nodes here: ranks of one share memory, those of two talk over TCP.",
+        ),
+    ] = None,
     label: Annotated[bool, Parameter(help="Put the rank in front of each line.")] = False,
     detach: Annotated[
         bool, Parameter(name=["--detach", "-d"], help="Go on in the background; print the job's name.")
@@ -147,7 +154,7 @@ def run(
     job = to_job(
         path, given, ranks=ranks, dir=dir, env=env, memory=memory, time=time, output_limit=output_limit, files=files
     )
-    return run_and_tell(job, label=label, detach=detach, json=json)
+    return run_and_tell(job, label=label, detach=detach, json=json, nodes=nodes)
 
 
 @cell.command
