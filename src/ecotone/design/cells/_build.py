@@ -64,6 +64,8 @@ _LINK = [
     "-Wl,-z,stack-size=1048576",  # zig's default of 16 MiB would let deep recursion eat memory
     "-Wl,--export=__stack_pointer",  # a snapshot carries it
 ]
+_NO_MAIN = b"undefined_weak:main"  # what the linker calls the function that stands for a missing main
+_MAINS = ("__main_argc_argv", "__original_main", "main")  # by its parameters
 _OWN_FLAGS = ["-O2", "-g0", "-matomics", "-std=gnu11", "-Wall", "-Wextra", "-DECO_NAMES"]
 _LIBC_FLAGS = ["-O3", "-g0", "-fno-builtin", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra"]
 _CPLUSPLUS_FLAGS = ["-O2", "-g0", "-std=c++23", "-fno-exceptions", "-D_LIBCPP_BUILDING_LIBRARY", "-w"]
@@ -193,7 +195,10 @@ def link(
         linked = Path(folder) / "linked.wasm"
         before = [*compiler(plus=plus), *_TARGET, *_optimised(flags), *_LINK, *flags]
         behind = [*map(str, objects), str(archive), *_LIBRARIES, "-o", str(linked)]
-        warnings = _link_with_own_functions(before, sorted(archive.parent.glob("libc/*.o")), behind)
+        own_functions = sorted(archive.parent.glob("libc/*.o"))
+        warnings = _link_with_own_functions(before, own_functions, behind)
+        if _NO_MAIN in linked.read_bytes():
+            warnings = _link_with_main(before, own_functions, behind, linked)
         if movable and not debugging(flags):
             make_movable(linked, linked)
         elif not debugging(flags):
@@ -201,6 +206,20 @@ def link(
         linked.replace(target)
     own = [(Path(each).name, Path(each).read_bytes()) for each in objects if str(each).endswith(".o")]
     return "\n".join(filter(None, [warnings, *risks(own)]))
+
+
+def _link_with_main(before: Sequence[str], own: Sequence[Path], behind: Sequence[str], linked: Path) -> str:
+    """Takes `main`, which nothing asks for by a name that is in the program, out of an archive."""
+    for name in _MAINS:
+        try:
+            warnings = _link_with_own_functions([*before, f"-Wl,--export={name}"], own, behind)
+        except BuildError as error:
+            if f"not found: {name}" not in str(error):
+                raise
+            continue
+        if _NO_MAIN not in linked.read_bytes():
+            return warnings
+    raise BuildError("error: there is no main; to compile without linking, use -c")
 
 
 def _link_with_own_functions(before: Sequence[str], objects: Sequence[Path], behind: Sequence[str]) -> str:

@@ -126,3 +126,22 @@ def test_questions_are_answered(capsys: pytest.CaptureFixture[str]) -> None:
     assert "clang version" in shown
     assert f"-I{LIBRARY}" in shown
     assert "wasm32" in shown
+
+
+@needs_compiler
+@pytest.mark.parametrize("parameters", ["void", "int argc, char **argv"])
+def test_main_may_lie_in_an_archive(folder: Path, parameters: str) -> None:
+    from ecotone.design.cells import BuildError
+    from ecotone.design.cells._driver import run_driver
+
+    (folder / "main.c").write_text(f"int main({parameters}) {{ return 0; }}\n")
+    run_driver(["-c", "main.c", "twice.c"], plus=False)
+    zig = Path(importlib.util.find_spec("ziglang").origin).parent / "zig"  # type: ignore[union-attr,arg-type]
+    subprocess.run([zig, "ar", "rcs", "liball.a", "main.o", "twice.o"], check=True)
+    run_driver(["liball.a", "-o", "app"], plus=False)
+    if importlib.util.find_spec("wasmtime"):
+        from ecotone.execution.cells import Job, run_job
+
+        assert run_job(Job(module=folder / "app")).exit_code == 0
+    with pytest.raises(BuildError, match="there is no main"):
+        run_driver(["twice.c"], plus=False)
