@@ -14,9 +14,20 @@ if TYPE_CHECKING:
     from ecotone.execution.cells._emulated import EmulatedJob
     from ecotone.execution.cells._job import run_job
     from ecotone.execution.cells._local import LocalJob
+    from ecotone.execution.cells._moving import MoveRefusedError, NoSafePointError
     from ecotone.execution.cells.interface import Folder, Job, JobResult, RankEnd
 
-__all__ = ["EmulatedJob", "Folder", "Job", "JobResult", "LocalJob", "RankEnd", "run_job"]
+__all__ = [
+    "EmulatedJob",
+    "Folder",
+    "Job",
+    "JobResult",
+    "LocalJob",
+    "MoveRefusedError",
+    "NoSafePointError",
+    "RankEnd",
+    "run_job",
+]
 
 __getattr__ = lazy_names(
     __name__,
@@ -24,6 +35,7 @@ __getattr__ = lazy_names(
         "._emulated": ("EmulatedJob",),
         "._job": ("run_job",),
         "._local": ("LocalJob",),
+        "._moving": ("MoveRefusedError", "NoSafePointError"),
         ".interface": ("Folder", "Job", "JobResult", "RankEnd"),
     },
 )

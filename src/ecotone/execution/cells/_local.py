@@ -50,9 +50,7 @@ class LocalJob:
         self._digest = module_digest(self._compiled)
         self._running: dict[int, RankProcess] = {}  # by the descriptor that tells of the end
         self._out: set[int] = set()
-        self._gone: list[
-            RankProcess
-        ] = []  # processes whose rank has left; the system takes its time to clear them away
+        self._gone: list[RankProcess] = []  # whose rank has left; the system takes its time to clear them away
         self._ends: dict[int, RankEnd] = {}
         self._first: RankEnd | None = None
         self._killed = ""
