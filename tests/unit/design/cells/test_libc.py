@@ -17,7 +17,7 @@ import pytest
 if importlib.util.find_spec("wasmtime") is None or importlib.util.find_spec("ziglang") is None:
     pytest.skip("cells need the extras `cells` and `cells-build`", allow_module_level=True)
 
-from ecotone.design.cells import build_module
+from ecotone.design.cells import _build, build_module
 from ecotone.design.cells._powers import POWER_LEAST, POWER_MOST, power_of_ten
 from ecotone.execution.cells import Folder, Job, run_job
 
@@ -43,18 +43,20 @@ def test_string_functions_agree_with_loops(tmp_path: Path) -> None:
 def hard_numbers() -> list[str]:
     """Texts that tell a correct reader from one that is nearly so."""
     texts = [
-        "0", "-0", "+1", ".5", "5.", "1e5", "1E+5", "-1.5e-3", "  \t42", "1e", "1e+", "1.e2x", ".", "", "-", "e5", "+.e1",
-        "inf", "-Infinity", "INFx", "nan", "-nan(12_ab)", "nan(", "infinit", "0x", "0x1p3", "0x.8", "0x1.8p-1z", "0xg",
-        "0x1.fffffffffffff7p0", "0x1.fffffffffffff8p0", "0x1p-1074", "0x1p-1075", "0x1.8p-1075", "0x1p1024", "0x1.00000001p-150",
-        "0x1.fffffffffffffp1023", "0x1.fffffffffffff8p1023", "0x123456789abcdef012345p-7", "0x0p9999999999", "0x1p-99999999999",
-        "1e400", "-1e400", "1e-400", "1e99999999999999999999", "1e-99999999999999999999", "0e99999999999",
-        "4.9406564584124654e-324", "2.4703282292062327e-324", "2.4703282292062328e-324", "2.2250738585072011e-308",
-        "2.2250738585072014e-308", "1.7976931348623157e308", "1.7976931348623158e308", "1.7976931348623159e308",
-        "9007199254740993", "9007199254740993.0000000000000000000000000001", "9007199254740992.9999999999999999999999",
+        "0", "-0", "+1", ".5", "5.", "1e5", "1E+5", "-1.5e-3", "  \t42", "1e", "1e+", "1.e2x", ".", "", "-", "e5",
+        "+.e1", "inf", "-Infinity", "INFx", "nan", "-nan(12_ab)", "nan(", "infinit", "0x", "0x1p3", "0x.8",
+        "0x1.8p-1z", "0xg", "0x1.fffffffffffff7p0", "0x1.fffffffffffff8p0", "0x1p-1074", "0x1p-1075", "0x1.8p-1075",
+        "0x1p1024", "0x1.00000001p-150", "0x1.fffffffffffffp1023", "0x1.fffffffffffff8p1023",
+        "0x123456789abcdef012345p-7", "0x0p9999999999", "0x1p-99999999999", "1e400", "-1e400", "1e-400",
+        "1e99999999999999999999", "1e-99999999999999999999", "0e99999999999", "4.9406564584124654e-324",
+        "2.4703282292062327e-324", "2.4703282292062328e-324", "2.2250738585072011e-308", "2.2250738585072014e-308",
+        "1.7976931348623157e308", "1.7976931348623158e308", "1.7976931348623159e308", "9007199254740993",
+        "9007199254740993.0000000000000000000000000001", "9007199254740992.9999999999999999999999",
         "1" + "0" * 400 + "e-400", "0." + "0" * 400 + "1e401", "123456789" * 12 + "e-100", "9" * 900, "0." + "9" * 900,
         "7.3177701707893310e15", "6.631236846766476e-316", "3.2378839133029012895883524125015321748630094e-319",
-        "1.00000005960464477539", "16777217", "16777219", "3.4028235677973366e38", "3.4028234663852886e38", "1.4e-45", "7e-46",
-        "7.0064923216240854e-46", "7.006492321624085e-46", "1.1754943508222875e-38", "0.3", "8388608.5", "8388609.5",
+        "1.00000005960464477539", "16777217", "16777219", "3.4028235677973366e38", "3.4028234663852886e38", "1.4e-45",
+        "7e-46", "7.0064923216240854e-46", "7.006492321624085e-46", "1.1754943508222875e-38", "0.3", "8388608.5",
+        "8388609.5",
     ]  # fmt: skip
     for bits in (
         1,
@@ -179,6 +181,28 @@ def test_powers_of_ten() -> None:
         low, high = value << max(place - 127, 0), (value + 1) << max(place - 127, 0)
         scaled = numerator << max(127 - place, 0)
         assert low * denominator <= scaled < high * denominator
+
+
+@pytest.mark.parametrize("name", ["program.c", "program.cpp"])
+def test_none_of_our_files_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    links: list[Sequence[str]] = []
+
+    def count(command: Sequence[str], **more: bytes) -> tuple[bytes, str]:
+        if str(tmp_path / ".build-") in command[-1] and "-c" not in command:
+            links.append(command)
+        return run_compiler(command, **more)
+
+    run_compiler = _build.run_compiler
+    monkeypatch.setattr(_build, "run_compiler", count)
+    source = tmp_path / name
+    source.write_text(
+        "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n"
+        "int main(int count, char **arguments) { long double sum = strtold(*arguments, 0) + strtod(*arguments, 0);\n"
+        'free(strdup(strstr(*arguments, "p"))); printf("%Lf %ld\\n", sum, strtol(*arguments, 0, count)); return 0; }\n'
+    )
+    build_module([source], tmp_path / "program.wasm", movable=False)
+    assert len(links) == 1
+    assert sum("/libc/" in word for word in links[0]) == len(list((_build.LIBRARY / "libc").glob("*.c")))
 
 
 def test_what_a_program_defines_itself_is_kept(tmp_path: Path) -> None:
