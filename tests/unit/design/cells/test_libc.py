@@ -1,4 +1,4 @@
-"""Our versions of functions of the C library, in a cell: strings against loops, numbers against Python's own reading."""
+"""Our functions of the C library, in a cell: strings against loops, numbers against Python's own reading."""
 
 from __future__ import annotations
 
