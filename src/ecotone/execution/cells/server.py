@@ -96,7 +96,7 @@ class CellServer:
 
         Args:
             job: what to run; its descriptors for output are this process's.
-            stdin: descriptor that all ranks read from; None for nothing.
+            stdin: descriptor that rank 0 reads from; None for nothing.
 
         Raises:
             UnavailableError: the server has ended.
