@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from _table import show
 
 from ecotone.design.cells import build_module
-from ecotone.execution.cells import Job, run_job
+from ecotone.execution.cells import Job, JobResult, run_job
 from ecotone.execution.cells._network import Launcher
 from ecotone.execution.cells._node import encode_part
 
@@ -102,7 +102,7 @@ def run_ours(module: Path, case: Case) -> float:
         return float(output.read())
 
 
-def run_on_nodes(job: Job, nodes: int):  # noqa: ANN201
+def run_on_nodes(job: Job, nodes: int) -> JobResult:
     names = [f"node{number}" for number in range(nodes)]
     launcher = Launcher(job, {name: tuple(range(job.ranks))[number::nodes] for number, name in enumerate(names)})
     parts: list[subprocess.Popen[bytes]] = []
@@ -139,6 +139,12 @@ def measure(case: Case, sides: list[Callable[[Case], float]], rounds: int) -> tu
     return statistics.median(ours), statistics.median(theirs), statistics.median(ratios), ratios[-1 - rounds // 4]
 
 
+def goal_of(case: Case) -> str:
+    if case.ratio_max:
+        return f"<= {case.ratio_max}"
+    return f"<= {case.time_max_us:.0f} us" if case.time_max_us else ""
+
+
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=10)
@@ -161,16 +167,8 @@ def main() -> int:
             ours, theirs, ratio, upper = measure(case, sides, options.rounds)
             good = ratio <= (case.ratio_max or ratio) and ours <= (case.time_max_us or ours)
             missed = missed or not good
-            goal = (
-                f"<= {case.ratio_max}"
-                if case.ratio_max
-                else f"<= {case.time_max_us:.0f} us"
-                if case.time_max_us
-                else ""
-            )
-            rows.append([
-                case.name, f"{ours:.2f}", f"{theirs:.2f}", f"{ratio:.2f}", f"{upper:.2f}", goal, "" if good else "MISSED"
-            ])  # fmt: skip
+            row = [f"{value:.2f}" for value in (ours, theirs, ratio, upper)]
+            rows.append([case.name, *row, goal_of(case), "" if good else "MISSED"])
     title = f"Messages, us; medians of {options.rounds} rounds in turns"
     title += ", real-time priority" if options.real_time else ""
     show(title, ["what", "ours", "Open MPI", "ratio", "upper quarter", "goal", ""], rows)
