@@ -46,7 +46,8 @@ _ADVICE: tuple[tuple[str, str], ...] = (
         "a cell has no network: exchange data by MPI, or by files in a folder given with --dir",
     ),
     (
-        _named("pthread_\\w+", "thrd_\\w+") + r"|no (?:member|type) named '(?:j?thread|mutex|async)' in namespace 'std'",
+        _named("pthread_\\w+", "thrd_\\w+")
+        + r"|no (?:member|type) named '(?:j?thread|mutex|async)' in namespace 'std'",
         "a rank has one thread: use more ranks instead",
     ),
     (

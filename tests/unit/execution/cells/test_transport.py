@@ -27,7 +27,7 @@ def test_many_ranks_with_small_rings(run: Run) -> None:
 
 
 def test_sender_waits_for_slow_receivers_in_bounded_memory(run: Run) -> None:
-    """40 MB are sent to ranks that do not listen; they, and the sender, have 16 MiB each, rings and program included."""
+    """40 MB are sent to ranks that do not listen; they, and the sender, have 16 MiB each, with rings and program."""
     _, output = run("traffic", 3, "flood", "4000", memory_max_bytes=16 * MIB)
     assert output == "ok\n"
 
