@@ -154,7 +154,7 @@ class State(_Frozen, frozen=True, kw_only=True):
 
 
 class Cell(_Frozen, frozen=True, kw_only=True):
-    """The program of a component of kind `cell`: a file, from the application's folder on, and how many ranks it has."""
+    """The program of a component of kind `cell`: a file, from the application's folder on, and its number of ranks."""
 
     file: str
     ranks: int = 1
