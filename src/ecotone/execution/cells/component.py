@@ -13,6 +13,7 @@ In a test of one's own: `simulate(scene, CellRun("heat.cell", ranks=2))`.
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,18 +21,19 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from ecotone.core.errors import ComponentError, InputError
+from ecotone.core.errors import ComponentError, InputError, UnavailableError
 from ecotone.execution.cells.interface import Folder, Job
 from ecotone.execution.host.kinds import PythonRunner
 from ecotone.execution.host.used import add_cpu_s
 
 if TYPE_CHECKING:
     from ecotone.core.application import Component
-    from ecotone.execution.cells.server import CellServer
+    from ecotone.execution.cells.server import CellServer, Done
 
 __all__ = ["CellDone", "CellRun", "CellRunner"]
 
 _TOLD_MOST = 2000
+_MEMORY_MOST_BYTES = 1 << 32  # what a cell can address
 
 
 class CellDone(NamedTuple):
@@ -50,13 +52,23 @@ class CellRun:
     Args:
         cell: the file.
         ranks: of each job.
-        memory_bytes: of all ranks together; None for what a cell can address.
+        memory_bytes: of all ranks together; None for what a cell can address, which is 4 GiB for each.
+        result_max_bytes: of what a run gives, its streams and files together: all of it is held in memory here.
     """
 
-    def __init__(self, cell: str | os.PathLike[str], ranks: int = 1, *, memory_bytes: float | None = None) -> None:
+    def __init__(
+        self,
+        cell: str | os.PathLike[str],
+        ranks: int = 1,
+        *,
+        memory_bytes: float | None = None,
+        result_max_bytes: int = 256 << 20,
+    ) -> None:
         self._module = Path(cell).absolute()
         self._ranks = ranks
-        self._memory_bytes = (1 << 32) if memory_bytes is None else int(memory_bytes / ranks)
+        asked = _MEMORY_MOST_BYTES if memory_bytes is None else int(memory_bytes / ranks)
+        self._memory_bytes = min(asked, _MEMORY_MOST_BYTES)
+        self._result_max_bytes = result_max_bytes
         self._server: CellServer | None = None
         if not self._module.is_file():
             raise InputError(f"there is no cell {self._module}; build it: ecotone cell build -o {cell} SOURCES...")
@@ -79,23 +91,36 @@ class CellRun:
             time_max_s: after which it is ended.
 
         Raises:
-            ComponentError: it did not end well; the message has the rank, the reason and the end of what it said.
+            ComponentError: it did not end well; the message has the rank, the reason and the end of what it said. Or
+                it made more than `result_max_bytes`.
             InputError: it could not be started.
+            UnavailableError: its processes were killed from outside, such as for want of memory.
         """
+        job = Job(
+            module=self._module,
+            ranks=self._ranks,
+            arguments=arguments,
+            environment=dict(environment or {}),
+            memory_max_bytes=self._memory_bytes,
+            output_max_bytes=self._result_max_bytes,
+            time_max_s=time_max_s,
+        )
+        try:
+            return self._in_new_folder(job, stdin, files or {})
+        except UnavailableError:
+            if self._server is None or not self._server.has_ended():
+                raise
+            self.close()  # it was killed, and all its jobs with it: this one is tried once more, from its beginning
+            return self._in_new_folder(job, stdin, files or {})
+
+    def _in_new_folder(self, job: Job, stdin: bytes, files: Mapping[str, bytes]) -> CellDone:
         with tempfile.TemporaryDirectory(dir=_scratch(), prefix="ecotone-cell-", ignore_cleanup_errors=True) as name:
             folder = Path(name)
-            given = _write(folder / "work", files or {})
+            given = _write(folder / "work", files)
             (folder / "stdin").write_bytes(stdin)
-            job = Job(
-                module=self._module,
-                ranks=self._ranks,
-                arguments=arguments,
-                environment=dict(environment or {}),
-                folders={".": Folder(path=folder / "work")},
-                memory_max_bytes=self._memory_bytes,
-                time_max_s=time_max_s,
-            )
-            return self._run(job, folder, given)
+            job = msgspec.structs.replace(job, folders={".": Folder(path=folder / "work")})
+            done = self._run(job, folder)
+            return self._read(done, folder, given)
 
     def close(self) -> None:
         """Let go of the process that starts the jobs. Idempotent."""
@@ -103,7 +128,7 @@ class CellRun:
             self._server.close()
             self._server = None
 
-    def _run(self, job: Job, folder: Path, given: dict[str, int]) -> CellDone:
+    def _run(self, job: Job, folder: Path) -> Done:
         from ecotone.execution.cells.server import CellServer  # noqa: PLC0415 - where a cell is run at all
 
         if self._server is None:
@@ -114,22 +139,33 @@ class CellRun:
             job = msgspec.structs.replace(job, stdout=streams[1], stderr=streams[2])
             running = self._server.start(job, stdin=streams[0])
             try:
-                done = running.wait()
+                return running.wait()
             finally:
                 running.close()
         finally:
             for each in streams:
                 os.close(each)
+
+    def _read(self, done: Done, folder: Path, given: set[str]) -> CellDone:
         add_cpu_s(done.cpu_s)
-        stdout, stderr = ((folder / each).read_bytes() for each in ("stdout", "stderr"))
         assert done.result is not None, "wait raises for a job without a result"
         first = done.result.first
         if first is not None:
-            said = (stderr or stdout)[-_TOLD_MOST:].decode(errors="replace").strip()
+            said = (_end_of(folder / "stderr") or _end_of(folder / "stdout")).decode(errors="replace").strip()
             raise ComponentError(
                 f"{self._module.name}: rank {first.rank}: {first.reason}" + (f"; it said: {said}" if said else "")
             )
-        return CellDone(stdout, stderr, _changed(folder / "work", given), done.cpu_s, done.wall_s)
+        changed = _changed(folder / "work", given)
+        streams = [folder / "stdout", folder / "stderr"]
+        size = sum(path.stat().st_size for path in (*streams, *changed.values()))
+        if size > self._result_max_bytes:
+            raise ComponentError(
+                f"{self._module.name}: its files and what it said have {size} bytes together, and a run may give"
+                f" {self._result_max_bytes}; write less, or give CellRun a larger result_max_bytes"
+            )
+        stdout, stderr = (path.read_bytes() for path in streams)
+        files = {name: path.read_bytes() for name, path in changed.items()}
+        return CellDone(stdout, stderr, files, done.cpu_s, done.wall_s)
 
 
 def _scratch() -> str | None:
@@ -141,26 +177,34 @@ def _scratch() -> str | None:
     return folder or None
 
 
-def _write(folder: Path, files: Mapping[str, bytes]) -> dict[str, int]:
-    """Lay out the files; returns when each was changed last."""
+def _end_of(path: Path) -> bytes:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _TOLD_MOST))
+        return file.read(_TOLD_MOST)
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> set[str]:
+    """Lay out the files as if changed in 1970: any change is later, however soon it comes. Returns their names."""
     folder.mkdir(mode=0o700)
-    given: dict[str, int] = {}
+    given: set[str] = set()
     for name, data in files.items():
         path = folder / name
         if not path.resolve().is_relative_to(folder.resolve()):
             raise InputError(f"the file {name!r} would lie outside of the cell's folder")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-        given[name] = path.stat().st_mtime_ns
+        os.utime(path, ns=(0, 0))
+        given.add(str(path.relative_to(folder)))
     return given
 
 
-def _changed(folder: Path, given: Mapping[str, int]) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
+def _changed(folder: Path, given: set[str]) -> dict[str, Path]:
+    """The files that are new or were changed, by their paths in the folder."""
+    found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
-        name = str(path.relative_to(folder))
-        if path.is_file() and not path.is_symlink() and given.get(name) != path.stat().st_mtime_ns:
-            found[name] = path.read_bytes()
+        name, seen = str(path.relative_to(folder)), path.lstat()
+        if stat.S_ISREG(seen.st_mode) and (name not in given or seen.st_mtime_ns != 0):
+            found[name] = path
     return found
 
 

@@ -8,6 +8,7 @@ it; whoever closes his end ends the job.
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import os
 import resource
@@ -26,11 +27,13 @@ import msgspec
 from ecotone.core.errors import EcotoneError, InputError, UnavailableError
 from ecotone.execution.cells._job import run_job
 from ecotone.execution.cells._libc import die_with_parent
-from ecotone.execution.cells.interface import Job, JobResult
+from ecotone.execution.cells.interface import Job, JobResult, RankEnd
 
 __all__ = ["CellServer", "Done", "RunningJob"]
 
 _MESSAGE_MOST = 1 << 20
+_ANSWER_MOST = 128 << 10  # the system takes about 200 KiB at once
+_REASON_MOST = 16 << 10
 _END_LIMIT_S = 2.0
 
 
@@ -99,22 +102,34 @@ class CellServer:
             stdin: descriptor that rank 0 reads from; None for nothing.
 
         Raises:
+            InputError: arguments and environment are too long.
             UnavailableError: the server has ended.
         """
         nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC) if stdin is None else -1
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        data = msgspec.msgpack.encode(job, enc_hook=str)
         try:
-            data = msgspec.msgpack.encode(job, enc_hook=str)
             descriptors = [theirs.fileno(), nothing if stdin is None else stdin, job.stdout, job.stderr]
             socket.send_fds(self._channel, [data], descriptors)
-        except OSError:
+        except OSError as error:
             ours.close()
+            if error.errno == errno.EMSGSIZE:
+                raise InputError(
+                    f"the arguments and the environment of {job.module.name} have {len(data)} bytes together, and about"
+                    " 200000 can be given; give more in files or on standard input"
+                ) from None
             raise UnavailableError("the process that starts cells has ended") from None
         finally:
             theirs.close()
             if stdin is None:
                 os.close(nothing)
         return RunningJob(ours)
+
+    def has_ended(self) -> bool:
+        """Whether it is gone without having been closed: somebody has killed it."""
+        poll = select.poll()
+        poll.register(self._channel, 0)
+        return bool(poll.poll(0))
 
     def close(self) -> None:
         """Ends the server and all its jobs. Idempotent."""
@@ -238,7 +253,7 @@ def _become_job(link: socket.socket, parent: int) -> NoReturn:
         link.close()
         if data:
             done = _run(data, descriptors[1:])
-            socket.socket(fileno=descriptors[0]).send(msgspec.msgpack.encode(done))
+            socket.socket(fileno=descriptors[0]).send(_encoded(done))
     except BaseException:  # noqa: BLE001 - nothing of the child may run into the server's code
         traceback.print_exc()
     finally:
@@ -258,6 +273,27 @@ def _run(data: bytes, streams: list[int]) -> Done:
         return Done(problem=f"the job could not be started: {error}")
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return Done(result=result, cpu_s=used.ru_utime + used.ru_stime, wall_s=time.monotonic() - begun_s)
+
+
+def _encoded(done: Done) -> bytes:
+    """In a message that the system takes: with many ranks, what each had is cut short."""
+    data = msgspec.msgpack.encode(done)
+    if len(data) <= _ANSWER_MOST:
+        return data
+    result = done.result
+    if result is None:
+        return msgspec.msgpack.encode(Done(problem=done.problem[:_REASON_MOST]))
+    for most in (256, 32, 0):
+        ends = tuple(_cut(end, most) for end in result.ends)
+        shorter = msgspec.structs.replace(result, ends=ends, first=result.first and _cut(result.first, _REASON_MOST))
+        data = msgspec.msgpack.encode(msgspec.structs.replace(done, result=shorter))
+        if len(data) <= _ANSWER_MOST:
+            break
+    return data
+
+
+def _cut(end: RankEnd, most: int) -> RankEnd:
+    return msgspec.structs.replace(end, reason=end.reason[:most])
 
 
 def _path(kind: type, value: Any) -> Any:

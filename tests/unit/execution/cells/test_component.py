@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from ecotone import CellRun
 from ecotone.core.application import Cell
 from ecotone.core.errors import ComponentError, InputError, UnavailableError
 from ecotone.design import check
-from ecotone.execution.cells import Job
-from ecotone.execution.cells.server import CellServer
+from ecotone.execution.cells import Job, JobResult, RankEnd
+from ecotone.execution.cells import server as cell_server
+from ecotone.execution.cells.server import CellServer, Done
 from ecotone.execution.host.kinds import load
 from ecotone.execution.host.used import used_cpu_s
 
@@ -89,6 +93,69 @@ def test_what_ranks_compute_is_the_components_cpu_time(cell: CellRun) -> None:
     done = cell("spin", "100000000")
     assert done.cpu_s > 0.02
     assert used_cpu_s() - before_s >= done.cpu_s
+
+
+def test_a_file_that_was_changed_comes_out_however_soon_and_by_its_plain_name(cell: CellRun) -> None:
+    assert cell("again", "two", files={"in.txt": b"one"}).files == {"in.txt": b"two"}
+    assert cell("echo", files={"./in.txt": b"one"}).files == {}
+
+
+def test_more_than_a_host_can_hold_is_told_and_not_read(cell: CellRun, module: Callable[[str], Path]) -> None:
+    with pytest.raises(ComponentError, match=r"have 1099511627776 bytes together.*may give 268435456"):
+        cell("grow")
+    small = CellRun(module("component"), result_max_bytes=1000)
+    try:
+        assert len(small("say", "900").stdout) == 900
+        with pytest.raises(ComponentError, match="rank 0: wrote more to its standard streams than it may"):
+            small("say", "1100")
+        with pytest.raises(ComponentError, match=r"have 1800 bytes"):
+            small("again", "b" * 900, "", files={"in.txt": b"a" * 1800})
+    finally:
+        small.close()
+
+
+def test_arguments_that_are_too_long_are_told(cell: CellRun) -> None:
+    with pytest.raises(InputError, match=r"arguments and the environment of component\.wasm have 4\d{5} bytes"):
+        cell("echo", "x" * 400_000)
+    assert cell("echo", environment={"NAME": "y" * 100_000}).stdout.endswith(b"y\n")
+
+
+def test_long_reasons_of_many_ranks_still_make_an_answer() -> None:
+    ends = tuple(RankEnd(rank=rank, exit_code=1, reason="r" * 3000) for rank in range(1024))
+    done = Done(result=JobResult(ends=ends, first=ends[5]), wall_s=1.5)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        ours.send(cell_server._encoded(done))
+        told = msgspec.msgpack.decode(theirs.recv(1 << 20), type=Done)
+    assert told.result is not None
+    assert told.result.first == ends[5]
+    assert [end.rank for end in told.result.ends] == list(range(1024))
+
+
+def test_when_the_server_was_killed_the_next_run_has_another(cell: CellRun) -> None:
+    assert cell("echo").stdout
+    assert cell._server is not None
+    old = cell._server.pid
+    os.kill(old, signal.SIGKILL)
+    assert cell("echo").stdout == b"2 ranks, no name\n"
+    assert cell._server.pid != old
+
+
+def test_when_the_server_is_killed_while_a_job_runs_it_runs_again(cell: CellRun) -> None:
+    cell("echo")
+    assert cell._server is not None
+    old, done = cell._server.pid, list[bytes]()
+    running = threading.Thread(target=lambda: done.append(cell("spin", "300000000").stdout))
+    running.start()
+    wait_until(lambda: len(ranks_of(old)) == 2, "the ranks run")
+    os.kill(old, signal.SIGKILL)
+    running.join()
+    assert done == [b""]
+
+
+def test_ranks_cannot_be_given_more_than_they_can_address(module: Callable[[str], Path]) -> None:
+    for asked, given in ((None, 1 << 32), (1 << 40, 1 << 32), (1 << 30, 1 << 29)):
+        assert CellRun(module("component"), 2, memory_bytes=asked)._memory_bytes == given
 
 
 def test_files_stay_in_the_folder(cell: CellRun) -> None:

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int is(const char *what, const char *argument) { return strcmp(what, argument) == 0; }
 
@@ -26,6 +27,17 @@ int main(int argc, char **argv)
         const char *name = getenv("NAME");
         printf("%d ranks, %s\n", size, name ? name : "no name");
     }
+    if (is("again", what) && rank == 0) {
+        FILE *file = fopen("in.txt", "r+");
+        if (!file || fputs(argv[2], file) < 0 || fclose(file)) MPI_Abort(MPI_COMM_WORLD, 4);
+    }
+    if (is("grow", what) && rank == 0) {
+        FILE *file = fopen("out.txt", "w");
+        if (!file || ftruncate(fileno(file), 1LL << 40)) MPI_Abort(MPI_COMM_WORLD, 5);
+        fclose(file);
+    }
+    if (is("say", what) && rank == 0)
+        for (long count = atol(argv[2]); count > 0; count--) putchar('x');
     if (is("fail", what) && rank == size - 1) {
         fprintf(stderr, "the tank is empty\n");
         MPI_Abort(MPI_COMM_WORLD, 7);
