@@ -57,26 +57,36 @@ def define(
         function: what is called.
         results: 1 if it returns 32 bits, 0 if nothing.
     """
-    made = _made.get((module, name)) or _make(parameters, results)
+    made = _made.get((module, name)) or _make(name.decode(), parameters, results)
     made.slot[0] = function
     _add(linker, module, name, made)
 
 
-def _make(parameters: str, results: int) -> _Made:
+def _make(name: str, parameters: str, results: int) -> _Made:
     narrow: Sequence[bool] = [kind == "i" for kind in parameters]
     slot: list[Callable[..., int | None]] = [_nothing]
 
     def call(_env: object, _caller: object, values: Any, _count: int) -> int:
-        arguments = [
-            values[i].i32 & _UNSIGNED_32 if is_narrow else values[i].i64 & _UNSIGNED_64
-            for i, is_narrow in enumerate(narrow)
-        ]
-        result = slot[0](*arguments)
-        if results:
-            values[0].i32 = result
+        try:
+            arguments = [
+                values[i].i32 & _UNSIGNED_32 if is_narrow else values[i].i64 & _UNSIGNED_64
+                for i, is_narrow in enumerate(narrow)
+            ]
+            result = slot[0](*arguments)
+            if results:
+                values[0].i32 = result
+        except BaseException as error:  # noqa: BLE001 - ctypes would print it and go on as if all were well
+            return _trap(f"the host could not do {name}: {type(error).__name__} {error}".rstrip())
         return 0
 
     return _Made(_Callback(call), slot, parameters, results)
+
+
+def _trap(reason: str) -> int:
+    """A trap, which a cell cannot catch, for wasmtime to take over."""
+    text = " ".join(reason.split()).encode()
+    pointer: Any = ffi.wasmtime_trap_new(ctypes.create_string_buffer(text), len(text))
+    return ctypes.cast(pointer, ctypes.c_void_p).value or 0
 
 
 def _nothing(*_arguments: int) -> None:

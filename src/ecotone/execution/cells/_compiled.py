@@ -19,6 +19,7 @@ from ecotone.infrastructure.packages import installed_version
 __all__ = ["cache_folder", "compile_module", "compiled_module", "machine_kind", "module_digest"]
 
 _DIGEST_DIGITS = 40
+_SETTINGS = 2  # of `_engine.new_engine`; another number for each change of them
 _COMPILED_MAGIC = b"\x7fELF"
 _CPU = "/proc/cpuinfo"
 _CPU_HEAD_BYTES = 4096  # the first processor; the file of a large machine takes long to read
@@ -31,7 +32,7 @@ def cache_folder() -> Path:
 
 
 def machine_kind() -> str:
-    """Processor and runtime for which code is compiled, such as `x86_64-1f2e3d4c-wasmtime-50.0.1`.
+    """Processor and runtime for which code is compiled, such as `x86_64-1f2e3d4c-wasmtime-50.0.1-2`.
 
     Raises:
         MissingExtraError: the extra `cells` is not installed.
@@ -39,7 +40,7 @@ def machine_kind() -> str:
     version = installed_version("wasmtime")
     if version is None:
         raise MissingExtraError("wasmtime", "cells")
-    return f"{os.uname().machine}-{_processor()}-wasmtime-{version}"
+    return f"{os.uname().machine}-{_processor()}-wasmtime-{version}-{_SETTINGS}"
 
 
 def _processor() -> str:

@@ -10,7 +10,13 @@ from functools import cache
 
 import wasmtime
 
-__all__ = ["new_engine", "shared_engine", "shared_linker"]
+__all__ = ["MEMORY_MOST_BYTES", "limit", "new_engine", "shared_engine", "shared_linker"]
+
+MEMORY_MOST_BYTES = 1 << 32
+"""What a cell can address, and what is reserved for its memory, which therefore never moves."""
+
+_TABLES_MOST = 2
+_TABLE_MOST = 1 << 20  # functions that a program can call through pointers: 8 MiB of the host's memory
 
 
 @cache
@@ -26,6 +32,29 @@ def shared_linker() -> wasmtime.Linker:
 
 
 def new_engine() -> wasmtime.Engine:
-    """An engine that knows lines of source, where a module has them, for the stack of a trap."""
+    """An engine that knows lines of source, where a module has them, for the stack of a trap.
+
+    A cell has one memory of 32 bits that does not move: host functions hold addresses in it. Whoever changes a setting
+    raises the number in `_compiled.machine_kind`, so that code compiled before is not used.
+    """
     os.environ["WASMTIME_BACKTRACE_DETAILS"] = "1"  # the only way to say it that the Python package has
-    return wasmtime.Engine()
+    config = wasmtime.Config()
+    config.wasm_memory64 = False
+    config.wasm_multi_memory = False
+    config.shared_memory = False  # atomic instructions stay: ranks share what the host lays under their memory
+    config.wasm_gc = False
+    config.wasm_function_references = False
+    config.memory_reservation = MEMORY_MOST_BYTES
+    config.memory_may_move = False
+    return wasmtime.Engine(config)
+
+
+def limit(store: wasmtime.Store, memory_max_bytes: int) -> None:
+    """Sets all that a cell may have of the host's memory: one memory of so many bytes, and small tables."""
+    store.set_limits(
+        memory_size=max(0, min(memory_max_bytes, MEMORY_MOST_BYTES)),
+        memories=1,
+        instances=1,
+        tables=_TABLES_MOST,
+        table_elements=_TABLE_MOST,
+    )

@@ -10,9 +10,12 @@ import struct
 
 import wasmtime
 
+from ecotone.core.errors import InputError
+
 __all__ = ["CellMemory", "FaultError"]
 
 _RESERVED_BYTES = 1 << 32
+_PAGE = 65536
 
 
 class FaultError(Exception):
@@ -20,18 +23,32 @@ class FaultError(Exception):
 
 
 class CellMemory:
-    """The memory of one cell. It may grow but does not move: wasmtime reserves 4 GiB of addresses for it."""
+    """The memory of one cell. It may grow but does not move: wasmtime reserves 4 GiB of addresses for it.
+
+    Raises:
+        InputError: it is not a memory of 32 bits.
+    """
 
     def __init__(self, memory: wasmtime.Memory, store: wasmtime.Store) -> None:
+        kind = memory.type(store)
+        if kind.is_64 or kind.is_shared or kind.page_size != _PAGE:
+            raise InputError("the module's memory is not one of 32 bits: build it for wasm32, with ecotone cell build")
         self._memory = memory
         self._store = store
-        self.base = ctypes.cast(memory.data_ptr(store), ctypes.c_void_p).value or 0
+        self.base = self._base_now()
         self._view = memoryview((ctypes.c_char * _RESERVED_BYTES).from_address(self.base)).cast("B")
         self._known_bytes = 0
 
+    def _base_now(self) -> int:
+        return ctypes.cast(self._memory.data_ptr(self._store), ctypes.c_void_p).value or 0
+
     def size_bytes(self) -> int:
-        self._known_bytes = self._memory.data_len(self._store)
-        return self._known_bytes
+        """Its size now; whatever was added is seen here first, so here it is checked that all is where it was."""
+        size_bytes = self._memory.data_len(self._store)
+        assert size_bytes <= _RESERVED_BYTES
+        assert self._base_now() == self.base
+        self._known_bytes = size_bytes
+        return size_bytes
 
     def grow(self, pages: int) -> int:
         """Adds pages of 64 KiB, all zero, and returns the number of pages before.

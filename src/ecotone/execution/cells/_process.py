@@ -63,17 +63,37 @@ def start_rank(
 
     parent = os.getpid()
     reasons, report = os.pipe2(os.O_CLOEXEC)
-    process = os.fork()
+    try:
+        process = os.fork()
+    except OSError:
+        os.close(reasons)
+        os.close(report)
+        raise
     if process == 0:
-        if job.bind:
-            cores = sorted(os.sched_getaffinity(0))
-            os.sched_setaffinity(0, {cores[region.ranks.index(rank) % len(cores)]})
-        run_rank(
-            job=job, compiled=compiled, rank=rank, region=region, report=report, parent=parent, wiring=wiring,
-            bells=bells, passage=passage,
-        )  # fmt: skip
+        try:
+            if job.bind:
+                cores = sorted(os.sched_getaffinity(0))
+                os.sched_setaffinity(0, {cores[region.ranks.index(rank) % len(cores)]})
+            run_rank(
+                job=job, compiled=compiled, rank=rank, region=region, report=report, parent=parent, wiring=wiring,
+                bells=bells, passage=passage,
+            )  # fmt: skip
+        except BaseException as error:  # noqa: BLE001 - above this is the code of who has forked, which is not ours
+            os.write(report, f"could not start: {error}".encode()[:_REASON_MOST])
+        finally:
+            os._exit(1)
     os.close(report)
-    return RankProcess(rank, process, reasons)
+    return _watched(rank, process, reasons)
+
+
+def _watched(rank: int, process: int, reasons: int) -> RankProcess:
+    try:
+        return RankProcess(rank, process, reasons)
+    except BaseException:  # nobody would know of it
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
+        os.close(reasons)
+        raise
 
 
 def kill_all(ranks: Iterable[RankProcess]) -> None:

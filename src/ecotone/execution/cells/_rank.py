@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+import msgspec
 import wasmtime
 
+from ecotone.core.errors import InputError
 from ecotone.execution.cells._ending import IN_MPI, Ending, trap_reason
-from ecotone.execution.cells._engine import shared_engine, shared_linker
+from ecotone.execution.cells._engine import MEMORY_MOST_BYTES, limit, shared_engine, shared_linker
 from ecotone.execution.cells._files import FileTable
 from ecotone.execution.cells._host import CellHost
 from ecotone.execution.cells._leaving import Leaving
@@ -64,6 +66,7 @@ def run_rank(
     os.dup2(job.stdout, 1)
     os.dup2(job.stderr, 2)
 
+    job = msgspec.structs.replace(job, memory_max_bytes=min(job.memory_max_bytes, MEMORY_MOST_BYTES))
     end = Ending(job, report)
     try:
         wires = None
@@ -90,12 +93,12 @@ def _run(
     engine = shared_engine()
     module = wasmtime.Module.deserialize_file(engine, str(compiled))
     store = wasmtime.Store(engine)
-    store.set_limits(memory_size=job.memory_max_bytes)
+    limit(store, job.memory_max_bytes)
     linker, wasi, leaving = _linked(job, host, rank, passage, end)
     exports = linker.instantiate(store, module).exports(store)
-    exported, start = exports["memory"], exports["_start"]
-    assert isinstance(exported, wasmtime.Memory)
-    assert isinstance(start, wasmtime.Func)
+    exported, start = exports.get("memory"), exports.get("_start")
+    if not isinstance(exported, wasmtime.Memory) or not isinstance(start, wasmtime.Func):
+        raise InputError("the module has no `memory` and `_start`, so it is not a program: build it with a main")
     memory = CellMemory(exported, store)
     host.attach(memory)
     wasi.attach(memory)

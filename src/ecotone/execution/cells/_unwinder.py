@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 import wasmtime
 
+from ecotone.execution.cells._engine import limit
 from ecotone.execution.cells._libc import clear_fixed, protect
 from ecotone.execution.cells._memory import CellMemory
 
@@ -94,7 +95,7 @@ class Unwinder:
 
     def allow_place(self) -> None:
         """Raises the cell's limit by what the place needs; before it grows."""
-        self._store.set_limits(memory_size=self._memory_max_bytes + self.stack_bytes + _PAGE)
+        limit(self._store, self._memory_max_bytes + self.stack_bytes + _PAGE)
 
     def _guard(self, *, usable: bool) -> None:
         assert self.place is not None

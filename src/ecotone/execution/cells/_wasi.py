@@ -11,6 +11,7 @@ import errno
 import os
 import select
 import stat
+import struct
 import time
 from collections.abc import Callable
 from typing import NoReturn
@@ -40,6 +41,9 @@ _MODULE = b"wasi_snapshot_preview1"
 
 _CLOCKS = (time.CLOCK_REALTIME, time.CLOCK_MONOTONIC, time.CLOCK_PROCESS_CPUTIME_ID, time.CLOCK_THREAD_CPUTIME_ID)
 _RANDOM_MOST = 1 << 20
+_PATH_MOST = 4096  # as for the system
+_POLL_MOST = 4096
+_NONBLOCK = 4
 
 
 class Wasi:
@@ -72,8 +76,8 @@ class Wasi:
         self.files = files
         self.monotonic_ahead_ns = 0
         self.cpu_before_ns = 0
-        self._arguments = [value.encode() + b"\0" for value in arguments]
-        self._environment = [f"{name}={value}".encode() + b"\0" for name, value in environment.items()]
+        self._arguments = [os.fsencode(value) + b"\0" for value in arguments]
+        self._environment = [os.fsencode(f"{name}={value}") + b"\0" for name, value in environment.items()]
         self._files = files
         self.output_left_bytes = output_max_bytes
         self._end = end
@@ -223,13 +227,14 @@ class Wasi:
 
     def _set_flags(self, number: int, flags: int) -> None:
         entry = self._files.get(number)
-        os.set_blocking(entry.descriptor, not flags & 4)
+        if entry.root:  # a standard stream is not the cell's alone: a terminal is shared with the shell
+            os.set_blocking(entry.descriptor, not flags & _NONBLOCK)
         entry.flags = flags
 
     def _pack_state(self, result: int, state: os.stat_result) -> None:
         self._memory.pack(
             result, "<QQB7xQQQQQ", state.st_dev, state.st_ino, file_kind(state.st_mode), state.st_nlink, state.st_size,
-            state.st_atime_ns, state.st_mtime_ns, state.st_ctime_ns,
+            *(max(0, time_ns) for time_ns in (state.st_atime_ns, state.st_mtime_ns, state.st_ctime_ns)),
         )  # fmt: skip
 
     def _file_state(self, number: int, result: int) -> None:
@@ -259,7 +264,10 @@ class Wasi:
 
     def _read(self, number: int, vectors: int, count: int, result: int) -> None:
         buffers = self._memory.vectors(vectors, count)
-        self._memory.pack(result, "<I", os.readv(self._readable(number).descriptor, buffers))
+        entry = self._readable(number)
+        if not entry.root and entry.flags & _NONBLOCK:
+            _await(entry, select.POLLIN)
+        self._memory.pack(result, "<I", _until_ready(entry, select.POLLIN, lambda: os.readv(entry.descriptor, buffers)))
 
     def _read_at(self, number: int, vectors: int, count: int, offset: int, result: int) -> None:
         buffers = self._memory.vectors(vectors, count)
@@ -270,7 +278,10 @@ class Wasi:
         entry = self._writable(number)
         if not entry.root:
             self._count_output(sum(map(len, buffers)))
-        self._memory.pack(result, "<I", os.writev(entry.descriptor, buffers))
+        if not entry.root and entry.flags & _NONBLOCK:
+            _await(entry, select.POLLOUT)
+        written = _until_ready(entry, select.POLLOUT, lambda: os.writev(entry.descriptor, buffers))
+        self._memory.pack(result, "<I", written)
 
     def _write_at(self, number: int, vectors: int, count: int, offset: int, result: int) -> None:
         buffers = self._memory.vectors(vectors, count)
@@ -294,10 +305,10 @@ class Wasi:
         entry = self._files.get(number)
         if not entry.preopened:
             return BADF
-        return self._memory.pack(result, "<B3xI", 0, len(entry.preopened.encode()))
+        return self._memory.pack(result, "<B3xI", 0, len(os.fsencode(entry.preopened)))
 
     def _preopened_name(self, number: int, address: int, size_bytes: int) -> int | None:
-        name = self._files.get(number).preopened.encode()
+        name = os.fsencode(self._files.get(number).preopened)
         if not name or size_bytes < len(name):
             return INVAL
         self._memory.view(address, len(name))[:] = name
@@ -325,7 +336,9 @@ class Wasi:
     # ---- Paths ----
 
     def _path(self, address: int, size_bytes: int) -> str:
-        return bytes(self._memory.view(address, size_bytes)).decode(errors="surrogateescape")
+        if size_bytes > _PATH_MOST:
+            raise OSError(errno.ENAMETOOLONG, "a path is too long")
+        return os.fsdecode(bytes(self._memory.view(address, size_bytes)))
 
     def _at(
         self, number: int, address: int, size_bytes: int, use: Callable[[str, int], object], *, change: bool
@@ -392,7 +405,7 @@ class Wasi:
     # ---- Waiting ----
 
     def _poll(self, subscriptions: int, events: int, count: int, result: int) -> int | None:
-        if count == 0:
+        if not 0 < count <= _POLL_MOST:
             return INVAL
         asked = [self._memory.unpack(subscriptions + 48 * i, "<QB7xI4xQQH") for i in range(count)]
 
@@ -425,6 +438,25 @@ class Wasi:
         return [(user, tag) for user, tag, entry in files if entry.descriptor in (can_read if tag == 1 else can_write)]
 
 
+def _await(entry: Entry, what: int) -> None:
+    """Waits until a standard stream is ready; if the cell does not want to wait, it is told to come again."""
+    poll = select.poll()
+    poll.register(entry.descriptor, what)
+    if not poll.poll(0 if entry.flags & _NONBLOCK else None):
+        raise BlockingIOError(errno.EAGAIN, "not ready")
+
+
+def _until_ready(entry: Entry, what: int, do: Callable[[], int]) -> int:
+    """Does it again when a standard stream is ready: another program may have made it non-blocking."""
+    while True:
+        try:
+            return do()
+        except BlockingIOError:
+            if entry.root:
+                raise
+            _await(entry, what)
+
+
 def _refuse(*_ignored: int) -> int:
     return NOTSUP
 
@@ -437,7 +469,7 @@ def _guarded(function: Callable[..., int | None]) -> Callable[..., int]:
             return function(*arguments) or 0
         except FaultError:
             return FAULT
-        except (OverflowError, ValueError):
+        except (OverflowError, ValueError, struct.error):
             return INVAL
         except OSError as error:
             return error_number(error)
@@ -457,5 +489,13 @@ def _listing(descriptor: int) -> list[tuple[str, int, int]]:
     """Names, inodes and kinds of what is in a folder, with itself and a parent that is itself."""
     own = os.fstat(descriptor).st_ino
     with os.scandir(descriptor) as entries:
-        found = [(entry.name, entry.inode(), file_kind(entry.stat(follow_symlinks=False).st_mode)) for entry in entries]
+        found = [(entry.name, entry.inode(), kind) for entry in entries if (kind := _kind_in_folder(entry)) is not None]
     return [(".", own, 3), ("..", own, 3), *sorted(found)]
+
+
+def _kind_in_folder(entry: os.DirEntry[str]) -> int | None:
+    """None if it has been removed meanwhile."""
+    try:
+        return file_kind(entry.stat(follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return None
