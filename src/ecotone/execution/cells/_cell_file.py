@@ -19,6 +19,7 @@ from pathlib import Path
 import msgspec
 
 from ecotone.core.errors import InputError, UnavailableError
+from ecotone.execution.cells._scratch import scratch_beside
 from ecotone.execution.cells._wasm import WASM_MAGIC
 
 __all__ = ["SHEBANG", "Built", "Cell", "Compiled", "Manifest", "Needs", "read_cell", "write_cell"]
@@ -192,7 +193,7 @@ def write_cell(path: Path, manifest: Manifest, module: bytes, compiled: Mapping[
     files = {_MANIFEST: msgspec.json.format(msgspec.json.encode(manifest), indent=2), _MODULE: module}
     files |= {f"{_COMPILED}{machine}": code for machine, code in compiled.items()}
     data = _archive(files)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.new")
+    scratch = scratch_beside(path, ".new")
     try:
         scratch.write_bytes(data)
         umask = os.umask(0)

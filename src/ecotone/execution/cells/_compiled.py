@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from ecotone.core.errors import EcotoneError, InputError, MissingExtraError, UnavailableError
+from ecotone.execution.cells._scratch import scratch_beside
 from ecotone.execution.cells._wasm import WASM_MAGIC
 from ecotone.infrastructure.packages import installed_version
 
@@ -98,7 +99,7 @@ def _from_cache(module: Path, digest: str, machine: str, code: bytes, carried: b
         return target
     if not code.startswith(WASM_MAGIC):
         raise InputError(f"{module} is not a WebAssembly module")
-    scratch = folder / f".{os.getpid()}.wasm"
+    scratch = scratch_beside(target, ".wasm")
     try:
         _write(scratch, code)
         _compile_apart(module, scratch, target)
@@ -108,13 +109,18 @@ def _from_cache(module: Path, digest: str, machine: str, code: bytes, carried: b
 
 
 def _private(folder: Path) -> Path:
-    """Makes a folder of native code, which must be this user's alone."""
+    """Makes a folder of native code, which must be this user's alone, and belong to the user who runs this."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         seen = folder.stat()
     except OSError as error:
         raise UnavailableError(f"{folder} cannot be made: {error.strerror}") from None
-    if seen.st_uid != os.getuid() or seen.st_mode & 0o022:
+    if seen.st_uid != os.getuid():
+        raise InputError(
+            f"{folder}, from which programs are run, belongs to another user (number {seen.st_uid}, and this is "
+            f"{os.getuid()}): set XDG_CACHE_HOME to a folder of your own"
+        )
+    if seen.st_mode & 0o022:
         raise InputError(
             f"others can write to {folder}, from which programs are run; set XDG_CACHE_HOME to a folder of your own, "
             "or take their right to write away"
@@ -145,14 +151,26 @@ def _compile_apart(module: Path, source: Path, target: Path) -> None:
 
 
 def compile_module(module: Path, target: Path) -> int:
-    """Compiles into `target`, which appears whole or not at all; the exit status, with a line on stderr if not 0."""
+    """Compiles into `target`, which appears whole or not at all; the exit status, with a line on stderr if not 0.
+
+    Args:
+        module: the file, which must be that by whose digest `target` is named.
+        target: of the cache.
+    """
     import wasmtime  # noqa: PLC0415 - the job itself does not need it
 
     from ecotone.execution.cells._engine import new_engine  # noqa: PLC0415
 
     try:
-        compiled = wasmtime.Module.from_file(new_engine(), str(module)).serialize()
+        code = module.read_bytes()
+        if sha256(code).hexdigest()[:_DIGEST_DIGITS] != module_digest(target):
+            sys.stderr.write("the module was changed while it was compiled; run it again\n")
+            return 1
+        compiled = wasmtime.Module(new_engine(), code).serialize()
         _write(target, bytes(compiled))
+    except OSError as error:
+        sys.stderr.write(f"{error.strerror}\n")
+        return 1
     except wasmtime.WasmtimeError as error:
         sys.stderr.write(f"{' '.join(str(error).split())}\n")
         return 1
@@ -164,7 +182,7 @@ def compile_module(module: Path, target: Path) -> int:
 
 def _write(target: Path, data: bytes) -> None:
     """A new file, whole or not at all; the same one may be written by others at the same time."""
-    scratch = target.with_name(f".{target.name}.{os.getpid()}")
+    scratch = scratch_beside(target)
     try:
         scratch.write_bytes(data)
         scratch.replace(target)

@@ -29,6 +29,7 @@ from pathlib import Path
 import msgspec
 
 from ecotone.core.errors import InputError
+from ecotone.execution.cells._scratch import scratch_beside
 
 __all__ = [
     "PAGE",
@@ -290,7 +291,7 @@ def _name_file(file: int, target: Path, folder: int) -> None:
     try:
         os.link(own, target.name, dst_dir_fd=folder, follow_symlinks=True)
     except FileExistsError:
-        temporary = f".{target.name}.{os.getpid()}"
+        temporary = scratch_beside(target).name
         os.link(own, temporary, dst_dir_fd=folder, follow_symlinks=True)
         os.replace(temporary, target.name, src_dir_fd=folder, dst_dir_fd=folder)
 

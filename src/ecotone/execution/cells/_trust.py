@@ -13,6 +13,7 @@ from hmac import compare_digest
 from pathlib import Path
 
 from ecotone.core.errors import UnavailableError
+from ecotone.execution.cells._scratch import scratch_beside
 
 __all__ = ["is_signed", "own_key", "sign", "state_folder"]
 
@@ -51,7 +52,7 @@ def own_key() -> bytes:
     if key is not None:
         return key
     file = _key_file()
-    scratch = file.with_name(f".key.{os.getpid()}")
+    scratch = scratch_beside(file)
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

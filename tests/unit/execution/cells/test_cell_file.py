@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import wasmtime
 
 from ecotone.core.errors import InputError, UnavailableError
 from ecotone.execution.cells import Job, run_job
@@ -27,7 +28,7 @@ from ecotone.execution.cells.building import (
     write_cell,
 )
 
-from ecotone.execution.cells._compiled import cache_folder  # isort: skip
+from ecotone.execution.cells._compiled import cache_folder, compile_module  # isort: skip
 
 
 @pytest.fixture(scope="session")
@@ -169,6 +170,28 @@ def test_the_cache_may_be_deleted_and_is_nobody_elses(cell: Path) -> None:
     folder.chmod(0o777)
     with pytest.raises(InputError, match="others can write to"):
         compiled_module(cell)
+
+
+def test_each_compiles_its_own_though_process_numbers_are_the_same(home: Path) -> None:
+    modules = [home / f"exit{code}.wasm" for code in range(1, 7)]
+    for code, path in enumerate(modules, 1):
+        text = '(import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32))) (memory (export "memory") 1)'
+        path.write_bytes(wasmtime.wat2wasm(f'(module {text} (func (export "_start") (call $exit (i32.const {code}))))'))
+    threads = [threading.Thread(target=compiled_module, args=(path,)) for path in modules]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [run_job(Job(module=path)).exit_code for path in modules] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_module_is_compiled_only_under_its_own_digest(
+    types: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = home / f"{'0' * 40}-{machine_kind()}.cwasm"
+    assert compile_module(types, target) == 1
+    assert "was changed" in capsys.readouterr().err
+    assert not target.exists()
 
 
 def test_many_compile_at_once(types: Path, home: Path) -> None:
