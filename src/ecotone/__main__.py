@@ -27,27 +27,16 @@ def wants_prestart(argv: list[str]) -> bool:
 def main() -> None:
     """Run the command line and exit with its status."""
     from ecotone._signals import end_like_interrupted
+    from ecotone._streams import open_standard_streams
 
     argv = sys.argv[1:]
-    _open_standard_streams()
+    open_standard_streams()
     end_like_interrupted()
     try:
         sys.exit(_run_cell(argv[2:]) if argv[:2] == ["cell", "run"] else _run_any(argv))
     except KeyboardInterrupt:  # before the command line could take care of it
         sys.stderr.write("interrupted\n")
         sys.exit(_INTERRUPTED)
-
-
-def _open_standard_streams() -> None:
-    """Started with one of them closed (`>&-`), the first file that is opened would take its place and get its text."""
-    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
-        if getattr(sys, name) is None:
-            taken = os.open(os.devnull, os.O_RDWR)
-            if taken != number:
-                os.dup2(taken, number)
-                os.close(taken)
-            os.set_inheritable(number, True)
-            setattr(sys, name, os.fdopen(number, mode, closefd=False))
 
 
 def _run_any(argv: list[str]) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import FrameType
 
-__all__ = ["end_like_interrupted", "told_to_stop"]
+__all__ = ["end_like_interrupted", "stopping_signal", "told_to_stop"]
 
 # msgspec 0.22 crashes when Python code that it calls to look at a type raises, and a module whose import is cut off
 # stays half made or turns the KeyboardInterrupt into an ImportError.
@@ -18,6 +18,7 @@ _ASK_AGAIN_S = 0.005
 _PATIENCE_S = 2.0
 
 _told: list[float] = []
+_numbers: list[int] = []
 
 
 def end_like_interrupted() -> None:
@@ -33,8 +34,14 @@ def told_to_stop() -> bool:
     return bool(_told)
 
 
+def stopping_signal() -> int:
+    """The last of the signals that came; SIGINT if none did, since Python's own handler tells nobody."""
+    return _numbers[-1] if _numbers else int(signal.SIGINT)
+
+
 def _stop(number: int, frame: FrameType | None) -> None:
     _told.append(time.monotonic())
+    _numbers.append(number)
     if _told[-1] - _told[0] < _PATIENCE_S and _is_delicate(frame):
 
         def ask_again(_number: int, _frame: FrameType | None) -> None:

@@ -14,7 +14,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, NoReturn
 
-from ecotone.core.errors import ConflictError, EcotoneError, InputError
+from ecotone.core.errors import ConflictError, EcotoneError, InputError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from ecotone.execution.cells.building import Built, Cell, Needs
     from ecotone.execution.cells.interface import Job, JobResult
+    from ecotone.execution.cells.output import Output
     from ecotone.execution.cells.registry import Entry, JobEnd
 
 __all__ = [
@@ -37,7 +38,8 @@ __all__ = [
     "toolchain_file",
 ]
 
-_INTERRUPTED, _KILLED = 130, 143
+_KILLED = 143
+_REST_LIMIT_S = 1.0
 _END_LIMIT_S = 5.0
 _TOLD_MOST = 4096
 _LOOK_EVERY_S = 0.02
@@ -86,26 +88,37 @@ def run_cell(
         pass_on=(job.stdout, job.stderr) if listening else None,
     )
     begun_s, before_s = time.monotonic(), _children_cpu_s()
+    result: JobResult | None = None
+    cut: tuple[int, str] | None = None
+    problem = "its launcher has failed"
     try:
-        with EmulatedJob(job, nodes, output.streams) if nodes else LocalJob(job, output.streams) as running:
-            try:
-                output.start()
-                if on_start is not None:
-                    on_start(entry.record.job)
-                result = running.wait()
-                code = None
-            except KeyboardInterrupt:
-                code, reason = _why(entry)
-                running.kill(reason)
-                result = running.wait()
+        try:
+            with EmulatedJob(job, nodes, output.streams) if nodes else LocalJob(job, output.streams) as running:
+                try:
+                    output.start()
+                    if on_start is not None:
+                        on_start(entry.record.job)
+                    result = running.wait()
+                except KeyboardInterrupt:
+                    cut = _why(entry, output)
+                    running.kill(cut[1])
+                    result = running.wait()
+        finally:
+            output.close()
     except EcotoneError:
         _withdraw(entry)
         raise
+    except KeyboardInterrupt:  # while ranks were started, or once more, or while the rest was passed on
+        cut = cut or _why(entry, output)
+        output.close(_REST_LIMIT_S)
+    except Exception as error:
+        problem = f"it could not be run: {error}"
+        raise
     finally:
-        output.close()
-    assert result is not None
-    end = _ended(result, time.monotonic() - begun_s, _children_cpu_s() - before_s, code)
-    entry.finish(end)
+        if output.trouble and result and not result.exit_code:
+            cut = cut or output.trouble
+        end = _ended(result, time.monotonic() - begun_s, _children_cpu_s() - before_s, cut, problem)
+        entry.finish(end)
     return entry.record.job, end
 
 
@@ -115,9 +128,17 @@ def _withdraw(entry: Entry) -> None:
     shutil.rmtree(entry.folder, ignore_errors=True)
 
 
-def _why(entry: Entry) -> tuple[int, str]:
+def _why(entry: Entry, output: Output) -> tuple[int, str]:
+    """Of a KeyboardInterrupt: exit code and reason."""
+    from ecotone._signals import stopping_signal
+
     asked = entry.asked_to_end()
-    return (_INTERRUPTED, "interrupted") if asked is None else (_KILLED, asked)
+    if asked is not None:
+        return _KILLED, asked
+    if output.trouble is not None:
+        return output.trouble
+    number = stopping_signal()
+    return 128 + number, "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
 
 
 def _children_cpu_s() -> float:
@@ -125,16 +146,22 @@ def _children_cpu_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _ended(result: JobResult, wall_s: float, cpu_s: float, code: int | None) -> JobEnd:
+def _ended(result: JobResult | None, wall_s: float, cpu_s: float, cut: tuple[int, str] | None, problem: str) -> JobEnd:
+    """How the job ended, from what its ranks had, unless it was `cut` from outside; of neither, the problem is told."""
     from ecotone.execution.cells.registry import JobEnd
 
+    if cut is None and result is None:
+        cut = 1, problem
+    if cut is not None:
+        return JobEnd(exit_code=cut[0], reason=cut[1], wall_s=wall_s, cpu_s=cpu_s)
+    assert result is not None
     first = result.first
     reason, *stack = first.reason.split("\n") if first else [""]
     return JobEnd(
-        exit_code=result.exit_code if code is None else code,
+        exit_code=result.exit_code,
         reason=reason,
         stack=tuple(line.strip() for line in stack),
-        rank=first.rank if first and code is None else None,
+        rank=first.rank if first else None,
         wall_s=wall_s,
         cpu_s=cpu_s,
     )
@@ -155,10 +182,12 @@ def run_detached(job: Job, nodes: Mapping[str, tuple[int, ...]] | None = None) -
     os.close(writing)
     told = os.read(reading, _TOLD_MOST)  # not to its end: the ranks have the other end too
     os.close(reading)
-    word, _, text = told.decode().partition(" ")
-    if word != "started":
-        raise InputError(text or "the job could not be started")
-    return text
+    word, _, text = told.decode(errors="replace").partition(" ")
+    if word == "started":
+        return text
+    if word == InputError.__name__:
+        raise InputError(text)
+    raise UnavailableError(text or "the job could not be started: its launcher was killed")
 
 
 def _become_launcher(job: Job, nodes: Mapping[str, tuple[int, ...]] | None, told: int) -> NoReturn:
@@ -169,13 +198,13 @@ def _become_launcher(job: Job, nodes: Mapping[str, tuple[int, ...]] | None, told
         os.dup2(empty, number)
 
     def tell(word: str, text: str) -> None:
-        os.write(told, f"{word} {text}".encode()[:_TOLD_MOST])
+        os.write(told, f"{word} {text}".encode(errors="replace")[:_TOLD_MOST])
         os.close(told)
 
     try:
         run_cell(job, listening=False, on_start=lambda name: tell("started", name), nodes=nodes)
     except EcotoneError as error:
-        tell("failed", str(error))
+        tell(InputError.__name__ if isinstance(error, InputError) else "failed", str(error))
     except BaseException as error:  # noqa: BLE001 - nothing of the child may run into the caller's code
         with contextlib.suppress(OSError):
             tell("failed", f"{type(error).__name__}: {error}")
@@ -267,6 +296,7 @@ def end_job(name: str, reason: str) -> SeenJob:
                 _wait_for_end(entry)
                 if entry.is_running():
                     signal.pidfd_send_signal(launcher, signal.SIGKILL)
+                    _wait_for_end(entry)
         finally:
             os.close(launcher)
     return SeenJob(entry, time.time())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from ecotone.execution.cells import registry
 from ecotone.frontends.cli.cell_running import quick_run
 from ecotone.frontends.cli.main import run_command
 
@@ -39,6 +42,9 @@ int main(int argc, char **argv)
     if (argc > 1 && !strcmp(argv[1], "write")) { FILE *f = fopen("out.txt", "w"); if (!f) return 5; fclose(f); }
     if (argc > 1 && !strcmp(argv[1], "read")) { char t[80]; if (fgets(t, 80, stdin)) printf("got %s", t); }
     if (argc > 1 && !strcmp(argv[1], "wait")) sleep(600);
+    if (argc > 1 && !strcmp(argv[1], "much"))
+        for (int line = 0; line < 20000; line++) puts("a line that says nothing");
+    if (argc > 1 && !strcmp(argv[1], "ever")) for (;;) puts("a line that says nothing");
     if (argc > 1 && !strcmp(argv[1], "fall") && rank == 1) fall((int *) 0xfffffff0u);
     MPI_Finalize();
     return 0;
@@ -219,6 +225,84 @@ def test_interrupted_is_told(cell: Path) -> None:
     assert job.returncode == 130
     assert "ecotone: interrupted" in told
     assert document("ps", "--all")["jobs"][0]["reason"] == "interrupted"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_ended_by_a_signal_is_told_as_that(cell: Path, number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "ecotone", "cell", "run", str(cell), "-n", "2", "--", "wait"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as job:
+        assert job.stdout is not None
+        job.stdout.readline()
+        job.send_signal(number)
+        _, told = job.communicate(timeout=30)
+    assert job.returncode == 128 + number
+    assert f"ecotone: ended by {number.name}" in told
+
+
+def test_a_full_disk_is_told_as_that(cell: Path) -> None:
+    command = [sys.executable, "-m", "ecotone", "cell", "run", str(cell), "--"]
+    for what in ("ever", "hello"):  # while ranks run, and when they have ended
+        with Path("/dev/full").open("wb") as full:
+            done = subprocess.run([*command, what], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        assert done.returncode == 1
+        assert done.stderr.startswith("ecotone: stdout cannot be written: No space left on device; free some space")
+    seen = document("ps", "--all")["jobs"]
+    assert {each["reason"].partition(":")[0] for each in seen} == {"stdout cannot be written"}
+
+
+@pytest.mark.parametrize("what", ["ever", "hello"])
+def test_a_reader_that_goes_is_the_end_as_of_any_program(cell: Path, what: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "ecotone", "cell", "run", str(cell), "--", what]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
+    seen = document("ps", "--all")["jobs"]
+    assert [(each["state"], each["reason"]) for each in seen] == [("failed", "nobody reads its output any more")]
+
+
+def test_a_stream_that_does_not_wait_gets_all(cell: Path) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    command = [sys.executable, "-m", "ecotone", "cell", "run", str(cell), "--", "much"]
+    with subprocess.Popen(command, stdout=writing, stderr=subprocess.PIPE) as job:
+        os.close(writing)
+        time.sleep(0.5)  # the pipe is full
+        with os.fdopen(reading, "rb") as rest:
+            assert rest.read().count(b"\n") == 20001
+    assert job.returncode == 0
+
+
+def test_a_name_that_is_taken_is_drawn_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn, urandom = iter([b"\x00\x01", b"\x00\x01", b"\x00\x02"]), os.urandom
+    monkeypatch.setattr(registry.os, "urandom", lambda count: next(drawn) if count == 2 else urandom(count))
+    names = [registry.enter(tmp_path / "a.cell", 1, ("no text: \udcff",), 0.0).record.job for _ in range(2)]
+    assert names == ["a-0001", "a-0002"]
+    entered = registry.entries()
+    assert [entry.record.arguments for entry in entered] == [("no text: \ufffd",)] * 2
+    for entry in entered:  # else this process would be ended as their launcher
+        shutil.rmtree(entry.folder)
+
+
+def test_what_keeps_a_detached_job_from_its_start_is_told_as_such(cell: Path, tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("no folder")
+    done = ecotone("run", cell, "--detach", env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")})
+    assert done.returncode == ecotone("run", cell).returncode != 0
+    assert "state" in done.stderr
+
+
+def test_a_cell_file_runs_in_a_folder_with_any_name(cell: Path, tmp_path: Path) -> None:
+    here = tmp_path / "size=8:ro"
+    here.mkdir()
+    code = "from ecotone.frontends.cli.cell_running import run_file; run_file()"
+    command = [sys.executable, "-c", code, str(cell), "write"]
+    done = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (here / "out.txt").exists()
+    shut = f"exec {shlex.join(command)} >&- <&-"
+    done = subprocess.run(["sh", "-c", shut], cwd=here, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_nobody_is_asked_for_what_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ A line of the log is `RANK STREAM END TEXT`: the stream 1 or 2, the end `.` for 
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import select
@@ -16,9 +17,9 @@ import threading
 import tty
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
-__all__ = ["LogLine", "Output", "read_log"]
+__all__ = ["LogLine", "Output", "Trouble", "labelled", "read_log"]
 
 _CHUNK = 65536
 _LINE_MOST = 65536
@@ -27,6 +28,17 @@ _RANKS_APART_MOST = 256
 
 LogLine = tuple[int, int, bool, bytes]
 """Rank, stream (1 or 2), whether the line is whole, and its text."""
+
+
+class Trouble(NamedTuple):
+    """What keeps output from being passed on."""
+
+    exit_code: int
+    reason: str
+
+
+_NOBODY_READS = Trouble(141, "nobody reads its output any more")  # as a shell says it of others: 128 + SIGPIPE
+_ADVICE = {errno.ENOSPC: "; free some space and run it again", errno.EDQUOT: "; free some space and run it again"}
 
 
 class _Channel:
@@ -83,7 +95,11 @@ class Output:
         self._channels = [
             _Channel(rank, stream, line_by_line=line_by_line) for rank in range(apart) for stream in (1, 2)
         ]
+        self._writing = [channel.writing for channel in self._channels]
         self._thread: threading.Thread | None = None
+        self._ended = threading.Event()  # a Thread.join that Ctrl-C cuts off takes its thread for ended
+        self.trouble: Trouble | None = None
+        """Why output is not passed on any more; the main thread gets a SIGINT when that happens while ranks run."""
 
     def streams(self, rank: int) -> tuple[int, int]:
         """The descriptors that a rank writes to."""
@@ -95,18 +111,28 @@ class Output:
         self._thread = threading.Thread(target=self._pump, name="output", daemon=True)
         self._thread.start()
 
-    def close(self) -> None:
-        """Passes on the rest; when all ranks have ended."""
-        for channel in self._channels:
-            os.close(channel.writing)
-        if self._thread is not None:
-            self._thread.join()
-        for channel in self._channels:
-            os.close(channel.reading)
+    def close(self, limit_s: float | None = None) -> None:
+        """Passes on the rest; when all ranks have ended. Idempotent; what was cut off by Ctrl-C goes on where it was.
+
+        Args:
+            limit_s: how long whoever reads may take for it; None for as long as he wants.
+        """
+        while self._writing:
+            os.close(self._writing.pop())
+        if self._thread is not None and not self._ended.wait(limit_s):
+            return  # the thread still uses what is open, and ends with the process
+        while self._channels:
+            os.close(self._channels.pop().reading)
         if self._log is not None:
             self._log.close()
 
     def _pump(self) -> None:
+        try:
+            self._pass_all_on()
+        finally:
+            self._ended.set()
+
+    def _pass_all_on(self) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})  # for the main thread
         open_channels = {channel.reading: channel for channel in self._channels}
         poll = select.poll()
@@ -120,7 +146,7 @@ class Output:
                 if channel is None:
                     poll.unregister(descriptor)
                     if event & (select.POLLERR | select.POLLHUP):
-                        self._give_up()
+                        self._give_up(_NOBODY_READS)
                     continue
                 data = channel.read()
                 self._take(channel, data)
@@ -139,18 +165,20 @@ class Output:
     def _write(self, stream: int, data: bytes) -> None:
         if self._pass_on is None:
             return
-        view = memoryview(data)
         try:
-            while view:
-                view = view[os.write(self._pass_on[stream - 1], view) :]
-        except OSError:
-            self._give_up()
+            _write_all(self._pass_on[stream - 1], memoryview(data))
+        except BrokenPipeError:
+            self._give_up(_NOBODY_READS)
+        except OSError as error:
+            name = "stdout" if stream == 1 else "stderr"
+            self._give_up(Trouble(1, f"{name} cannot be written: {error.strerror}{_ADVICE.get(error.errno or 0, '')}"))
 
-    def _give_up(self) -> None:
+    def _give_up(self, trouble: Trouble) -> None:
         """Who listened has gone, or the disk is full: as for any program, that is the end."""
         self._pass_on = None
+        self.trouble = trouble
         main = threading.main_thread().ident
-        if main is not None:
+        if main is not None and self._writing:
             signal.pthread_kill(main, signal.SIGINT)
 
     def _keep(self, channel: _Channel, is_whole: bool, text: bytes) -> None:
@@ -162,6 +190,17 @@ class Output:
             self._log.write(line)
         except OSError:
             self._logged = _LOG_MOST_BYTES + 1  # the disk is full: the job goes on
+
+
+def _write_all(descriptor: int, data: memoryview) -> None:
+    """To the end, also where somebody has made the descriptor one that does not wait."""
+    while data:
+        try:
+            data = data[os.write(descriptor, data) :]
+        except BlockingIOError:
+            poll = select.poll()
+            poll.register(descriptor, select.POLLOUT)
+            poll.poll()
 
 
 def labelled(rank: int, ranks: int, text: bytes, *, is_whole: bool = True) -> bytes:

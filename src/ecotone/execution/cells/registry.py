@@ -9,6 +9,7 @@ and start time, each time it is asked.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -21,6 +22,7 @@ from ecotone.execution.cells._trust import state_folder
 __all__ = ["Entry", "JobEnd", "JobRecord", "Usage", "enter", "entries", "find", "process_start"]
 
 _KEPT = 50
+_DRAWS_MOST = 100
 _BOOT = "/proc/sys/kernel/random/boot_id"
 
 
@@ -100,7 +102,7 @@ class Entry:
 
     def ask_to_end(self, reason: str) -> None:
         """Leaves the reason for the launcher, which is then to be told by a signal."""
-        _write(self.folder / "kill", reason.encode())
+        _write(self.folder / "kill", _plain(reason).encode())
 
     def asked_to_end(self) -> str | None:
         """The reason that someone has left for the launcher, None if nobody has."""
@@ -157,9 +159,30 @@ def _memory_bytes(process: int) -> int:
 
 
 def _write(path: Path, data: bytes) -> None:
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    scratch.write_bytes(data)
-    scratch.replace(path)
+    """All of it or nothing, also where other machines use the same home."""
+    scratch = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
+    try:
+        scratch.write_bytes(data)
+        scratch.replace(path)
+    except BaseException:
+        scratch.unlink(missing_ok=True)
+        raise
+
+
+def _plain(text: str) -> str:
+    """Without the bytes that are no text, which arguments and names of files may have."""
+    return text.encode(errors="surrogateescape").decode(errors="replace")
+
+
+def _new_folder(stem: str) -> Path:
+    """A name has few letters, since people write it; those that are taken are drawn again."""
+    _jobs().mkdir(parents=True, exist_ok=True, mode=0o700)
+    for _ in range(_DRAWS_MOST):
+        folder = _jobs() / f"{stem}-{os.urandom(2).hex()}"
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+            return folder
+    raise FileExistsError(errno.EEXIST, f"{_DRAWS_MOST} names of jobs were all taken")
 
 
 def enter(cell: Path, ranks: int, arguments: tuple[str, ...], now: float) -> Entry:
@@ -175,28 +198,33 @@ def enter(cell: Path, ranks: int, arguments: tuple[str, ...], now: float) -> Ent
         UnavailableError: the folder cannot be written.
     """
     stem = "".join(letter if letter.isalnum() else "-" for letter in cell.stem)[:24].strip("-") or "cell"
-    name = f"{stem}-{os.urandom(2).hex()}"
-    record = JobRecord(
+    folder: Path | None = None
+    try:
+        folder = _new_folder(_plain(stem))
+        record = _record(folder.name, cell, ranks, arguments, now)
+        _write(folder / "job.json", msgspec.json.encode(record))
+    except OSError as error:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise UnavailableError(
+            f"{folder or _jobs()} cannot be written: {error.strerror}; free some space, or set XDG_STATE_HOME to"
+            " another folder"
+        ) from None
+    _forget_old()
+    return Entry(folder, record)
+
+
+def _record(name: str, cell: Path, ranks: int, arguments: tuple[str, ...], now: float) -> JobRecord:
+    return JobRecord(
         job=name,
-        cell=str(cell.resolve()),
+        cell=_plain(str(cell.resolve())),
         ranks=ranks,
-        arguments=arguments,
+        arguments=tuple(map(_plain, arguments)),
         launcher=os.getpid(),
         launcher_start=process_start(os.getpid()) or 0,
         boot=_boot(),
         started_at=now,
     )
-    folder = _jobs() / name
-    try:
-        folder.mkdir(parents=True, mode=0o700)
-        _write(folder / "job.json", msgspec.json.encode(record))
-    except OSError as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise UnavailableError(
-            f"{folder} cannot be written: {error.strerror}; free some space, or set XDG_STATE_HOME to another folder"
-        ) from None
-    _forget_old()
-    return Entry(folder, record)
 
 
 def _forget_old() -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["mpirun", "quick_run", "run_and_tell", "run_file", "spread_ranks", "to_job"]
 
-_WRONG_INPUT, _INTERRUPTED = 2, 130
+_WRONG_INPUT, _INTERRUPTED, _PIPE_CLOSED = 2, 130, 141
 _WITH_VALUE = {
     "-n": "ranks", "--ranks": "ranks", "--dir": "dir", "--env": "env", "--memory": "memory", "--time": "time",
     "--output-limit": "output_limit", "--files": "files", "--nodes": "nodes",
@@ -45,8 +45,12 @@ def to_job(
     time: str | None = None,
     output_limit: str | None = None,
     files: int | None = None,
+    given: Mapping[str, Folder] | None = None,
 ) -> Job:
     """A job from options as they are written on a command line.
+
+    Args:
+        given: folders beside those of `--dir`, which come first where both have one name.
 
     Raises:
         InputError: one of them does not say what it should.
@@ -63,7 +67,7 @@ def to_job(
         ranks=_ranks(cell) if ranks is None else ranks,
         arguments=tuple(arguments),
         environment=dict(_variable(each) for each in env),
-        folders=dict(_folder(each) for each in dir),
+        folders=dict(given or {}) | dict(_folder(each) for each in dir),
         memory_max_bytes=memory_bytes,
         time_max_s=None if time is None else _quantity("--time", time, "DURATION"),
         output_max_bytes=None if output_limit is None else int(_quantity("--output-limit", output_limit, "SIZE")),
@@ -169,8 +173,8 @@ def run_and_tell(job: Job, *, label: bool, detach: bool, json: bool, nodes: str 
 
 
 def _complain(end: JobEnd) -> None:
-    if not end.exit_code:
-        return
+    if not end.exit_code or (end.exit_code == _PIPE_CLOSED and end.rank is None):
+        return  # whoever does not read any more knows it
     who = "" if end.rank is None else f"rank {end.rank}: "
     lines = [f"ecotone: {who}{end.reason}", *(f"  {line}" for line in end.stack)]
     sys.stderr.write("\n".join(lines) + "\n")
@@ -256,15 +260,19 @@ def _mpirun_words(words: Iterator[str]) -> tuple[list[str], list[str]]:
 
 
 def _run_here(own: Sequence[str], arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    from ecotone.execution.cells import Folder
+
     more = shlex.split(environment.get(_OPTIONS_VARIABLE, ""))
     found = _options([*more, *own])
     if found is None or "cell" not in found:
         written = " ".join(more)
         raise InputError(f"{_OPTIONS_VARIABLE} {written!r} should hold options of: ecotone cell run")
-    here = Path.cwd()
-    found.setdefault("dir", [])
-    if not any(each.partition("=")[0] in (".", str(here)) for each in found["dir"]):
-        found["dir"] = [f".={here}", f"{here}={here}", *found["dir"]]
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:
+        raise InputError("the current folder is not there any more; go to another one") from None
+    if not any(each.rpartition("=")[0] in (".", str(here)) for each in found.get("dir", [])):
+        found["given"] = {name: Folder(path=here) for name in (".", str(here))}
     names = {each.partition("=")[0] for each in found.get("env", [])}
     found["env"] = [
         *(f"{name}={value}" for name, value in environment.items() if name not in names),
@@ -275,7 +283,9 @@ def _run_here(own: Sequence[str], arguments: Sequence[str], environment: Mapping
 
 def _told(run: Any) -> int:
     from ecotone._signals import end_like_interrupted
+    from ecotone._streams import open_standard_streams
 
+    open_standard_streams()
     end_like_interrupted()
     try:
         return run()
