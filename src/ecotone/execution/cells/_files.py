@@ -1,8 +1,8 @@
 """The one table of files of a cell: what it has open, and what it may do with it. Called by the WASI layer.
 
 A path is followed component by component, from a folder that was given to the cell, and no link is ever followed: what
-lies outside cannot be named. The table knows for each entry the folder and path it was opened by, so that another
-process can open the same again.
+lies outside cannot be named, nor what the platform itself keeps inside (`_own_folders.py`). The table knows for each
+entry the folder and path it was opened by, so that another process can open the same again.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ecotone.core.errors import InputError
+from ecotone.execution.cells._own_folders import OwnFolders
 from ecotone.execution.cells._snapshot import SavedFile
 from ecotone.execution.cells.interface import Folder
 
@@ -55,11 +56,19 @@ class Entry:
 
 
 class FileTable:
-    """All that a cell has open, by its own numbers: 0 to 2 the standard streams, then the folders given to it."""
+    """All that a cell has open, by its own numbers: 0 to 2 the standard streams, then the folders given to it.
+
+    Attributes:
+        own: the folders of the platform, which the cell may not reach.
+
+    Raises:
+        InputError: one of those is given.
+    """
 
     def __init__(self, folders: Mapping[str, Folder], files_max: int = FILES_MOST) -> None:
         self._files_max = files_max
         self._folders = folders
+        self.own = OwnFolders(folders)
         self.entries: dict[int, Entry] = {}
         for number in range(3):
             entry = Entry(number)
@@ -115,7 +124,7 @@ class FileTable:
         Raises:
             OSError: the path leads outside, through a link, or does not exist.
         """
-        return _walk(self.get(number), path)
+        return _walk(self.get(number), path, self.own)
 
     def open(self, number: int, path: str, ask: int, flags: int, *, read: bool, write: bool) -> int:
         """Opens a path and enters it into the table.
@@ -142,7 +151,7 @@ class FileTable:
             raise OSError(errno.EROFS, "the folder was given for reading only")
         folder, name, whole = self.walk(number, path)
         try:
-            descriptor = os.open(name, _mode(read, write) | _open_flags(ask, flags), 0o666, dir_fd=folder)
+            descriptor = _open_in(folder, name, _mode(read, write) | _open_flags(ask, flags), self.own)
         finally:
             os.close(folder)
         entry = Entry(descriptor, root=above.root, path=whole, writable=above.writable)
@@ -186,11 +195,11 @@ class FileTable:
                 os.close(top)
         entry = Entry(top, root=root)
         try:
-            folder, name, _ = _walk(entry, path)
+            folder, name, _ = _walk(entry, path, self.own)
         finally:
             os.close(top)
         try:
-            return os.open(name, flags | _open_flags(0, 0), dir_fd=folder)
+            return _open_in(folder, name, flags | _open_flags(0, 0), self.own)
         finally:
             os.close(folder)
 
@@ -261,7 +270,18 @@ def _saved(number: int, entry: Entry) -> SavedFile:
     )
 
 
-def _walk(entry: Entry, path: str) -> tuple[int, str, str]:
+def _open_in(folder: int, name: str, flags: int, own: OwnFolders) -> int:
+    """Opens what a cell may have."""
+    descriptor = os.open(name, flags, 0o666, dir_fd=folder)
+    try:
+        own.check(descriptor)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _walk(entry: Entry, path: str, own: OwnFolders) -> tuple[int, str, str]:
     """See `FileTable.walk`."""
     if path.startswith("/"):
         raise OSError(errno.EPERM, "absolute path")
@@ -278,7 +298,7 @@ def _walk(entry: Entry, path: str) -> tuple[int, str, str]:
                 folder = above.pop()
                 passed.pop()
             elif index < len(names) - 1:
-                below = os.open(name, _O_PATH | os.O_DIRECTORY, dir_fd=folder)
+                below = _open_in(folder, name, _O_PATH | os.O_DIRECTORY, own)
                 above.append(folder)
                 folder = below
                 passed.append(name)

@@ -362,10 +362,18 @@ class Wasi:
         self._at(number, path, size, lambda name, folder: os.mkdir(name, dir_fd=folder), change=True)
 
     def _remove_folder(self, number: int, path: int, size: int) -> None:
-        self._at(number, path, size, lambda name, folder: os.rmdir(name, dir_fd=folder), change=True)
+        def remove(name: str, folder: int) -> None:
+            self._files.own.check_removable(name, folder)
+            os.rmdir(name, dir_fd=folder)
+
+        self._at(number, path, size, remove, change=True)
 
     def _unlink(self, number: int, path: int, size: int) -> None:
-        self._at(number, path, size, lambda name, folder: os.unlink(name, dir_fd=folder), change=True)
+        def unlink(name: str, folder: int) -> None:
+            self._files.own.check_removable(name, folder)
+            os.unlink(name, dir_fd=folder)
+
+        self._at(number, path, size, unlink, change=True)
 
     def _path_state(self, number: int, _look: int, path: int, size: int, result: int) -> None:
         def state(name: str, folder: int) -> None:
@@ -395,7 +403,10 @@ class Wasi:
         to_number, to_path, to_size = to
 
         def rename(name: str, folder: int) -> None:
+            self._files.own.check_removable(name, folder)
+
             def onto(to_name: str, to_folder: int) -> None:
+                self._files.own.check_removable(to_name, to_folder)
                 os.rename(name, to_name, src_dir_fd=folder, dst_dir_fd=to_folder)
 
             self._at(to_number, to_path, to_size, onto, change=True)

@@ -188,3 +188,57 @@ def test_output_waits_for_a_stream_that_others_made_nonblocking(written: Written
     os.close(writing)
     os.waitpid(reader, 0)
     assert result.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("function", "path", "to", "error"),
+    [
+        ("path_create_directory", "mine", "", 0),
+        ("path_create_directory", "cache/mine", "", 0),
+        ("path_create_directory", "cache/ecotone/cells/compiled/mine", "", 2),
+        ("path_create_directory", "state/ecotone/cells/mine", "", 2),  # which is not there before the cell runs
+        ("path_unlink_file", "cache/ecotone/cells/../cells/key", "", 2),
+        ("path_unlink_file", "link", "", 2),
+        ("path_rename", "real", "other", 2),
+        ("path_rename", "real/ecotone", "other", 2),
+        ("path_rename", "file", "link", 2),
+        ("path_rename", "file", "other", 0),
+        ("path_open", "real/ecotone/cells", "", 2),
+        ("path_open", "real/ecotone", "", 0),
+    ],
+)
+def test_folders_of_the_platform_are_out_of_reach(
+    written: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str, path: str, to: str, error: int
+) -> None:
+    home = tmp_path / "home"
+    (home / "real").mkdir(parents=True)
+    (home / "link").symlink_to("real")
+    (home / "file").touch()
+    (home / "cache").mkdir()
+    by_link = path.startswith(("link", "real")) or to == "link"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / ("link" if by_link else "cache")))
+    monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
+    given = f"(i32.const 3) (i32.const 256) (i32.const {len(path)})"
+    numbers = "i32 i32 i32"
+    if to:
+        given, numbers = f"{given} (i32.const 3) (i32.const 512) (i32.const {len(to)})", "i32 i32 i32 i32 i32 i32"
+    if function == "path_open":
+        given = (
+            f"(i32.const 3) (i32.const 0) (i32.const 256) (i32.const {len(path)}) (i32.const 2) "
+            "(i64.const 0) (i64.const 0) (i32.const 0) (i32.const 0)"
+        )
+        numbers = "i32 i32 i32 i32 i32 i64 i64 i32 i32"
+    text = f"""{_EXIT} (import "wasi_snapshot_preview1" "{function}" (func $do (param {numbers}) (result i32)))
+        (memory (export "memory") 1) (data (i32.const 256) "{path}") (data (i32.const 512) "{to}")
+        (func (export "_start") (call $exit (call $do {given})))"""
+    assert result_of(written(text), folders={".": Folder(path=home)}).exit_code == error
+
+
+def test_folder_of_the_platform_cannot_be_given(
+    written: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    module = written('(memory (export "memory") 1) (func (export "_start"))')
+    result = result_of(module, folders={".": Folder(path=tmp_path / "ecotone" / "cells" / "compiled")})
+    assert result.first is not None
+    assert "cannot be given to a cell" in result.first.reason
