@@ -117,6 +117,21 @@ static struct ring *shared_ring(int from_place, int to_place)
     return (struct ring *) (rings + ((size_t) from_place * region->places + to_place) * each);
 }
 
+static bool carries_payload(const struct packet *header)
+{
+    return header->kind == PACKET_EAGER || header->kind == PACKET_DATA;
+}
+
+/* To its place in the ring: no more than it takes there, since the next packet may lie behind it. */
+static void copy_line(struct ring *ring, uint32_t bytes, const struct ring *old)
+{
+    struct packet header;
+    memcpy(&header, old->small, sizeof header);
+    uint32_t most = carries_payload(&header) && header.bytes ? SMALL : sizeof header;
+    for (uint32_t at = 0; at < most; at += GRAIN / 2)
+        memcpy(ring->data + ((old->here - 1 + at) & (bytes - 1)), old->small + at, GRAIN / 2);
+}
+
 /* A ring in our own memory; with what is in `old`, if there is one. Fresh memory is not touched, so it costs nothing. */
 static struct ring *private_ring(uint32_t bytes, const struct ring *old, uint32_t old_bytes)
 {
@@ -130,9 +145,7 @@ static struct ring *private_ring(uint32_t bytes, const struct ring *old, uint32_
     uint32_t head = old->head, tail = tail_of(old);
     for (uint32_t at = head; at != tail; at += GRAIN)
         memcpy(ring->data + (at & (bytes - 1)), old->data + (at & (old_bytes - 1)), GRAIN);
-    if (old->here && old->here - 1 - head < tail - head)
-        for (uint32_t at = 0; at < SMALL; at += GRAIN / 2)
-            memcpy(ring->data + ((old->here - 1 + at) & (bytes - 1)), old->small + at, GRAIN / 2);
+    if (old->here && old->here - 1 - head < tail - head) copy_line(ring, bytes, old);
     ring->head = head;
     ring->front = tail;
     ring->consumed = old->consumed;
@@ -236,11 +249,6 @@ static void put_bytes(const struct peer *peer, uint32_t at, const struct outgoin
     if (first > real) first = real;
     memcpy(peer->to->data + start, out->payload + offset, first);
     if (real > first) memcpy(peer->to->data, out->payload + offset + first, real - first);
-}
-
-static bool carries_payload(const struct packet *header)
-{
-    return header->kind == PACKET_EAGER || header->kind == PACKET_DATA;
 }
 
 /* The ring is full: the reader will tell when it is not, or the host may have heard that it is not. */
