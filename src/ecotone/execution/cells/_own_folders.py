@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ecotone.core.errors import InputError
+from ecotone.execution.cells._compiled import cache_folder
+from ecotone.execution.cells._trust import state_folder
 from ecotone.execution.cells.interface import Folder
 
 __all__ = ["OwnFolders"]
@@ -39,9 +41,6 @@ class OwnFolders:
         self._ways: set[Identity] = set()
         if not folders:
             return
-        from ecotone.execution.cells._compiled import cache_folder  # noqa: PLC0415 - most cells have no folders
-        from ecotone.execution.cells._trust import state_folder  # noqa: PLC0415
-
         given = [Path(os.path.realpath(folder.path)) for folder in folders.values()]
         for own in (cache_folder().absolute(), state_folder().absolute()):
             _make_if_within(own, given)
