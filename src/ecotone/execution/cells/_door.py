@@ -15,6 +15,9 @@ import os
 import socket
 import ssl
 import struct
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -28,6 +31,7 @@ _NONCE_BYTES = 16
 _PROOF_BYTES = 32
 _GREETING_MOST = 4096
 _GREETING_LIMIT_S = 10.0
+_GREETINGS_MOST = 64  # at once: who has not shown yet that he belongs here costs little
 _WELCOME = b"+"
 _REFUSAL = b"-"
 
@@ -74,6 +78,8 @@ class Door:
         identity = credentials.identity
         self._as_caller = _context(ssl.PROTOCOL_TLS_CLIENT, identity) if identity else None
         self._as_host = _context(ssl.PROTOCOL_TLS_SERVER, identity) if identity else None
+        self._greetings = 0
+        self._room = threading.Condition()
 
     def call(self, node: str, address: tuple[str, int], source: int = -1, target: int = -1) -> socket.socket:
         """Connects and greets.
@@ -97,10 +103,13 @@ class Door:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._as_caller:
                 connection = self._as_caller.wrap_socket(connection, server_hostname=node)
-            self._greet(connection, where, source, target)
+            self._greet(connection, where, source, target, time.monotonic() + _GREETING_LIMIT_S)
         except ssl.SSLCertVerificationError as error:
             connection.close()
             raise RefusedError(f"{where} is not a node of this deployment: {error.verify_message}") from error
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):  # the connection was lost
+            connection.close()
+            raise
         except ssl.SSLError as error:
             connection.close()
             raise RefusedError(f"{where} refused an encrypted connection: {error.reason}") from error
@@ -110,20 +119,47 @@ class Door:
         connection.settimeout(None)
         return connection
 
-    def _greet(self, connection: socket.socket, where: str, source: int, target: int) -> None:
+    def _greet(self, connection: socket.socket, where: str, source: int, target: int, until: float) -> None:
         credentials = self._credentials
         greeting = Greeting(job=credentials.job, node=credentials.node, source=source, target=target)
         text, nonce = msgspec.json.encode(greeting), os.urandom(_NONCE_BYTES)
         connection.sendall(_MAGIC + struct.pack("<H", len(text)) + text + nonce)
-        other = _read(connection, _NONCE_BYTES)
-        proof = _read(connection, _PROOF_BYTES)
+        other = _read(connection, _NONCE_BYTES, until)
+        proof = _read(connection, _PROOF_BYTES, until)
         if not hmac.compare_digest(proof, self._proof(b"host", text, nonce, other)):
             raise RefusedError(
                 f"{where} does not have the token of job {credentials.job}, or this node has a wrong one"
             )
         connection.sendall(self._proof(b"caller", text, nonce, other))
-        if _read(connection, 1) != _WELCOME:
+        if _read(connection, 1, until) != _WELCOME:
             raise RefusedError(f"{where} refused the token of job {credentials.job}")
+
+    def wait_for_room(self, timeout_s: float | None = None) -> bool:
+        """Until another greeting may begin; False if none may after `timeout_s`."""
+        with self._room:
+            return self._room.wait_for(lambda: self._greetings < _GREETINGS_MOST, timeout_s)
+
+    def answer_in_thread(self, caller: socket.socket, then: Callable[[socket.socket, Greeting], object]) -> None:
+        """Greets one who has called, when there is room; `then` is called, in a thread, if he belongs to this job."""
+
+        def greet() -> None:
+            try:
+                with contextlib.suppress(RefusedError, OSError):  # the caller is told, and has a reason to give
+                    then(*self.answer(caller))
+            finally:
+                self._count(-1)
+
+        self._count(1)
+        try:
+            threading.Thread(target=greet, daemon=True).start()
+        except RuntimeError:  # no more threads: he will call again
+            caller.close()
+            self._count(-1)
+
+    def _count(self, change: int) -> None:
+        with self._room:
+            self._greetings += change
+            self._room.notify_all()
 
     def answer(self, connection: socket.socket) -> tuple[socket.socket, Greeting]:
         """Greets one who has called.
@@ -136,11 +172,12 @@ class Door:
             OSError: he went away, or took too long.
         """
         try:
+            until = time.monotonic() + _GREETING_LIMIT_S
             connection.settimeout(_GREETING_LIMIT_S)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._as_host:
                 connection = self._as_host.wrap_socket(connection, server_side=True)
-            greeting = self._check(connection)
+            greeting = self._check(connection, until)
         except ssl.SSLError as error:
             connection.close()
             raise RefusedError(f"a caller without a certificate of this deployment: {error.reason}") from error
@@ -150,16 +187,16 @@ class Door:
         connection.settimeout(None)
         return connection, greeting
 
-    def _check(self, connection: socket.socket) -> Greeting:
-        if _read(connection, len(_MAGIC)) != _MAGIC:
+    def _check(self, connection: socket.socket, until: float) -> Greeting:
+        if _read(connection, len(_MAGIC), until) != _MAGIC:
             raise RefusedError("a caller that is not a part of a job")
-        (size,) = struct.unpack("<H", _read(connection, 2))
+        (size,) = struct.unpack("<H", _read(connection, 2, until))
         if size > _GREETING_MOST:
             raise RefusedError("a caller with too long a greeting")
-        text = _read(connection, size)
-        other, nonce = _read(connection, _NONCE_BYTES), os.urandom(_NONCE_BYTES)
+        text = _read(connection, size, until)
+        other, nonce = _read(connection, _NONCE_BYTES, until), os.urandom(_NONCE_BYTES)
         connection.sendall(nonce + self._proof(b"host", text, other, nonce))
-        proof = _read(connection, _PROOF_BYTES)
+        proof = _read(connection, _PROOF_BYTES, until)
         if not hmac.compare_digest(proof, self._proof(b"caller", text, other, nonce)):
             with contextlib.suppress(OSError):
                 connection.sendall(_REFUSAL)
@@ -200,10 +237,14 @@ def _decode(text: bytes) -> Greeting:
         raise RefusedError(f"a caller whose greeting cannot be read: {error}") from error
 
 
-def _read(connection: socket.socket, size: int) -> bytes:
-    """Exactly `size` bytes: what follows is not ours."""
+def _read(connection: socket.socket, size: int, until: float) -> bytes:
+    """Exactly `size` bytes, until then: what follows is not ours."""
     taken = b""
     while len(taken) < size:
+        left_s = until - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError("the greeting takes too long")
+        connection.settimeout(left_s)
         part = connection.recv(size - len(taken))
         if not part:
             raise ConnectionResetError("the other side hung up during the greeting")

@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from ecotone.core.errors import InputError
-from ecotone.execution.cells._door import Credentials, Door, Identity, RefusedError
+from ecotone.execution.cells._door import Credentials, Door, Greeting, Identity
 from ecotone.execution.cells._wires import Address, Order
 from ecotone.execution.cells.interface import Job, JobResult, RankEnd
 
@@ -34,6 +34,7 @@ __all__ = [
 BEAT_S = 1.0
 _LINE_MOST = 1 << 22
 _RANKS_MOST = 1024
+_PORT_MOST = 65535
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -118,6 +119,7 @@ class Channel:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._rest = b""
+        self._over = ""
         self.heard_at = time.monotonic()
         connection.settimeout(0)
 
@@ -133,23 +135,38 @@ class Channel:
             self._connection.settimeout(0)
 
     def receive(self) -> list[bytes]:
-        """The lines that have come.
+        """The lines that have come; also the last that were said by one who has gone.
 
         Raises:
-            ConnectionError: the other side has gone.
+            ConnectionError: the other side has gone, and there is nothing more of it.
         """
-        with contextlib.suppress(BlockingIOError, ssl.SSLWantReadError):
-            while True:
+        lines: list[bytes] = []
+        while not self._over:
+            try:
                 part = self._connection.recv(65536)
-                if not part or len(self._rest) > _LINE_MOST:
-                    raise ConnectionResetError("the connection was closed")
+            except (BlockingIOError, ssl.SSLWantReadError):
+                return lines
+            except OSError as error:
+                self._over = str(error)
+                break
+            if part:
                 self.heard_at = time.monotonic()
-                self._rest += part
-        *lines, self._rest = self._rest.split(b"\n")
+                *whole, self._rest = (self._rest + part).split(b"\n")
+                lines += whole
+            if len(self._rest) > _LINE_MOST:
+                self._over = "a message is too long"
+            elif not part:
+                self._over = "the connection was closed"
+        if not lines:
+            raise ConnectionResetError(self._over)
         return lines
 
     def close(self) -> None:
         self._connection.close()
+
+
+class _WrongMessageError(Exception):
+    """A part says what cannot be: it is not ours, or has a bug."""
 
 
 class _Node:
@@ -260,8 +277,11 @@ class Launcher:
             while any(node.left for node in self._nodes.values()):
                 now = time.monotonic()
                 if now >= beat_at:
+                    late_s = now - beat_at if beat_at else 0.0  # this process was stopped: no part is to blame
                     beat_at = now + BEAT_S
-                    self._look_after(now - began)
+                    began += late_s
+                    self._turn(0)
+                    self._look_after(now - began, late_s)
                 self._turn(max(0.0, beat_at - time.monotonic()))
         finally:
             self._close()
@@ -305,13 +325,12 @@ class Launcher:
                 caller, _ = self._listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self._greet, args=(caller,), daemon=True).start()
+            self._door.wait_for_room()
+            self._door.answer_in_thread(caller, self._take_in)
 
-    def _greet(self, caller: socket.socket) -> None:
-        with contextlib.suppress(RefusedError, OSError):  # the caller is told why
-            connection, greeting = self._door.answer(caller)
-            if not self._later(lambda: self._join(greeting.node, connection)):
-                connection.close()
+    def _take_in(self, connection: socket.socket, greeting: Greeting) -> None:
+        if not self._later(lambda: self._join(greeting.node, connection)):
+            connection.close()
 
     def _join(self, name: str, connection: socket.socket) -> None:
         node = self._nodes.get(name)
@@ -325,16 +344,29 @@ class Launcher:
         self._listen_to(node)
 
     def _listen_to(self, node: _Node) -> None:
-        assert node.channel is not None
+        if node.channel is None:  # lost meanwhile
+            return
         try:
             lines = node.channel.receive()
         except OSError as error:
             self._lose(node, f"was lost: {error}" if node.ports else f"could not be started: {error}")
             return
         for line in lines:
+            if not self._hear_line(node, line):
+                return
+
+    def _hear_line(self, node: _Node, line: bytes) -> bool:
+        """False if the node was lost by what it has said."""
+        try:
             self._hear(node, msgspec.json.decode(line, type=ToLauncher))
+        except (msgspec.MsgspecError, UnicodeDecodeError, _WrongMessageError) as error:
+            self._lose(node, f"was lost: it says what it cannot say: {error}")
+        return node.channel is not None
 
     def _hear(self, node: _Node, message: ToLauncher) -> None:
+        wrong = self._what_is_wrong(node, message)
+        if wrong:
+            raise _WrongMessageError(wrong)
         match message:
             case Joined():
                 node.host, node.ports = message.host, message.ports
@@ -347,6 +379,20 @@ class Launcher:
                 self._lose(node, f"could not be started: {message.reason}")
             case Beat():
                 pass
+
+    def _what_is_wrong(self, node: _Node, message: ToLauncher) -> str:
+        match message:
+            case Joined():
+                is_right = not node.ports and sorted(message.ports) == sorted(node.ranks)
+                is_right = is_right and all(0 < port <= _PORT_MOST for port in message.ports.values())
+                return "" if is_right else f"its ranks are called at {message.ports}"
+            case Ended():
+                return "" if message.end.rank in node.left else f"rank {message.end.rank} has ended"
+            case Listening():
+                is_right = self._begun and message.rank in node.ranks and 0 < message.port <= _PORT_MOST
+                return "" if is_right else f"rank {message.rank} is called at port {message.port}"
+            case _:
+                return ""
 
     def _begin_if_all_are_here(self) -> None:
         if self._stopped or not all(node.ports for node in self._nodes.values()):
@@ -372,7 +418,7 @@ class Launcher:
             self._first = end
             self._stop(f"ended because rank {end.rank} on node {node.name} had: {end.reason}")
 
-    def _look_after(self, waited_s: float) -> None:
+    def _look_after(self, waited_s: float, late_s: float) -> None:
         if not self._begun and not self._stopped and waited_s > self._gather_max_s:
             missing = [node for node in self._nodes.values() if not node.ports]
             for node in missing:
@@ -380,7 +426,7 @@ class Launcher:
         for node in self._nodes.values():
             if node.channel is None:
                 continue
-            silence_s = time.monotonic() - node.channel.heard_at
+            silence_s = time.monotonic() - node.channel.heard_at - late_s
             if node.left and silence_s > self._silence_max_s:
                 self._lose(node, f"was lost: nothing was heard of it for {silence_s:.0f} s")
             else:

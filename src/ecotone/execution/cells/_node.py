@@ -113,9 +113,10 @@ class _PartRun:
             while self._ranks or not self._hung_up:
                 for descriptor, _ in self._poll.poll(max(0.0, beat_at - time.monotonic()) * 1000):
                     self._attend(descriptor)
-                if time.monotonic() >= beat_at:
+                late_s = time.monotonic() - beat_at
+                if late_s >= 0:
                     beat_at = time.monotonic() + BEAT_S
-                    self._beat()
+                    self._beat(late_s)
         finally:
             kill_all(self._ranks.values())
             for rank in self._ranks.values():
@@ -154,7 +155,11 @@ class _PartRun:
             self._kill(f"ended because the launcher was lost: {error}")
             return
         for line in lines:
-            message: ToPart = msgspec.json.decode(line, type=ToPart)
+            try:
+                message: ToPart = msgspec.json.decode(line, type=ToPart)
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                self._kill(f"ended because the launcher says what cannot be read: {error}")
+                return
             match message:
                 case Begin():
                     self._begin(message.addresses)
@@ -172,8 +177,9 @@ class _PartRun:
                 with contextlib.suppress(OSError):  # it has ended
                     orders.send(data)
 
-    def _beat(self) -> None:
-        silence_s = time.monotonic() - self._channel.heard_at
+    def _beat(self, late_s: float) -> None:
+        """So much later than it should be: this process was stopped, and the launcher is not to blame for that."""
+        silence_s = time.monotonic() - self._channel.heard_at - late_s
         if silence_s > self._part.silence_max_s:
             self._hung_up = True
             self._kill(f"ended because nothing was heard of the launcher for {silence_s:.0f} s")

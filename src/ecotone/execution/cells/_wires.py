@@ -26,7 +26,7 @@ from typing import NoReturn
 
 import msgspec
 
-from ecotone.execution.cells._door import Credentials, Door, RefusedError
+from ecotone.execution.cells._door import Credentials, Door, Greeting, RefusedError
 from ecotone.execution.cells._region import RING_HEAD
 
 __all__ = ["Address", "Order", "Wires", "Wiring"]
@@ -43,6 +43,7 @@ _CREDIT_STEP = 128 * 1024
 _DRY_TURNS = 64
 _RETRY_S = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _PATIENCE_S = 30.0
+_ROOM_WAIT_S = 0.05  # then it is looked whether there are orders
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -371,7 +372,10 @@ class Wires:
     def _call(self, sending: _Sending) -> None:
         sending.calling = True
         address = self._addresses[sending.peer]
-        threading.Thread(target=self._call_blocking, args=(sending, address), daemon=True).start()
+        try:
+            threading.Thread(target=self._call_blocking, args=(sending, address), daemon=True).start()
+        except RuntimeError as error:
+            self._call_failed(sending, address, str(error))
 
     def _call_blocking(self, sending: _Sending, address: Address) -> None:
         try:
@@ -445,18 +449,15 @@ class Wires:
                         poll.unregister(old)
                         old.close()
                         poll.register(self._listener, select.POLLIN)
-                elif descriptor == self._listener.fileno():
+                elif descriptor == self._listener.fileno() and self._door.wait_for_room(_ROOM_WAIT_S):
                     with contextlib.suppress(OSError):
                         caller, _ = self._listener.accept()
-                        threading.Thread(target=self._answer, args=(caller,), daemon=True).start()
+                        self._door.answer_in_thread(caller, self._take_in)
 
-    def _answer(self, caller: socket.socket) -> None:
-        try:
-            connection, greeting = self._door.answer(caller)
-        except (RefusedError, OSError):
-            return  # the caller is told, and has a reason to give; ours goes on
-        if greeting.target != self._rank or greeting.source not in self._addresses:
-            connection.close()  # it has an old address of another rank
+    def _take_in(self, connection: socket.socket, greeting: Greeting) -> None:
+        address = self._addresses.get(greeting.source)
+        if greeting.target != self._rank or address is None or address.node != greeting.node:
+            connection.close()  # it has an old address of another rank, or says that it is a rank of another node
             return
         self._hand_over(lambda: self._called(greeting.source, connection))
 

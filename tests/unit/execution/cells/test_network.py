@@ -15,13 +15,15 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from ecotone.core.errors import InputError
-from ecotone.execution.cells import Job, JobResult
+from ecotone.execution.cells import Job, JobResult, _door
 from ecotone.execution.cells._door import Credentials, Door, Identity, RefusedError
 from ecotone.execution.cells._network import Launcher, new_token
 from ecotone.execution.cells._node import encode_part
+from ecotone.execution.cells._wires import Address, Wires, Wiring
 
 PART = [sys.executable, "-m", "ecotone.execution.cells._node"]
 Module = Callable[[str], Path]
@@ -196,7 +198,131 @@ def test_forged_wires_are_refused(module: Module, output: int, how: str) -> None
     assert "wire" in result.first.reason
 
 
+def pretend(launcher: Launcher, node: str, said: bytes) -> None:
+    """A part that says this, and hangs up."""
+    part = launcher.part(node, "127.0.0.1")
+    connection = Door(part.credentials).call(part.meeting.node, (part.meeting.host, part.meeting.port))
+    connection.sendall(said)
+    connection.close()
+
+
+JOINED = b'{"type":"Joined","host":"127.0.0.1","ports":{"0":9}}\n'
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (b'{"type":"Failed","reason":"no room"}\n', "node a could not be started: no room"),
+        (b"nonsense\n", "node a was lost: it says what it cannot say"),
+        (b"\xff\xfe\n", "node a was lost: it says what it cannot say"),
+        (b'{"type":"Ended","end":{"rank":1,"exit_code":0,"reason":""}}\n', "cannot say: rank 1 has ended"),
+        (b'{"type":"Joined","host":"h","ports":{"1":9}}\n', "cannot say: its ranks are called at {1: 9}"),
+        (b'{"type":"Joined","host":"h","ports":{"0":99999}}\n', "cannot say: its ranks are called at {0: 99999}"),
+        (b'{"type":"Listening","rank":0,"port":9}\n', "cannot say: rank 0 is called at port 9"),
+        (JOINED + JOINED, "cannot say: its ranks are called at"),
+        (JOINED, "node a was lost: the connection was closed"),
+        (b"x" * (5 << 20), "node a could not be started: a message is too long"),
+    ],
+)
+def test_what_a_part_says_last_is_heard_and_what_it_cannot_say_ends_only_the_job(
+    module: Module, output: int, said: bytes, told: str
+) -> None:
+    launcher = Launcher(job_of(module("traffic"), 2, output, "wait"), {"a": (0,), "b": (1,)}, gather_max_s=15)
+    later(lambda: pretend(launcher, "a", said), 0.0)
+    result = launcher.run()
+    assert result.first is not None
+    assert told in result.first.reason
+    assert [end.rank for end in result.ends] == [0, 1]
+
+
+def test_launcher_that_was_stopped_blames_no_part(module: Module, output: int) -> None:
+    launcher = Launcher(job_of(module("traffic"), 2, output, "wait"), {"a": (0,), "b": (1,)}, silence_max_s=1.5)
+    patient = [msgspec.structs.replace(launcher.part(name, "127.0.0.1"), silence_max_s=60) for name in ("a", "b")]
+    parts = [start_part(encode_part(part), output) for part in patient]
+    later(lambda: launcher._later(lambda: time.sleep(2.5)), 1.0)
+    later(lambda: launcher.stop("the test has ended"), 4.2)
+    result = launcher.run()
+    for part in parts:
+        part.wait(20)
+    assert {end.reason for end in result.ends} == {"the test has ended"}
+
+
 # ---- Who may come in ----
+
+
+def test_a_greeting_has_one_limit_for_all_its_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_door, "_GREETING_LIMIT_S", 0.4)
+    ours, theirs = socket.socketpair()
+
+    def drip() -> None:
+        with contextlib.suppress(OSError):
+            for each in b"ECOTONE1\x00\x04" + b" " * 20:
+                theirs.sendall(bytes([each]))
+                time.sleep(0.1)
+        theirs.close()
+
+    later(drip, 0.0)
+    with pytest.raises(TimeoutError):
+        Door(Credentials(job="j", token=new_token(), node="a")).answer(Tcp(fileno=ours.detach()))
+
+
+class Tcp(socket.socket):
+    """A pair of sockets that takes the options of TCP."""
+
+    def setsockopt(self, *_options: object) -> None:  # type: ignore[override]
+        pass
+
+
+def test_those_who_do_not_greet_hold_few_threads_and_not_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_door, "_GREETING_LIMIT_S", 1.0)
+    launcher = Launcher(Job(module=Path("none"), ranks=1), {"a": (0,)}, gather_max_s=20)
+    meeting, before = launcher.part("a", "127.0.0.1").meeting, threading.active_count()
+    idle = [socket.create_connection((meeting.host, meeting.port)) for _ in range(100)]
+    most = [0]
+
+    def come() -> None:
+        time.sleep(0.3)
+        most[0] = threading.active_count()
+        time.sleep(1.0)
+        pretend(launcher, "a", b'{"type":"Failed","reason":"came"}\n')
+
+    later(come, 0.0)
+    result = launcher.run()
+    for connection in idle:
+        connection.close()
+    assert "came" in result.ends[0].reason
+    assert 64 <= most[0] - before <= 64 + 3
+
+
+def test_a_rank_is_only_heard_from_its_own_node() -> None:
+    token, before = new_token(), set(threading.enumerate())
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    wiring = Wiring(
+        credentials=Credentials(job="j", token=token, node="a"),
+        addresses={rank: Address(node=node, host="127.0.0.1", port=port) for rank, node in ((0, "a"), (1, "b"))},
+        listener=listener,
+        orders=theirs,
+        bell=os.eventfd(0),
+    )
+    wires = Wires(0, wiring, lambda code, reason: pytest.fail(reason))
+    liar = Door(Credentials(job="j", token=token, node="c")).call("a", ("127.0.0.1", port), 1, 0)
+    liar.settimeout(20)
+    assert liar.recv(1) == b""
+    own = Door(Credentials(job="j", token=token, node="b")).call("a", ("127.0.0.1", port), 1, 0)
+    deadline = time.monotonic() + 20
+    while not wires._early:
+        assert time.monotonic() < deadline
+        wires.poll()
+        time.sleep(0.01)
+    assert list(wires._early) == [1]
+    for each in (liar, own, ours, *wires._early.values()):
+        each.close()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(20)  # the one at the door ends when nobody can give it orders
+    listener.close()
+    theirs.close()
 
 
 def test_wrong_token_is_refused(module: Module, output: int) -> None:
@@ -289,6 +415,21 @@ def test_encrypted_job_survives_being_wired_anew(module: Module, output: int, id
         later(lambda number=number: cluster.launcher.move_listener(number % 2), 0.3 + 0.05 * number)
     assert cluster.run().first is None
     assert text(output) == "ok\n"
+
+
+def test_a_connection_that_breaks_during_the_greeting_is_no_refusal(identities: dict[str, Identity]) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def break_off() -> None:
+        connection, _ = listener.accept()
+        connection.recv(4096)
+        connection.close()
+
+    later(break_off, 0.0)
+    caller = Credentials(job="j", token=new_token(), node="node0", identity=identities["node0"])
+    with pytest.raises(OSError, match=r"(?i)eof|reset"):
+        Door(caller).call("node1", listener.getsockname())
+    listener.close()
 
 
 def test_certificates_of_others_are_refused(identities: dict[str, Identity]) -> None:
