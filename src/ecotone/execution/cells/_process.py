@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ecotone.core.errors import UnavailableError
 from ecotone.execution.cells._passage import Passage
 from ecotone.execution.cells._region import Region
 from ecotone.execution.cells.interface import Job, RankEnd
@@ -58,17 +59,24 @@ def start_rank(
     bells: tuple[int, ...] = (),
     passage: Passage | None = None,
 ) -> RankProcess:
-    """Forks this process, which must not run threads that hold locks, for a rank."""
+    """Forks this process, which must not run threads that hold locks, for a rank.
+
+    Raises:
+        UnavailableError: the system has no more processes or descriptors.
+    """
     from ecotone.execution.cells._rank import run_rank  # noqa: PLC0415 - loads wasmtime, once for all ranks
 
     parent = os.getpid()
-    reasons, report = os.pipe2(os.O_CLOEXEC)
+    try:
+        reasons, report = os.pipe2(os.O_CLOEXEC)
+    except OSError as error:
+        raise _no_rank(rank, error) from None
     try:
         process = os.fork()
-    except OSError:
+    except OSError as error:
         os.close(reasons)
         os.close(report)
-        raise
+        raise _no_rank(rank, error) from None
     if process == 0:
         try:
             if job.bind:
@@ -89,11 +97,18 @@ def start_rank(
 def _watched(rank: int, process: int, reasons: int) -> RankProcess:
     try:
         return RankProcess(rank, process, reasons)
-    except BaseException:  # nobody would know of it
+    except OSError as error:  # nobody would know of the process
         os.kill(process, signal.SIGKILL)
         os.waitpid(process, 0)
         os.close(reasons)
-        raise
+        raise _no_rank(rank, error) from None
+
+
+def _no_rank(rank: int, error: OSError) -> UnavailableError:
+    return UnavailableError(
+        f"rank {rank} could not be started: {error.strerror}; start fewer, or raise the limit (ulimit -n for open "
+        "files, ulimit -u for processes)"
+    )
 
 
 def kill_all(ranks: Iterable[RankProcess]) -> None:

@@ -35,7 +35,7 @@ from ecotone.execution.cells._wasi_numbers import (
     file_kind,
 )
 
-__all__ = ["Wasi"]
+__all__ = ["Wasi", "kind_in_folder"]
 
 _MODULE = b"wasi_snapshot_preview1"
 
@@ -500,12 +500,12 @@ def _listing(descriptor: int) -> list[tuple[str, int, int]]:
     """Names, inodes and kinds of what is in a folder, with itself and a parent that is itself."""
     own = os.fstat(descriptor).st_ino
     with os.scandir(descriptor) as entries:
-        found = [(entry.name, entry.inode(), kind) for entry in entries if (kind := _kind_in_folder(entry)) is not None]
+        found = [(entry.name, entry.inode(), kind) for entry in entries if (kind := kind_in_folder(entry)) is not None]
     return [(".", own, 3), ("..", own, 3), *sorted(found)]
 
 
-def _kind_in_folder(entry: os.DirEntry[str]) -> int | None:
-    """None if it has been removed meanwhile."""
+def kind_in_folder(entry: os.DirEntry[str]) -> int | None:
+    """WASI's number for what lies in a folder that is listed; None if it has been removed meanwhile."""
     try:
         return file_kind(entry.stat(follow_symlinks=False).st_mode)
     except FileNotFoundError:

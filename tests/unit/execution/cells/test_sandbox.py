@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +11,13 @@ from pathlib import Path
 import pytest
 import wasmtime
 
-from ecotone.core.errors import InputError
+from ecotone.core.errors import InputError, UnavailableError
 from ecotone.execution.cells import Folder, Job, JobResult, run_job
 from ecotone.execution.cells._callbacks import define
+from ecotone.execution.cells._compiled import compiled_module
 from ecotone.execution.cells._engine import limit, new_engine
 from ecotone.execution.cells._memory import CellMemory
+from ecotone.execution.cells._wasi import kind_in_folder
 
 Written = Callable[[str], Path]
 _EXIT = '(import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))'
@@ -140,6 +143,22 @@ def test_rank_that_cannot_start_never_goes_on_in_its_launcher(written: Written) 
     assert "Bad file descriptor" in result.first.reason
 
 
+def test_ranks_beyond_what_the_system_has_are_told_and_none_is_left(written: Written) -> None:
+    module = written('(memory (export "memory") 1) (func $run (export "_start") (loop $on (br $on)))')
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    compiled_module(module)
+    open_now = len(list(Path("/proc/self/fd").iterdir()))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (open_now + 12, hard))
+    try:
+        with pytest.raises(UnavailableError, match="Too many open files; start fewer"):
+            result_of(module, ranks=100, time_max_s=5.0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert len(list(Path("/proc/self/fd").iterdir())) == open_now
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
 def test_file_from_before_1970_has_a_state(written: Written, tmp_path: Path) -> None:
     state = '(import "wasi_snapshot_preview1" "fd_filestat_get" (func $state (param i32 i32) (result i32)))'
     start = '(func (export "_start") (call $exit (call $state (i32.const 3) (i32.const 0))))'
@@ -242,3 +261,28 @@ def test_folder_of_the_platform_cannot_be_given(
     result = result_of(module, folders={".": Folder(path=tmp_path / "ecotone" / "cells" / "compiled")})
     assert result.first is not None
     assert "cannot be given to a cell" in result.first.reason
+
+
+def test_arguments_need_not_be_text(written: Written) -> None:
+    module = written('(memory (export "memory") 1) (func (export "_start"))')
+    strange = os.fsdecode(b"\xff")
+    assert result_of(module, arguments=(strange,), environment={"NAME": strange}).exit_code == 0
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder to another user")
+def test_cache_of_another_user_is_told(written: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = tmp_path / "ecotone" / "cells" / "compiled"
+    folder.mkdir(parents=True, mode=0o700)
+    os.chown(folder, 12345, -1)
+    with pytest.raises(InputError, match="belongs to another user"):
+        result_of(written('(memory (export "memory") 1) (func (export "_start"))'))
+
+
+def test_file_that_goes_while_a_folder_is_listed_is_not_in_the_list(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).touch()
+    with os.scandir(tmp_path) as entries:
+        found = sorted(entries, key=lambda entry: entry.name)
+        (tmp_path / "a").unlink()
+        assert [kind_in_folder(entry) for entry in found] == [None, 4]
