@@ -4,9 +4,9 @@
 
 #include "internal.h"
 
-/* A run of bytes of a file type, from its origin on; in the order of the type map. */
+/* A run of bytes of a file type, from its origin on; in the order of the type map, `before` bytes come before it. */
 struct file_run {
-    long long offset, bytes;
+    long long offset, bytes, before;
 };
 
 struct file_view {
@@ -50,7 +50,8 @@ int file_error_class(int number);
 int view_set(struct file_view *view, MPI_Offset displacement, struct eco_type *element, struct eco_type *type,
              bool external32, bool writable);
 void view_free(struct file_view *view);
-/* The byte of the file at which the data byte `at` of the view lies; `*length`: how many follow it in one run. */
+/* The byte of the file at which the data byte `at` of the view lies; `*length`: how many follow it in one run (0 if
+ * the view has no data at all). */
 MPI_Offset view_byte(const struct file_view *view, long long at, long long *length);
 /* How many data bytes of the view lie before `byte` of the file. */
 long long view_data_before(const struct file_view *view, MPI_Offset byte);

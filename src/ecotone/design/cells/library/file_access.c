@@ -10,12 +10,14 @@ enum where { AT_OFFSET, AT_OWN, AT_SHARED, AT_ORDERED };
 
 /* ---- Bytes ---- */
 
+#define PART_MOST (1u << 30) /* what has been moved comes back in 32 bits with a sign */
+
 /* Reads or writes one run; less than all was moved only at the end of the file, or after an error. */
 static long long move_run(int descriptor, char *data, long long bytes, MPI_Offset at, bool writing)
 {
     long long done = 0;
     while (done < bytes) {
-        size_t part = (size_t) (bytes - done);
+        size_t part = bytes - done < PART_MOST ? (size_t) (bytes - done) : PART_MOST;
         ssize_t moved = writing ? pwrite(descriptor, data + done, part, at + done)
                                 : pread(descriptor, data + done, part, at + done);
         if (moved < 0 && errno == EINTR) continue;
@@ -46,9 +48,9 @@ static long long move_bytes(const struct eco_file *file, long long at, char *dat
 
 static long long bytes_in_file(const struct eco_file *file, int count, MPI_Datatype type)
 {
-    MPI_Aint bytes = count * type->size;
-    if (file->view.external32) MPI_Pack_external_size("external32", count, type, &bytes);
-    return bytes;
+    MPI_Aint each = type->size;
+    if (file->view.external32) MPI_Pack_external_size("external32", 1, type, &each);
+    return (long long) count * each;
 }
 
 static void pack(const struct eco_file *file, const void *buffer, int count, MPI_Datatype type, char *packed,
@@ -136,7 +138,10 @@ static int check_transfer(struct eco_file *file, enum where where, MPI_Offset of
     if (!writing && (file->mode & MPI_MODE_WRONLY)) return MPI_ERR_ACCESS;
     bool positioned = where == AT_OFFSET || where == AT_OWN;
     if (positioned && (file->mode & MPI_MODE_SEQUENTIAL)) return MPI_ERR_UNSUPPORTED_OPERATION;
-    return bytes_in_file(file, count, type) % file->view.element_bytes ? MPI_ERR_IO : MPI_SUCCESS;
+    long long bytes = bytes_in_file(file, count, type);
+    if (file->view.external32 && bytes > INT32_MAX) return MPI_ERR_COUNT; /* MPI_Pack_external counts in 32 bits */
+    if (bytes > 0 && file->view.tile_bytes == 0) return MPI_ERR_IO;       /* the view has no place for data */
+    return bytes % file->view.element_bytes ? MPI_ERR_IO : MPI_SUCCESS;
 }
 
 static int transfer(struct eco_file *file, enum where where, MPI_Offset offset, void *buffer, int count,

@@ -19,7 +19,7 @@ static void add_run(struct run_list *list, long long offset, long long bytes)
         list->runs = realloc(list->runs, (size_t) list->capacity * sizeof *list->runs);
         if (!list->runs) eco_abort(MPI_ERR_NO_MEM);
     }
-    list->runs[list->count++] = (struct file_run){offset, bytes};
+    list->runs[list->count++] = (struct file_run){.offset = offset, .bytes = bytes};
 }
 
 static void add_runs(struct run_list *list, long long at, int count, const struct eco_type *type)
@@ -67,6 +67,16 @@ static bool element_in_order(const struct eco_type *element, bool writable)
     return good;
 }
 
+static void scale_runs(struct run_list *list, long long factor)
+{
+    long long before = 0;
+    for (int i = 0; i < list->count; i++) {
+        list->runs[i].bytes *= factor;
+        list->runs[i].before = before;
+        before += list->runs[i].bytes;
+    }
+}
+
 int view_set(struct file_view *view, MPI_Offset displacement, struct eco_type *element, struct eco_type *type,
              bool external32, bool writable)
 {
@@ -82,7 +92,7 @@ int view_set(struct file_view *view, MPI_Offset displacement, struct eco_type *e
         free(list.runs);
         return MPI_ERR_IO;
     }
-    for (int i = 0; i < list.count; i++) list.runs[i].bytes *= factor;
+    scale_runs(&list, factor);
     view_free(view);
     *view = (struct file_view){
         .displacement = displacement,
@@ -106,12 +116,28 @@ void view_free(struct file_view *view)
     *view = (struct file_view){0};
 }
 
+/* The run in which the data byte `at` of the file type lies. */
+static const struct file_run *find_run(const struct file_view *view, long long at)
+{
+    int low = 0, high = view->run_count;
+    while (high - low > 1) {
+        int middle = low + (high - low) / 2;
+        if (view->runs[middle].before <= at)
+            low = middle;
+        else
+            high = middle;
+    }
+    return &view->runs[low];
+}
+
 MPI_Offset view_byte(const struct file_view *view, long long at, long long *length)
 {
+    *length = 0;
+    if (view->tile_bytes == 0) return view->displacement;
     long long tile = at / view->tile_bytes, rest = at % view->tile_bytes;
-    const struct file_run *run = view->runs;
+    const struct file_run *run = find_run(view, rest);
     bool endless = view->run_count == 1 && run->bytes == view->tile_extent;
-    for (; rest >= run->bytes; run++) rest -= run->bytes;
+    rest -= run->before;
     *length = endless ? INT64_MAX : run->bytes - rest;
     return view->displacement + tile * view->tile_extent + run->offset + rest;
 }

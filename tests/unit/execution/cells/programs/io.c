@@ -11,6 +11,12 @@ static int next(void) { return (rank + 1) % size; }
 static void open_file(int mode) { CHECK(MPI_File_open(MPI_COMM_WORLD, NAME, mode, MPI_INFO_NULL, &file) == MPI_SUCCESS); }
 static void fresh(void) { open_file(MPI_MODE_CREATE | MPI_MODE_RDWR | MPI_MODE_DELETE_ON_CLOSE); }
 
+static void open_alone(const char *name)
+{
+    int mode = MPI_MODE_CREATE | MPI_MODE_RDWR | MPI_MODE_DELETE_ON_CLOSE;
+    CHECK(MPI_File_open(MPI_COMM_SELF, name, mode, MPI_INFO_NULL, &file) == MPI_SUCCESS);
+}
+
 static void at_offsets(void)
 {
     int values[10], back[10], count;
@@ -158,6 +164,77 @@ static void portable(void)
     MPI_File_close(&file);
 }
 
+/* A file type without data has no place for any. */
+static void empty_view(void)
+{
+    MPI_Datatype nothing;
+    MPI_Offset byte = -1;
+    int value = 3, count;
+    fresh();
+    MPI_Type_contiguous(0, MPI_INT, &nothing);
+    MPI_Type_commit(&nothing);
+    CHECK(MPI_File_set_view(file, 12, MPI_INT, nothing, "native", MPI_INFO_NULL) == MPI_SUCCESS);
+    CHECK(MPI_File_get_byte_offset(file, 5, &byte) == MPI_SUCCESS && byte == 12);
+    CHECK(MPI_File_write_at(file, 0, &value, 1, MPI_INT, &status) == MPI_ERR_IO);
+    CHECK(MPI_File_write_at(file, 0, &value, 0, MPI_INT, &status) == MPI_SUCCESS);
+    MPI_Get_count(&status, MPI_INT, &count);
+    CHECK(count == 0);
+    MPI_Type_free(&nothing);
+    MPI_File_close(&file);
+}
+
+/* Many runs of different lengths: each byte is found, from wherever one begins. */
+static void many_runs(void)
+{
+    enum { RUNS = 50 };
+    int lengths[RUNS], places[RUNS], total = 0, at = rank;
+    unsigned char data[3000], back[3000];
+    char own[32];
+    MPI_Datatype type;
+    snprintf(own, sizeof own, "out/runs%d", rank);
+    for (int i = 0; i < RUNS; i++) {
+        lengths[i] = i % 7;
+        places[i] = at;
+        at += lengths[i] + 1 + i % 3;
+        total += lengths[i];
+    }
+    MPI_Type_indexed(RUNS, lengths, places, MPI_BYTE, &type);
+    MPI_Type_commit(&type);
+    open_alone(own);
+    MPI_File_set_view(file, 3, MPI_BYTE, type, "native", MPI_INFO_NULL);
+    for (int i = 0; i < 2 * total; i++) data[i] = (unsigned char) (i * 5 + 1);
+    MPI_File_write_at(file, 0, data, 2 * total, MPI_BYTE, &status);
+    for (int start = 0; start < 2 * total; start++) {
+        MPI_File_read_at(file, start, back, 1, MPI_BYTE, &status);
+        CHECK(back[0] == data[start]);
+    }
+    MPI_File_set_view(file, 3, MPI_BYTE, MPI_BYTE, "native", MPI_INFO_NULL);
+    for (int i = 0, done = 0; i < RUNS; i++) {
+        MPI_File_read_at(file, places[i], back, lengths[i], MPI_BYTE, &status);
+        CHECK(!memcmp(back, data + done, (size_t) lengths[i]));
+        done += lengths[i];
+    }
+    MPI_Type_free(&type);
+    MPI_File_close(&file);
+}
+
+/* 2 GiB asked for in one call, of a file that has 24 bytes: those come. */
+static void large_count(void)
+{
+    double values[3] = {1.5, 2.5, 3.5};
+    int count = -1;
+    if (rank) return;
+    double *much = malloc(1u << 31);
+    CHECK(much);
+    open_alone(NAME);
+    MPI_File_write_at(file, 0, values, 3, MPI_DOUBLE, &status);
+    CHECK(MPI_File_read_at(file, 0, much, 1 << 28, MPI_DOUBLE, &status) == MPI_SUCCESS);
+    MPI_Get_count(&status, MPI_DOUBLE, &count);
+    CHECK(count == 3 && much[0] == 1.5 && much[2] == 3.5);
+    MPI_File_close(&file);
+    free(much);
+}
+
 static void modes_and_mistakes(void)
 {
     int value = 5, mode;
@@ -194,6 +271,9 @@ int main(int argc, char **argv)
     shared_position();
     split_calls();
     portable();
+    empty_view();
+    many_runs();
+    large_count();
     modes_and_mistakes();
     return end();
 }
