@@ -69,6 +69,7 @@ int buffered_attach(struct eco_request *request)
     copy->context = request->context;
     copy->buffered = segment;
     copy->detached = true;
+    if (request->twin) request->twin->twin = NULL; /* of the time before, and still under way: on its own from now on */
     copy->twin = request;
     request->twin = copy;
     copy->mode = SEND_STANDARD;

@@ -54,19 +54,20 @@ static void add_tree(struct schedule *schedule, struct eco_comm *via, void *buff
 }
 
 /* Where a piece of `bytes` begins that is cut into `size` almost equal ones, on multiples of 64. */
-static int piece_start(int piece, int bytes, int size)
+static size_t piece_start(int piece, size_t bytes, int size)
 {
-    int each = ((bytes + size - 1) / size + 63) & ~63;
-    long long start = (long long) piece * each;
-    return start < bytes ? (int) start : bytes;
+    unsigned long long each = ((bytes + (unsigned long long) size - 1) / (unsigned) size + 63) & ~63ull;
+    unsigned long long start = (unsigned) piece * each;
+    return start < bytes ? (size_t) start : bytes;
 }
 
 /* Large broadcasts: the root deals out pieces, and then they go round in a ring; nobody sends more than twice the data. */
-static void add_ring(struct schedule *schedule, struct eco_comm *via, char *data, int bytes, int root)
+static void add_ring(struct schedule *schedule, struct eco_comm *via, char *data, size_t bytes, int root)
 {
     int size = comm_size(via), place = (via->rank - root + size) % size;
     int next = (via->rank + 1) % size, previous = (via->rank - 1 + size) % size;
-#define PIECE(i) data + piece_start(i, bytes, size), piece_start((i) + 1, bytes, size) - piece_start(i, bytes, size)
+#define PIECE(i)                                                                                                       \
+    data + piece_start(i, bytes, size), (int) (piece_start((i) + 1, bytes, size) - piece_start(i, bytes, size))
     if (place == 0)
         for (int i = 1; i < size; i++) schedule_send(schedule, PIECE(i), MPI_BYTE, (root + i) % size);
     else
@@ -92,7 +93,7 @@ void add_bcast(struct schedule *schedule, struct eco_comm *via, void *buffer, in
     char *data = type_whole(type) ? (char *) buffer + type->true_lb : schedule_memory(schedule, bytes);
     if (!type_whole(type) && via->rank == root)
         schedule_copy(schedule, buffer, count, type, data, (int) bytes, MPI_BYTE);
-    add_ring(schedule, via, data, (int) bytes, root);
+    add_ring(schedule, via, data, bytes, root);
     if (!type_whole(type) && via->rank != root)
         schedule_copy(schedule, data, (int) bytes, MPI_BYTE, buffer, count, type);
 }

@@ -150,11 +150,13 @@ void *schedule_memory(struct schedule *schedule, size_t bytes)
     return memory->data;
 }
 
+/* Whole elements with their gaps: a user's operator may assign them as structures. */
 void *schedule_place(struct schedule *schedule, int count, const struct eco_type *type)
 {
     MPI_Aint span = count > 1 ? (count - 1) * type_extent(type) : 0;
-    MPI_Aint lowest = type->true_lb + (span < 0 ? span : 0), bytes = type->true_ub - type->true_lb;
-    bytes += span < 0 ? -span : span;
+    MPI_Aint low = type->lb < type->true_lb ? type->lb : type->true_lb;
+    MPI_Aint high = type->ub > type->true_ub ? type->ub : type->true_ub;
+    MPI_Aint lowest = low + (span < 0 ? span : 0), bytes = high - low + (span < 0 ? -span : span);
     return (char *) schedule_memory(schedule, (size_t) bytes) - lowest;
 }
 

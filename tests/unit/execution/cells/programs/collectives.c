@@ -201,6 +201,43 @@ static void in_order(int count)
     free(in);
 }
 
+/* One number, and a gap behind it that belongs to the element: an operator may assign the whole. */
+struct roomy {
+    unsigned value, gap[1023];
+};
+
+static void add_roomy(void *in, void *inout, int *count, MPI_Datatype *type)
+{
+    struct roomy *from = in, *to = inout, sum;
+    (void) type;
+    memset(&sum, 0xab, sizeof sum);
+    for (int i = 0; i < *count; i++) {
+        sum.value = from[i].value + to[i].value;
+        to[i] = sum;
+    }
+}
+
+static void with_gaps(void)
+{
+    enum { MANY = 8 };
+    static struct roomy out[MANY], in[MANY];
+    MPI_Request requests[MANY];
+    MPI_Datatype type;
+    MPI_Op op;
+    MPI_Type_create_resized(MPI_UNSIGNED, 0, sizeof(struct roomy), &type);
+    MPI_Type_commit(&type);
+    MPI_Op_create(add_roomy, 1, &op);
+    for (int i = 0; i < MANY; i++) {
+        out[i].value = (unsigned) (100 * i + rank);
+        MPI_Ireduce(&out[i], &in[i], 1, type, op, i % size, MPI_COMM_WORLD, &requests[i]);
+    }
+    MPI_Waitall(MANY, requests, MPI_STATUSES_IGNORE);
+    for (int i = 0; i < MANY; i++)
+        if (i % size == rank) CHECK(in[i].value == (unsigned) (100 * i * size + size * (size - 1) / 2));
+    MPI_Op_free(&op);
+    MPI_Type_free(&type);
+}
+
 static void locations(void)
 {
     struct {
@@ -253,6 +290,7 @@ int main(int argc, char **argv)
         reductions(counts[i], i % size);
         in_order(counts[i] / 8 + 1);
     }
+    with_gaps();
     locations();
     overlap();
     neighbours();

@@ -167,6 +167,35 @@ static void persistent(void)
     MPI_Request_free(&requests[1]);
 }
 
+/* Begun again while its copy of the time before is under way; then that one is received, and the new one withdrawn: the
+ * attached buffer is free again. */
+static void buffered_again(void)
+{
+    enum { MANY = 100000 };
+    static char out[MANY], in[MANY], room[2 * MANY + 1000];
+    MPI_Request request;
+    MPI_Status status;
+    void *back;
+    int bytes, flag;
+    MPI_Buffer_attach(room, sizeof room);
+    MPI_Bsend_init(out, MANY, MPI_BYTE, rank, 41, MPI_COMM_WORLD, &request);
+    MPI_Start(&request);
+    MPI_Wait(&request, MPI_STATUS_IGNORE);
+    MPI_Start(&request);
+    MPI_Recv(in, MANY, MPI_BYTE, rank, 41, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+    MPI_Cancel(&request);
+    MPI_Wait(&request, &status);
+    MPI_Test_cancelled(&status, &flag);
+    CHECK(flag);
+    MPI_Request_free(&request);
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    for (int i = 0; i < 2; i++) CHECK(MPI_Bsend(out, MANY, MPI_BYTE, rank, 42, MPI_COMM_WORLD) == MPI_SUCCESS);
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_ARE_FATAL);
+    for (int i = 0; i < 2; i++) MPI_Recv(in, MANY, MPI_BYTE, rank, 42, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+    MPI_Buffer_detach(&back, &bytes);
+    CHECK(back == room && bytes == sizeof room);
+}
+
 static void truncation(void)
 {
     int out[4] = {1, 2, 3, 4}, in[2], code, class;
@@ -195,6 +224,7 @@ int main(int argc, char **argv)
     probes();
     cancelling();
     persistent();
+    buffered_again();
     truncation();
     return end();
 }
