@@ -21,6 +21,8 @@ from ecotone.execution.cells._region import Region
 
 __all__ = ["Gate", "MoveRefusedError", "NoSafePointError"]
 
+LOOK_AROUND = 4
+"""The word `stop` that asks for nothing but a look at who is still on this node."""
 _MESSAGE_MOST = 4096
 _WAKE_EVERY_S = 0.005  # a rank may look for messages just before it is called, and sleep just after
 _ROUND_MASK = (1 << 30) - 1
@@ -99,7 +101,7 @@ class Gate:
             assert answer.kind == LEFT
             return answer.snapshot
         finally:
-            self._call(place, 0)
+            self._call(place, LOOK_AROUND)  # not 0: another rank may have left in the meantime
 
     def _call(self, place: int, word: int) -> None:
         self._region.ask_to_stop(place, word)

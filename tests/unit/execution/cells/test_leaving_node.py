@@ -6,9 +6,10 @@ import os
 import random
 import select
 import socket
+import struct
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -130,7 +131,7 @@ class Movable:
 @contextmanager
 def started(
     module: Path, ranks: int, *arguments: str, folders: dict[str, Folder] | None = None
-) -> Iterator[tuple[Movable, Callable[[], str]]]:
+) -> Generator[tuple[Movable, Callable[[], str]]]:
     """A job that runs, and what gives the text it has written so far."""
     with tempfile.TemporaryFile() as output:
         descriptor = output.fileno()
@@ -166,3 +167,21 @@ def test_message_behind_one_without_data_is_whole_after_its_sender_has_left(modu
         (tmp_path / "on").touch()
         assert [(end.exit_code, end.reason) for end in movable.wait()] == [(0, "")] * 2
         assert text() == "sent\nok\n"
+
+
+def test_rank_that_was_called_in_vain_still_looks_around() -> None:
+    """Another may have left while it was called: that call must not be erased together with its own."""
+    region = open_region((0,), 1, 1)
+    gate = Gate(region)
+    ended, other_end = os.pipe()
+    os.close(other_end)
+    try:
+        with pytest.raises(ConflictError):
+            gate.take_out(0, ended, 1.0)
+        (word,) = struct.unpack("<I", os.pread(region.descriptor, 4, region.stop_offset(0)))
+        assert word != 0
+        assert word % 4 == 0
+    finally:
+        os.close(ended)
+        gate.close()
+        region.close()

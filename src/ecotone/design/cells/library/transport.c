@@ -31,6 +31,8 @@ HOST("settled") int host_settled(void); /* both sides have all that was sent? */
 #define GRAIN 32u         /* packets are multiples of this */
 #define CHUNK 32768u      /* bytes copied before the other side is told, so that both sides copy at once */
 #define WIRE_CHUNK 262144u
+#define WIRE_LEAST 32768u
+#define WIRES_TOGETHER (64u << 20)
 #define FORGET (1u << 30)
 #define SMALL 48u         /* header and up to 16 bytes */
 #define ROUND(bytes) (((bytes) + GRAIN - 1) & ~(GRAIN - 1))
@@ -152,11 +154,21 @@ static struct ring *private_ring(uint32_t bytes, const struct ring *old, uint32_
     return ring;
 }
 
+/* Of each ring to a rank that was on this node: like that of a wire, but all of them together stay below 64 MiB where
+ * they can, should all ranks part. Both sides come to the same, from what they shared. */
+static uint32_t bytes_of_new_wire(uint32_t shared_bytes)
+{
+    uint32_t bytes = region->wire_bytes > shared_bytes ? region->wire_bytes : shared_bytes;
+    uint64_t rings = 2 * (uint64_t) (transport_size - 1);
+    while (bytes > shared_bytes && bytes > WIRE_LEAST && rings * bytes > WIRES_TOGETHER) bytes /= 2;
+    return bytes;
+}
+
 /* Who stays takes over all that the other has written. Who has moved does not: the other went on writing while the
  * memory was saved, so what lies behind `head` may be half of it. The other still has it, and sends it again. */
 static void leave_shared_rings(struct peer *peer, bool elsewhere)
 {
-    uint32_t bytes = region->wire_bytes > peer->ring_bytes ? region->wire_bytes : peer->ring_bytes;
+    uint32_t bytes = bytes_of_new_wire(peer->ring_bytes);
     peer->to = private_ring(bytes, peer->to, peer->ring_bytes);
     struct ring *from = private_ring(bytes, elsewhere ? NULL : peer->from, peer->ring_bytes);
     if (elsewhere) {
