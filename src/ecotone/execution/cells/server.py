@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import gc
+import importlib
 import os
 import resource
 import select
@@ -20,6 +21,7 @@ import sys
 import time
 import traceback
 import weakref
+from pathlib import Path
 from typing import Any, NoReturn
 
 import msgspec
@@ -32,6 +34,7 @@ from ecotone.execution.cells.interface import Job, JobResult, RankEnd
 __all__ = ["CellServer", "Done", "RunningJob"]
 
 _MESSAGE_MOST = 1 << 20
+_LOADED = ("ecotone.execution.cells._cell_file", "ecotone.execution.cells._trust", "ecotone.execution.cells._local")
 _ANSWER_MOST = 128 << 10  # the system takes about 200 KiB at once
 _REASON_MOST = 16 << 10
 _END_LIMIT_S = 2.0
@@ -107,7 +110,7 @@ class CellServer:
         """
         nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC) if stdin is None else -1
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        data = msgspec.msgpack.encode(job, enc_hook=str)
+        data = _encoded_job(job)
         try:
             descriptors = [theirs.fileno(), nothing if stdin is None else stdin, job.stdout, job.stderr]
             socket.send_fds(self._channel, [data], descriptors)
@@ -142,6 +145,10 @@ def _end(channel: socket.socket, process: subprocess.Popen[bytes]) -> None:
         process.wait(_END_LIMIT_S)
     process.kill()
     process.wait()
+
+
+def _encoded_job(job: Job) -> bytes:
+    return msgspec.msgpack.encode(job, enc_hook=str)
 
 
 class _Running:
@@ -263,7 +270,7 @@ def _become_job(link: socket.socket, parent: int) -> NoReturn:
 def _run(data: bytes, streams: list[int]) -> Done:
     for number, descriptor in enumerate(streams):
         os.dup2(descriptor, number)
-    job = msgspec.structs.replace(msgspec.msgpack.decode(data, type=Job, dec_hook=_path), stdout=1, stderr=2)
+    job = msgspec.structs.replace(_jobs.decode(data), stdout=1, stderr=2)
     begun_s = time.monotonic()
     try:
         result = run_job(job)
@@ -300,11 +307,17 @@ def _path(kind: type, value: Any) -> Any:
     return kind(value)
 
 
+_jobs = msgspec.msgpack.Decoder(Job, dec_hook=_path)
+
+
 def _main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # for the one who started everything
     from ecotone.execution.cells._rank import prepare  # noqa: PLC0415 - loads wasmtime, here and not where jobs are asked
 
     prepare()
+    for name in _LOADED:
+        importlib.import_module(name)
+    _jobs.decode(_encoded_job(Job(module=Path(os.devnull))))  # what the first costs, no job pays for
     gc.collect()
     gc.freeze()  # what is loaded now stays shared between all that is forked
     _Server(socket.socket(fileno=int(sys.argv[1]))).serve()
