@@ -194,9 +194,11 @@ struct eco_type {
 };
 
 static inline MPI_Aint type_extent(const struct eco_type *type) { return type->ub - type->lb; }
+static inline bool is_aint(long long value) { return value == (MPI_Aint) value; }
 static inline bool type_whole(const struct eco_type *type) { return type->whole; }
 struct eco_type *type_hold(struct eco_type *type);
 void type_release(struct eco_type *type);
+/* These give NULL if its size or extent would need more than the 32 bits of an MPI_Aint. */
 struct eco_type *type_vector(int count, int blocks, MPI_Aint stride, struct eco_type *old);
 struct eco_type *type_build(int repeats, MPI_Aint stride, int count, const struct part *parts);
 struct eco_type *type_parts(int count, const struct part *parts);

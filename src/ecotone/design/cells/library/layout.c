@@ -93,8 +93,26 @@ static bool is_dense(const struct eco_type *type)
     return type->repeats <= 1 || type->stride == round || round == 0;
 }
 
+/* Do the bytes and the extent of each part, repeated, have room in an MPI_Aint? Where it lies does not matter: an
+ * address in the upper half of memory is negative, and sums with it come out right. */
+static bool has_room(int repeats, MPI_Aint stride, int count, const struct part *parts)
+{
+    long long bytes = 0, shift = repeats > 1 ? (repeats - 1ll) * stride : 0;
+    if (!is_aint(shift)) return false;
+    for (int i = 0; i < count; i++) {
+        const struct part *part = &parts[i];
+        if (part->blocks == 0) continue;
+        long long extent = type_extent(part->type), span = (part->blocks - 1ll) * extent;
+        bytes += (long long) part->blocks * part->type->size;
+        long long reach = llabs(span) + llabs(shift);
+        if (!is_aint(span) || !is_aint(bytes) || !is_aint(reach + llabs(extent))) return false;
+    }
+    return is_aint(bytes * repeats);
+}
+
 struct eco_type *type_build(int repeats, MPI_Aint stride, int count, const struct part *parts)
 {
+    if (!has_room(repeats, stride, count, parts)) return NULL;
     struct eco_type *type = eco_allocate(sizeof *type);
     *type = (struct eco_type){.references = 1, .repeats = repeats, .stride = stride, .align = 1};
     type->parts = eco_allocate((size_t) count * sizeof *parts);
@@ -122,6 +140,7 @@ struct eco_type *type_resized(struct eco_type *old, MPI_Aint lb, MPI_Aint extent
 {
     struct part part = {0, 1, old};
     struct eco_type *type = type_parts(1, &part);
+    if (!type) return NULL;
     type->lb = lb;
     type->ub = lb + extent;
     type->lower_set = type->upper_set = true;

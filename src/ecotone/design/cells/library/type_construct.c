@@ -37,13 +37,19 @@ void type_record(struct eco_type *type, int combiner, int integer_count, const i
 #define CHECK_OLD(old)                                                                                                 \
     REQUIRE(old, NULL, MPI_ERR_TYPE);                                                                                  \
     REQUIRE(result, NULL, MPI_ERR_ARG)
+#define MAKE(type)                                                                                                     \
+    do {                                                                                                               \
+        struct eco_type *made_ = (type);                                                                               \
+        REQUIRE(made_, NULL, MPI_ERR_ARG);                                                                             \
+        *result = made_;                                                                                               \
+    } while (0)
 
 int MPI_Type_contiguous(int count, MPI_Datatype old, MPI_Datatype *result)
 {
     CHECK_OLD(old);
     REQUIRE(count >= 0, NULL, MPI_ERR_COUNT);
     struct part part = {0, count, old};
-    *result = type_parts(1, &part);
+    MAKE(type_parts(1, &part));
     type_record(*result, MPI_COMBINER_CONTIGUOUS, 1, &count, 0, NULL, 1, &old);
     return MPI_SUCCESS;
 }
@@ -52,7 +58,9 @@ int MPI_Type_vector(int count, int blocks, int stride, MPI_Datatype old, MPI_Dat
 {
     CHECK_OLD(old);
     REQUIRE(count >= 0 && blocks >= 0, NULL, MPI_ERR_COUNT);
-    *result = type_vector(count, blocks, stride * type_extent(old), old);
+    long long bytes = (long long) stride * type_extent(old);
+    REQUIRE(is_aint(bytes), NULL, MPI_ERR_ARG);
+    MAKE(type_vector(count, blocks, (MPI_Aint) bytes, old));
     type_record(*result, MPI_COMBINER_VECTOR, 3, (int[]){count, blocks, stride}, 0, NULL, 1, &old);
     return MPI_SUCCESS;
 }
@@ -61,7 +69,7 @@ int MPI_Type_create_hvector(int count, int blocks, MPI_Aint stride, MPI_Datatype
 {
     CHECK_OLD(old);
     REQUIRE(count >= 0 && blocks >= 0, NULL, MPI_ERR_COUNT);
-    *result = type_vector(count, blocks, stride, old);
+    MAKE(type_vector(count, blocks, stride, old));
     type_record(*result, MPI_COMBINER_HVECTOR, 2, (int[]){count, blocks}, 1, &stride, 1, &old);
     return MPI_SUCCESS;
 }
@@ -84,12 +92,16 @@ struct block_list {
 
 static int block_length(const struct block_list *list, int i) { return list->lengths ? list->lengths[i] : list->length; }
 
-static int check_blocks(const struct block_list *list)
+static int check_blocks(const struct block_list *list, const struct eco_type *old)
 {
     if (list->count < 0) return MPI_ERR_COUNT;
     if (list->count && !list->places && !list->addresses) return MPI_ERR_ARG;
-    for (int i = 0; i < list->count; i++)
+    for (int i = 0; i < list->count; i++) {
         if (block_length(list, i) < 0) return MPI_ERR_ARG;
+        if (!list->places) continue;
+        long long extent = type_extent(old), first = list->places[i] * extent;
+        if (!is_aint(first) || !is_aint(first + block_length(list, i) * extent)) return MPI_ERR_ARG;
+    }
     return MPI_SUCCESS;
 }
 
@@ -120,9 +132,11 @@ static void record_blocks(struct eco_type *type, int combiner, const struct bloc
 static int make_blocks(int combiner, const struct block_list *list, MPI_Datatype old, MPI_Datatype *result)
 {
     if (!old) return MPI_ERR_TYPE;
-    int code = check_blocks(list);
+    int code = check_blocks(list, old);
     if (code) return code;
-    *result = type_blocks(list, old);
+    struct eco_type *type = type_blocks(list, old);
+    if (!type) return MPI_ERR_ARG;
+    *result = type;
     record_blocks(*result, combiner, list, old);
     return MPI_SUCCESS;
 }
@@ -189,8 +203,9 @@ int MPI_Type_create_struct(int count, const int *lengths, const MPI_Aint *places
     PASS(NULL, check_structure(count, lengths, places, types));
     struct part *parts = eco_allocate((size_t) count * sizeof *parts);
     for (int i = 0; i < count; i++) parts[i] = (struct part){places[i], lengths[i], types[i]};
-    *result = type_parts(count, parts);
+    struct eco_type *type = type_parts(count, parts);
     free(parts);
+    MAKE(type);
     pad_structure(*result);
     int *integers = eco_allocate((size_t) (count + 1) * sizeof *integers);
     integers[0] = count;
@@ -208,7 +223,7 @@ int MPI_Type_struct(int count, int *lengths, MPI_Aint *places, MPI_Datatype *typ
 int MPI_Type_create_resized(MPI_Datatype old, MPI_Aint lb, MPI_Aint extent, MPI_Datatype *result)
 {
     CHECK_OLD(old);
-    *result = type_resized(old, lb, extent);
+    MAKE(type_resized(old, lb, extent));
     type_record(*result, MPI_COMBINER_RESIZED, 0, NULL, 2, (MPI_Aint[]){lb, extent}, 1, &old);
     return MPI_SUCCESS;
 }
@@ -217,6 +232,7 @@ int MPI_Type_dup(MPI_Datatype old, MPI_Datatype *result)
 {
     CHECK_OLD(old);
     struct eco_type *type = type_resized(old, old->lb, type_extent(old));
+    REQUIRE(type, NULL, MPI_ERR_ARG);
     type->lower_set = old->lower_set;
     type->upper_set = old->upper_set;
     type->committed = old->committed;
@@ -233,16 +249,21 @@ int MPI_Type_dup(MPI_Datatype old, MPI_Datatype *result)
 
 /* ---- Parts of arrays ---- */
 
-/* One dimension more: `inner` becomes a row of `full` elements of which only the parts are data. */
+/* One dimension more: `inner` becomes a row of `full` elements of which only the parts are data. NULL if it would have
+ * more bytes than an MPI_Aint counts. */
 static struct eco_type *add_dimension(struct eco_type *inner, int full, int count, struct part *parts)
 {
     MPI_Aint extent = type_extent(inner);
+    if (!is_aint((long long) full * extent)) {
+        type_release(inner);
+        return NULL;
+    }
     for (int i = 0; i < count; i++) {
         parts[i].offset *= extent;
         parts[i].type = inner;
     }
-    struct eco_type *data = type_parts(count, parts), *row = type_resized(data, 0, full * extent);
-    type_release(data);
+    struct eco_type *data = type_parts(count, parts), *row = data ? type_resized(data, 0, full * extent) : NULL;
+    if (data) type_release(data);
     type_release(inner);
     return row;
 }
@@ -272,10 +293,12 @@ int MPI_Type_create_subarray(int dimensions, const int *sizes, const int *subsiz
     CHECK_OLD(old);
     PASS(NULL, check_subarray(dimensions, sizes, subsizes, starts, order));
     struct eco_type *type = type_resized(old, 0, type_extent(old));
+    REQUIRE(type, NULL, MPI_ERR_ARG);
     for (int i = 0; i < dimensions; i++) {
         int d = dimension_at(i, dimensions, order);
         struct part part = {.offset = starts[d], .blocks = subsizes[d]};
         type = add_dimension(type, sizes[d], 1, &part);
+        REQUIRE(type, NULL, MPI_ERR_ARG);
     }
     int *record = eco_allocate((size_t) (3 * dimensions + 2) * sizeof *record), used = 0;
     record[used++] = dimensions;
@@ -350,6 +373,7 @@ int MPI_Type_create_darray(int size, int rank, int dimensions, const int *sizes,
     CHECK_OLD(old);
     PASS(NULL, check_darray(size, rank, dimensions, processes, order));
     struct eco_type *type = type_resized(old, 0, type_extent(old));
+    REQUIRE(type, NULL, MPI_ERR_ARG);
     for (int i = 0; i < dimensions; i++) {
         int d = dimension_at(i, dimensions, order);
         struct deal deal = {sizes[d], kinds[d], arguments[d], processes[d],
@@ -358,6 +382,7 @@ int MPI_Type_create_darray(int size, int rank, int dimensions, const int *sizes,
         if (code) type_release(type);
         PASS(NULL, code);
         type = deal_dimension(type, &deal);
+        REQUIRE(type, NULL, MPI_ERR_ARG);
     }
     int *record = eco_allocate((size_t) (4 * dimensions + 4) * sizeof *record), used = 3;
     memcpy(record, (int[]){size, rank, dimensions}, 3 * sizeof *record);

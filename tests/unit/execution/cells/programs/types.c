@@ -250,6 +250,34 @@ static void by_precision(void)
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_ARE_FATAL);
 }
 
+/* What needs more than the 32 bits of an MPI_Aint is refused, not made with wrong places. */
+static void too_large(void)
+{
+    int sizes[3] = {1024, 1024, 1024}, parts[3] = {1, 1024, 1024}, starts[3] = {1000, 0, 0}, one = 1, far = 1 << 29;
+    int deals[3] = {MPI_DISTRIBUTE_BLOCK, MPI_DISTRIBUTE_NONE, MPI_DISTRIBUTE_NONE}, grid[3] = {4, 1, 1};
+    int plain[3] = {MPI_DISTRIBUTE_DFLT_DARG, MPI_DISTRIBUTE_DFLT_DARG, MPI_DISTRIBUTE_DFLT_DARG};
+    MPI_Datatype type, row;
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    CHECK(MPI_Type_create_subarray(3, sizes, parts, starts, MPI_ORDER_C, MPI_DOUBLE, &type) == MPI_ERR_ARG);
+    CHECK(MPI_Type_create_darray(4, 1, 3, sizes, deals, plain, grid, MPI_ORDER_C, MPI_DOUBLE, &type) == MPI_ERR_ARG);
+    CHECK(MPI_Type_contiguous(1 << 28, MPI_DOUBLE, &type) == MPI_ERR_ARG);
+    CHECK(MPI_Type_vector(2, 1, far, MPI_DOUBLE, &type) == MPI_ERR_ARG);
+    CHECK(MPI_Type_vector(3, 1, far / 4, MPI_DOUBLE, &type) == MPI_ERR_ARG);
+    CHECK(MPI_Type_create_hvector(5, 1, far, MPI_DOUBLE, &type) == MPI_ERR_ARG);
+    CHECK(MPI_Type_indexed(1, &one, &far, MPI_DOUBLE, &type) == MPI_ERR_ARG);
+    CHECK(MPI_Type_contiguous(1 << 20, MPI_DOUBLE, &row) == MPI_SUCCESS);
+    CHECK(MPI_Type_create_struct(1, &sizes[0], (MPI_Aint[]){0}, &row, &type) == MPI_ERR_ARG);
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_ARE_FATAL);
+    MPI_Type_free(&row);
+    sizes[0] = 255;
+    starts[0] = 254;
+    MPI_Aint lower, extent;
+    MPI_Type_create_subarray(3, sizes, parts, starts, MPI_ORDER_C, MPI_DOUBLE, &type); /* nearly 2 GiB */
+    MPI_Type_get_true_extent(type, &lower, &extent);
+    CHECK(lower == 254 << 23 && extent == 1 << 23);
+    MPI_Type_free(&type);
+}
+
 static void statuses_of_fortran(void)
 {
     MPI_Status status, back;
@@ -270,6 +298,7 @@ int main(int argc, char **argv)
     contents();
     short_message();
     by_precision();
+    too_large();
     statuses_of_fortran();
     return end();
 }
