@@ -98,7 +98,7 @@ static int check_blocks(const struct block_list *list, const struct eco_type *ol
     if (list->count && !list->places && !list->addresses) return MPI_ERR_ARG;
     for (int i = 0; i < list->count; i++) {
         if (block_length(list, i) < 0) return MPI_ERR_ARG;
-        if (!list->places) continue;
+        if (!list->places || block_length(list, i) == 0) continue; /* where an empty block lies does not matter */
         long long extent = type_extent(old), first = list->places[i] * extent;
         if (!is_aint(first) || !is_aint(first + block_length(list, i) * extent)) return MPI_ERR_ARG;
     }
@@ -109,8 +109,9 @@ static struct eco_type *type_blocks(const struct block_list *list, struct eco_ty
 {
     struct part *parts = eco_allocate((size_t) list->count * sizeof *parts);
     for (int i = 0; i < list->count; i++) {
-        MPI_Aint offset = list->places ? list->places[i] * type_extent(old) : list->addresses[i];
-        parts[i] = (struct part){offset, block_length(list, i), old};
+        int length = block_length(list, i);
+        MPI_Aint offset = length == 0 ? 0 : list->places ? list->places[i] * type_extent(old) : list->addresses[i];
+        parts[i] = (struct part){offset, length, old};
     }
     struct eco_type *type = type_parts(list->count, parts);
     free(parts);
