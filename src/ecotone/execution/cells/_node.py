@@ -210,6 +210,11 @@ class _PartRun:
                     listener=self._listeners[rank],
                     orders=theirs,
                     bell=bells[place],
+                    foreign=(
+                        ours,
+                        *self._orders.values(),
+                        *(self._listeners[each] for each in part.ranks if each != rank),
+                    ),
                 )
                 stdout, stderr = part.streams.get(rank, (part.job.stdout, part.job.stderr))
                 job = msgspec.structs.replace(part.job, stdout=stdout, stderr=stderr)

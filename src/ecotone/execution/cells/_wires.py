@@ -78,6 +78,8 @@ class Wiring(msgspec.Struct, frozen=True, kw_only=True):
     """From the part of the job that started it: an `Order` in each message. Ports taken anew are answered."""
     bell: int
     """Event that wakes this rank."""
+    foreign: tuple[socket.socket, ...] = ()
+    """What the forked process had for other ranks: closed here, for a port is called in vain while anyone holds it."""
 
 
 class _Sending:
@@ -116,6 +118,8 @@ class Wires:
     """
 
     def __init__(self, rank: int, wiring: Wiring, end: Callable[[int, str], NoReturn]) -> None:
+        for each in wiring.foreign:
+            each.close()
         self._rank = rank
         self._addresses = dict(wiring.addresses)
         self._end = end

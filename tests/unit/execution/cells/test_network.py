@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from _pytest.mark import ParameterSet
 
 from ecotone.core.errors import InputError
 from ecotone.execution.cells import Job, JobResult, _door
@@ -24,6 +25,18 @@ from ecotone.execution.cells._door import Credentials, Door, Identity, RefusedEr
 from ecotone.execution.cells._network import Launcher, new_token
 from ecotone.execution.cells._node import encode_part
 from ecotone.execution.cells._wires import Address, Wires, Wiring
+
+
+def long(*values: tuple[object, ...]) -> Iterator[ParameterSet]:
+    """Parameters of a test that say little more than the others: only with `-m slow`."""
+    return (pytest.param(*each, marks=pytest.mark.slow) for each in values)
+
+
+@pytest.fixture(autouse=True)
+def only_when_asked_for(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("slow") and "slow" not in request.config.option.markexpr:
+        pytest.skip("long; run it with -m slow")
+
 
 PART = [sys.executable, "-m", "ecotone.execution.cells._node"]
 Module = Callable[[str], Path]
@@ -72,7 +85,7 @@ def job_of(module: Path, ranks: int, output: int, *arguments: str) -> Job:
     return Job(module=module, ranks=ranks, arguments=arguments, stdout=output, stderr=output)
 
 
-@pytest.mark.parametrize(("ranks", "nodes"), [(2, 2), (3, 2), (4, 3), (8, 2)])
+@pytest.mark.parametrize(("ranks", "nodes"), [(2, 2), (5, 3), *long((3, 2), (4, 3), (8, 2))])
 @pytest.mark.parametrize("program", ["point", "collectives", "communicators"])
 def test_program_finds_nothing_wrong(module: Module, output: int, program: str, ranks: int, nodes: int) -> None:
     result = Cluster(job_of(module(program), ranks, output), nodes).run()
@@ -97,9 +110,10 @@ def test_sixty_four_ranks_on_two_nodes(module: Module, output: int) -> None:
     assert text(output) == "ok\n"
 
 
-def test_nothing_is_lost_when_ranks_are_wired_anew_at_any_moment(module: Module, output: int) -> None:
+@pytest.mark.parametrize("rounds", [40, *long((400,))])
+def test_nothing_is_lost_when_ranks_are_wired_anew_at_any_moment(module: Module, output: int, rounds: int) -> None:
     """Each time a rank drops all its connections, with what is in them, and is called at another port from then on."""
-    cluster = Cluster(job_of(module("traffic"), 4, output, "mixed", "3", "150"), 2)
+    cluster = Cluster(job_of(module("traffic"), 4, output, "mixed", "3", str(rounds)), 2)
     chosen, over, times = random.Random(5), threading.Event(), 0
 
     def wire_anew() -> None:
@@ -115,7 +129,44 @@ def test_nothing_is_lost_when_ranks_are_wired_anew_at_any_moment(module: Module,
     thread.join()
     assert result.first is None
     assert text(output) == "ok\n"
-    assert times >= 20
+    assert times >= rounds // 5
+
+
+def test_a_port_that_a_rank_has_left_is_closed(module: Module, output: int) -> None:
+    """Were it held by another rank of the node, those who call it would wait for an answer in vain."""
+    cluster, closed = Cluster(job_of(module("traffic"), 4, output, "wait"), 2), list[bool]()
+
+    def move_and_call() -> None:
+        launcher = cluster.launcher
+        old = launcher._addresses[0]
+        launcher.move_listener(0)
+        wait_until(lambda: launcher._addresses[0].epoch > old.epoch)
+        closed.append(wait_until(lambda: is_refused(old.port)))
+        launcher.stop("the test has ended")
+
+    later(move_and_call, 1.0)
+    later(lambda: cluster.launcher.stop("too late"), 20.0)
+    cluster.run()
+    assert closed == [True]
+
+
+def wait_until(condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 5
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def is_refused(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        pass
+    return False
 
 
 def test_killed_rank_ends_the_job_everywhere(module: Module, output: int) -> None:
@@ -410,7 +461,7 @@ def test_encrypted_job(module: Module, output: int, identities: dict[str, Identi
 
 
 def test_encrypted_job_survives_being_wired_anew(module: Module, output: int, identities: dict[str, Identity]) -> None:
-    cluster = Cluster(job_of(module("traffic"), 2, output, "mixed", "5", "100"), 2, identities)
+    cluster = Cluster(job_of(module("traffic"), 2, output, "mixed", "5", "40"), 2, identities)
     for number in range(10):
         later(lambda number=number: cluster.launcher.move_listener(number % 2), 0.3 + 0.05 * number)
     assert cluster.run().first is None
