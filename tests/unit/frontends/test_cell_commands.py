@@ -208,6 +208,15 @@ def test_a_killed_launcher_leaves_nothing_and_no_lie(cell: Path) -> None:
     assert document("ps")["jobs"] == []
 
 
+def test_a_launcher_that_does_not_end_is_killed_and_waited_for(cell: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ecotone.session import cells as session
+
+    name = started(cell)
+    os.kill(document("ps")["jobs"][0]["launcher"], signal.SIGSTOP)
+    monkeypatch.setattr(session, "_END_LIMIT_S", 0.3)
+    assert session.end_job(name, "enough").state == "lost"
+
+
 def is_alive(process: str) -> bool:
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
