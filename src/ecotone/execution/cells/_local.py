@@ -21,11 +21,9 @@ from ecotone.execution.cells._passage import Passage
 from ecotone.execution.cells._process import RankProcess, kill_all, start_rank
 from ecotone.execution.cells._region import open_region
 from ecotone.execution.cells._snapshot import open_snapshot
-from ecotone.execution.cells.interface import Job, JobResult, RankEnd
+from ecotone.execution.cells.interface import RANKS_MOST, Job, JobResult, RankEnd
 
 __all__ = ["LocalJob"]
-
-_RANKS_MOST = 1024
 
 
 class LocalJob:
@@ -40,8 +38,8 @@ class LocalJob:
     """
 
     def __init__(self, job: Job, streams: Callable[[int], tuple[int, int]] | None = None) -> None:
-        if not 1 <= job.ranks <= _RANKS_MOST:
-            raise InputError(f"a job has 1 to {_RANKS_MOST} ranks, not {job.ranks}")
+        if not 1 <= job.ranks <= RANKS_MOST:
+            raise InputError(f"a job has 1 to {RANKS_MOST} ranks, not {job.ranks}")
         if not job.module.is_file():
             raise InputError(f"there is no file {job.module}")
         self._job = job

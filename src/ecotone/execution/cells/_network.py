@@ -24,7 +24,7 @@ import msgspec
 from ecotone.core.errors import InputError
 from ecotone.execution.cells._door import Credentials, Door, Greeting, Identity
 from ecotone.execution.cells._wires import Address, Order
-from ecotone.execution.cells.interface import Job, JobResult, RankEnd
+from ecotone.execution.cells.interface import RANKS_MOST, Job, JobResult, RankEnd
 
 __all__ = [
     "Beat", "Begin", "Channel", "Ended", "Joined", "Launcher", "Listening", "Part", "Stop", "ToLauncher", "ToPart",
@@ -33,7 +33,6 @@ __all__ = [
 
 BEAT_S = 1.0
 _LINE_MOST = 1 << 22
-_RANKS_MOST = 1024
 _PORT_MOST = 65535
 
 
@@ -209,8 +208,8 @@ class Launcher:
         silence_max_s: float = 10.0,
     ) -> None:
         wanted = sorted(rank for ranks in nodes.values() for rank in ranks)
-        if wanted != list(range(job.ranks)) or not 1 <= job.ranks <= _RANKS_MOST:
-            raise InputError(f"ranks 0 to {job.ranks - 1}, {_RANKS_MOST} at most, must each be on one node: {wanted}")
+        if wanted != list(range(job.ranks)) or not 1 <= job.ranks <= RANKS_MOST:
+            raise InputError(f"ranks 0 to {job.ranks - 1}, {RANKS_MOST} at most, must each be on one node: {wanted}")
         self._job = job
         self._nodes = {name: _Node(name, tuple(ranks)) for name, ranks in nodes.items() if ranks}
         self._credentials = Credentials(job=secrets.token_hex(8), token=new_token(), node=node, identity=identity)

@@ -14,7 +14,6 @@ import socket
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -38,6 +37,7 @@ from ecotone.execution.cells._network import (
 from ecotone.execution.cells._process import RankProcess, kill_all, start_rank
 from ecotone.execution.cells._region import open_region
 from ecotone.execution.cells._wires import Address, Wiring
+from ecotone.execution.cells.interface import as_path
 
 __all__ = ["decode_part", "encode_part", "run_part"]
 
@@ -53,11 +53,7 @@ def encode_part(part: Part) -> bytes:
 
 def decode_part(data: bytes) -> Part:
     """Raises msgspec.ValidationError if it is not one."""
-    return msgspec.json.decode(data, type=Part, dec_hook=_path)
-
-
-def _path(kind: type, value: Any) -> Any:
-    return kind(value)
+    return msgspec.json.decode(data, type=Part, dec_hook=as_path)
 
 
 def run_part(part: Part) -> None:

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-__all__ = ["Folder", "Job", "JobResult", "RankEnd"]
+__all__ = ["RANKS_MOST", "Folder", "Job", "JobResult", "RankEnd", "as_path"]
+
+RANKS_MOST = 1024
+"""Of one job."""
+
+
+def as_path(kind: type, value: Any) -> Any:
+    """Turns a text into a path, where msgspec asks: for decoding jobs, which are encoded with `enc_hook=str`."""
+    return kind(value)
 
 
 class Folder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

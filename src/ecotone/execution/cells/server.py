@@ -22,14 +22,14 @@ import time
 import traceback
 import weakref
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import msgspec
 
 from ecotone.core.errors import EcotoneError, InputError, UnavailableError
 from ecotone.execution.cells._job import run_job
 from ecotone.execution.cells._libc import die_with_parent
-from ecotone.execution.cells.interface import Job, JobResult, RankEnd
+from ecotone.execution.cells.interface import Job, JobResult, RankEnd, as_path
 
 __all__ = ["CellServer", "Done", "RunningJob"]
 
@@ -303,11 +303,7 @@ def _cut(end: RankEnd, most: int) -> RankEnd:
     return msgspec.structs.replace(end, reason=end.reason[:most])
 
 
-def _path(kind: type, value: Any) -> Any:
-    return kind(value)
-
-
-_jobs = msgspec.msgpack.Decoder(Job, dec_hook=_path)
+_jobs = msgspec.msgpack.Decoder(Job, dec_hook=as_path)
 
 
 def _main() -> None:

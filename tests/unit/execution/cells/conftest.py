@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,3 +56,14 @@ def run(module: Callable[[str], Path]) -> Callable[..., tuple[JobResult, str]]:
             return result, output.read().decode()
 
     return start
+
+
+def children(process: int, count: int) -> list[int]:
+    """Children in the order in which they were started."""
+    deadline = time.monotonic() + 30
+    while True:
+        found = [int(word) for word in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+        if len(found) >= count:
+            return found
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.unit.execution.cells.conftest import children
 
 from ecotone.execution.cells import Folder, JobResult
 
@@ -97,14 +98,3 @@ def test_rank_that_is_killed_ends_its_job_and_no_other(module: Callable[[str], P
         assert all(Path(f"/proc/{process}").exists() for process in others)
         other.kill()
         other.communicate()
-
-
-def children(process: int, count: int) -> list[int]:
-    """Once there are as many."""
-    deadline = time.monotonic() + 30
-    while True:
-        found = [int(word) for word in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
-        if len(found) >= count:
-            return found
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from _pytest.mark import ParameterSet
+from tests.unit.execution.cells.conftest import children
 
 from ecotone.core.errors import InputError
 from ecotone.execution.cells import Job, JobResult, _door
@@ -516,17 +517,6 @@ def later(act: Callable[[], object], wait_s: float = 0.5) -> None:
     timer = threading.Timer(wait_s, act)
     timer.daemon = True
     timer.start()
-
-
-def children(process: int, count: int) -> list[int]:
-    """Children in the order in which they were started."""
-    deadline = time.monotonic() + 20
-    while True:
-        found = [int(word) for word in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
-        if len(found) >= count:
-            return found
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def wait_for_end(processes: list[int]) -> None:
