@@ -358,22 +358,35 @@ static void tell_end(char **end, const char *at)
     if (end) *end = (char *) at;
 }
 
+/* All but the value of a decimal number: true if there is one, else `*bits` are those of the value, zero for no number. */
+static bool read_text(const char *text, char **end, const struct format *format, struct decimal *decimal, bool *negative,
+                      uint64_t *bits)
+{
+    const char *at = skip(text, negative), *other;
+    *bits = read_other(at, &other, format);
+    if (other) {
+        tell_end(end, other);
+        return false;
+    }
+    if (!read_decimal(at, decimal)) {
+        tell_end(end, text);
+        *negative = false;
+        *bits = 0;
+        return false;
+    }
+    tell_end(end, read_exponent(decimal->end, 'e', &decimal->written_exponent));
+    decimal->exponent += decimal->written_exponent;
+    return true;
+}
+
 double strtod(const char *restrict text, char **restrict end)
 {
     static const double exact[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                                    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
     bool negative;
-    const char *at = skip(text, &negative), *other;
-    uint64_t bits = read_other(at, &other, &double_format);
+    uint64_t bits;
     struct decimal decimal;
-    if (other) {
-        tell_end(end, other);
-    } else if (!read_decimal(at, &decimal)) {
-        tell_end(end, text);
-        return 0;
-    } else {
-        tell_end(end, read_exponent(decimal.end, 'e', &decimal.written_exponent));
-        decimal.exponent += decimal.written_exponent;
+    if (read_text(text, end, &double_format, &decimal, &negative, &bits)) {
         int64_t power = decimal.exponent, most = double_format.exact_power;
         if (!decimal.more && decimal.digits <= 1ull << 53 && power >= -most && power <= most) {
             double value = (double) decimal.digits;
@@ -391,17 +404,9 @@ double strtod(const char *restrict text, char **restrict end)
 float strtof(const char *restrict text, char **restrict end)
 {
     bool negative;
-    const char *at = skip(text, &negative), *other;
-    uint64_t bits = read_other(at, &other, &float_format);
+    uint64_t bits;
     struct decimal decimal;
-    if (other) {
-        tell_end(end, other);
-    } else if (!read_decimal(at, &decimal)) {
-        tell_end(end, text);
-        return 0;
-    } else {
-        tell_end(end, read_exponent(decimal.end, 'e', &decimal.written_exponent));
-        decimal.exponent += decimal.written_exponent;
+    if (read_text(text, end, &float_format, &decimal, &negative, &bits)) {
         bits = bits_of(&decimal, &float_format);
     }
     uint32_t word = (uint32_t) bits | (uint32_t) negative << 31;
