@@ -46,6 +46,7 @@ from ecotone.design._fields import (
     text,
 )
 from ecotone.design._written import BROKEN, Mistakes, Pairs, Reference, VariantCall, Written, plain
+from ecotone.execution.cells.interface import RANKS_MOST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -163,7 +164,7 @@ COMPONENT: Mapping[str, Field] = {
     "attempts": Field(integer(1, 1000), "attempts_max"),
     "kind": Field(name, "kind"),
     "cell": Field(text, "cell.file"),
-    "ranks": Field(integer(1, 1024), "cell.ranks"),
+    "ranks": Field(integer(1, RANKS_MOST), "cell.ranks"),
 }
 """The keywords of `component`; `Field.goes` is the attribute of `core.application.Component` that each becomes."""
 

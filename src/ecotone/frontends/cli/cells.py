@@ -65,6 +65,7 @@ def build(
     Example: `ecotone cell build -o heat.cell heat.c -- -O3 -DSIZE=512`
     """
     from ecotone.design.cells import build_cell
+    from ecotone.execution.cells.interface import RANKS_MOST
     from ecotone.frontends.terminal.cells import BuildLine
 
     sources, flags = _split(words)
@@ -72,8 +73,8 @@ def build(
         raise InputError("there is nothing to build; write: ecotone cell build -o app.cell SOURCES [-- FLAGS]")
     if stray := [each for each in sources if each.startswith("-")]:
         raise InputError(f"{stray[0]} would be a flag for the compiler; write it behind --")
-    if ranks is not None and not 1 <= ranks <= 1024:
-        raise InputError(f"--ranks {ranks}: a job has 1 to 1024 ranks")
+    if ranks is not None and not 1 <= ranks <= RANKS_MOST:
+        raise InputError(f"--ranks {ranks}: a job has 1 to {RANKS_MOST} ranks")
     target = output or Path("app.cell")
     begun_s = clock.monotonic()
     with BuildLine(sys.stderr) as line:
