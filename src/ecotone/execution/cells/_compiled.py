@@ -20,7 +20,7 @@ from ecotone.infrastructure.packages import installed_version
 __all__ = ["cache_folder", "compile_module", "compiled_module", "machine_kind", "module_digest"]
 
 _DIGEST_DIGITS = 40
-_SETTINGS = 2  # of `_engine.new_engine`; another number for each change of them
+_SETTINGS = 3  # of `_engine.new_engine`; another number for each change of them
 _COMPILED_MAGIC = b"\x7fELF"
 _CPU = "/proc/cpuinfo"
 _CPU_HEAD_BYTES = 4096  # the first processor; the file of a large machine takes long to read

@@ -41,7 +41,7 @@ def new_engine() -> wasmtime.Engine:
     config = wasmtime.Config()
     config.wasm_memory64 = False
     config.wasm_multi_memory = False
-    config.shared_memory = False  # atomic instructions stay: ranks share what the host lays under their memory
+    config.shared_memory = True  # only imported; see `_wasmtime.load_program`
     config.wasm_gc = False
     config.wasm_function_references = False
     config.memory_reservation = MEMORY_MOST_BYTES

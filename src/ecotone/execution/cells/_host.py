@@ -1,8 +1,8 @@
 """What a cell may ask of its host, apart from WASI: the functions of the import module `eco`. Called by a rank.
 
 The library in the cell does everything else in its own memory. `map` lays the job's shared region over a part of the
-cell's linear memory, after which the ranks of a node exchange data without the host; the other functions are for
-waiting, and for wires to ranks of other nodes.
+cell's linear memory, after which the ranks of a node exchange data without the host; `share` does so with a window that
+several ranks use as their own memory. The other functions are for waiting, and for wires to ranks of other nodes.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
-import wasmtime
-
 from ecotone.execution.cells._callbacks import define, define_native
-from ecotone.execution.cells._libc import futex_wait, futex_wake, map_fixed, yield_core
+from ecotone.execution.cells._libc import clear_fixed, futex_wait, futex_wake, map_fixed, remove_shared, yield_core
 from ecotone.execution.cells._memory import CellMemory, FaultError
 from ecotone.execution.cells._region import RING_HEAD, Region
 
@@ -54,21 +52,24 @@ class CellHost:
         self._bells = bells
         self._memory: CellMemory | None = None
         self._start: int | None = None
+        self._windows: dict[int, tuple[int, int]] = {}
 
-    def define(self, linker: wasmtime.Linker) -> None:
-        """Adds the functions to the linker; call `attach` after instantiation and before the cell runs."""
-        define(linker, _MODULE, b"shared_bytes", "", lambda: self._region.size_bytes, results=1)
-        define(linker, _MODULE, b"map", "ii", self.map, results=1)
-        define(linker, _MODULE, b"idle", "ii", self._idle, results=0)
-        define(linker, _MODULE, b"wake", "i", self._wake, results=0)
-        define_native(linker, _MODULE, b"yield", yield_core)
-        define(linker, _MODULE, b"moved", "", self._moved, results=1)
-        define(linker, _MODULE, b"abort", "i", self._abort, results=0)
-        define(linker, _MODULE, b"wire", "iiii", self._wire, results=0)
+    def define(self) -> None:
+        """Makes the functions importable; call `attach` after instantiation and before the cell runs."""
+        define(_MODULE, b"shared_bytes", "", lambda: self._region.size_bytes, results=1)
+        define(_MODULE, b"map", "ii", self.map, results=1)
+        define(_MODULE, b"share", "iii", self.share, results=0)
+        define(_MODULE, b"unshare", "i", self._unshare, results=0)
+        define(_MODULE, b"idle", "ii", self._idle, results=0)
+        define(_MODULE, b"wake", "i", self._wake, results=0)
+        define_native(_MODULE, b"yield", yield_core)
+        define(_MODULE, b"moved", "", self._moved, results=1)
+        define(_MODULE, b"abort", "i", self._abort, results=0)
+        define(_MODULE, b"wire", "iiii", self._wire, results=0)
         wires = self._wires
-        define(linker, _MODULE, b"pump", "i", wires.pump if wires else self._no_wires, results=0)
-        define(linker, _MODULE, b"poll", "", wires.poll if wires else self._no_wires, results=1)
-        define(linker, _MODULE, b"settled", "", wires.settled if wires else self._no_wires, results=1)
+        define(_MODULE, b"pump", "i", wires.pump if wires else self._no_wires, results=0)
+        define(_MODULE, b"poll", "", wires.poll if wires else self._no_wires, results=1)
+        define(_MODULE, b"settled", "", wires.settled if wires else self._no_wires, results=1)
 
     def attach(self, memory: CellMemory) -> None:
         """Tells where the cell's memory is."""
@@ -78,6 +79,11 @@ class CellHost:
     def shared(self) -> range:
         """The part of the cell's memory that is shared with other ranks; empty before it is mapped."""
         return range(0) if self._start is None else range(self._start, self._start + self._region.size_bytes)
+
+    @property
+    def windows(self) -> list[tuple[int, int, int]]:
+        """Windows shared with other ranks: where each is mapped, its first page of the region's windows, its bytes."""
+        return [(start, page, size_bytes) for start, (page, size_bytes) in self._windows.items()]
 
     def stop_address(self) -> int:
         """The host's address of the word by which the job calls this rank; only when memory is mapped."""
@@ -102,6 +108,35 @@ class CellHost:
         map_fixed(memory.base + start, size_bytes, self._region.descriptor)
         self._start = start
         return self._rank
+
+    def share(self, start: int, page: int, size_bytes: int) -> None:
+        """Lays a part of the region's windows, from a page on, over memory of the cell; ends the cell if it may not.
+
+        The memory is the cell's own, so it is within the job's limit, and so is what it stands for: a part that is laid
+        nowhere any more holds nothing.
+        """
+        memory, region, end = self._memory, self._region, start + size_bytes
+        if memory is None or self._start is None or not size_bytes or (start | size_bytes) % _PAGE:
+            self._end(1, f"refused to share {size_bytes} bytes at {start}")
+        if end > memory.size_bytes():
+            self._end(1, f"refused to share {size_bytes} bytes at {start}, which are not in the cell's own memory")
+        windows = (range(at, at + size) for at, _, size in self.windows)
+        if any(start < other.stop and other.start < end for other in (self.shared, *windows)):
+            self._end(1, f"refused to share {size_bytes} bytes at {start}, which are shared already")
+        if page * _PAGE + size_bytes > region.windows_bytes:
+            self._end(
+                1, f"refused to share {size_bytes} bytes from page {page} on, which this node's windows do not have"
+            )
+        map_fixed(memory.base + start, size_bytes, region.descriptor, region.size_bytes + page * _PAGE)
+        self._windows[start] = page, size_bytes
+
+    def _unshare(self, start: int) -> None:
+        """Takes a window away and empties it, for all who still have it."""
+        window, memory = self._windows.pop(start, None), self._memory
+        if window is None or memory is None:
+            self._end(1, f"asked to give back a window at {start}, and there is none")
+        remove_shared(memory.base + start, window[1])
+        clear_fixed(memory.base + start, window[1])
 
     def _idle(self, bell: int, seen: int) -> None:
         word = self._word(bell)

@@ -4,7 +4,8 @@ The job asks by a word in the shared memory, `stop`: a number of the asking, tim
 cell sees it at its next MPI call, or while it waits in one, and calls `eco.safepoint`. The rank tells the job that it
 is there, or why it cannot leave, and waits for the word to change: plus LEAVE, and it goes; anything else, and it
 stays. So a job that has given up waiting never gets a rank that it does not expect. With LEAVE_NODE instead of LEAVE
-the snapshot also has what is in the shared memory, as memory of the cell's own: the messages on their way.
+the snapshot also has what is in the shared memory, as memory of the cell's own: the messages on their way. A rank that
+shares a window with other ranks of its node cannot leave the node, for they would not see what it writes there.
 
 What leaves is a snapshot, handed over by the socket to the job as a descriptor. If it cannot be written, the rank
 takes its stack back and goes on.
@@ -16,10 +17,8 @@ import ctypes
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-
-import wasmtime
 
 from ecotone.core.errors import InputError
 from ecotone.execution.cells._callbacks import define
@@ -27,11 +26,11 @@ from ecotone.execution.cells._host import CellHost
 from ecotone.execution.cells._libc import advise_huge, clear_fixed, futex_wait, is_zero
 from ecotone.execution.cells._memory import CellMemory
 from ecotone.execution.cells._passage import ASKED, HERE, LEAVE, LEAVE_NODE, LEFT, MESSAGE, REFUSED, Passage
+from ecotone.execution.cells._program import MemoryLimitError, Program
 from ecotone.execution.cells._snapshot import (
     PAGE,
     Clocks,
     Header,
-    Variable,
     open_snapshot,
     read_pages,
     write_snapshot,
@@ -43,6 +42,10 @@ __all__ = ["Leaving"]
 
 _NAP_S = 0.05
 _REASON_MOST = 3000
+_SHARES_WINDOW = (
+    "it shares memory with other ranks of its node (MPI_Win_allocate_shared), and they would be parted: move it "
+    "when it has freed that window, or within the node"
+)
 
 
 class Leaving:
@@ -75,16 +78,13 @@ class Leaving:
         self._end = end
         self._word_seen = 0
 
-    def define(self, linker: wasmtime.Linker) -> None:
-        """Adds the safe point to the linker; call `attach` after instantiation and before the cell runs."""
-        define(linker, b"eco", b"safepoint", "", self._safe_point, results=0)
+    def define(self) -> None:
+        """Makes the safe point importable; call `attach` after instantiation and before the cell runs."""
+        define(b"eco", b"safepoint", "", self._safe_point, results=0)
 
-    def attach(
-        self, store: wasmtime.Store, exports: Mapping[str, object], memory: CellMemory, unwinder: Unwinder
-    ) -> None:
+    def attach(self, program: Program, memory: CellMemory, unwinder: Unwinder) -> None:
         """Tells what the cell consists of."""
-        self._store = store
-        self._exports = exports
+        self._program = program
         self._memory = memory
         self._unwinder = unwinder
 
@@ -116,6 +116,9 @@ class Leaving:
             while word.value == asked:
                 futex_wait(address, asked, _NAP_S)
         self._word_seen = word.value
+        if self._word_seen & 3 == LEAVE_NODE and self._host.windows:
+            self._tell(REFUSED, self._word_seen, _SHARES_WINDOW)
+            return False
         return self._word_seen & 3 in (LEAVE, LEAVE_NODE)
 
     def _hindrance(self) -> str:
@@ -144,6 +147,7 @@ class Leaving:
     def _write(self) -> int:
         assert self._passage is not None
         shared = range(0) if self._word_seen & 3 == LEAVE_NODE else self._host.shared
+        windows = self._host.windows
         header = Header(
             module=self._passage.digest,
             rank=self._rank,
@@ -155,24 +159,26 @@ class Leaving:
             shared_bytes=len(shared),
             stack_start=self._unwinder.place or 0,
             stack_bytes=self._unwinder.stack_bytes,
-            variables=self._variables(),
+            variables=self._program.variables(),
             files=self._wasi.files.saved(),
             output_left_bytes=self._wasi.output_left_bytes,
             clocks=_clocks_now(self._wasi),
-            runs=self._runs(shared),
+            runs=self._runs([shared, *(range(start, start + size_bytes) for start, _, size_bytes in windows)]),
+            windows=windows,
         )
         return write_snapshot(header, self._page_run)
 
     def _page_run(self, first: int, count: int) -> memoryview:
         return self._memory.view(first * PAGE, count * PAGE)
 
-    def _runs(self, shared: range) -> list[tuple[int, int]]:
+    def _runs(self, shared: list[range]) -> list[tuple[int, int]]:
         """Pages that are not zero and not shared, neighbours together."""
         base = self._memory.base
+        left_out = {page for part in shared for page in range(part.start // PAGE, part.stop // PAGE)}
         runs: list[tuple[int, int]] = []
         first, count = 0, 0
         for page in range(self._memory.size_bytes() // PAGE):
-            if page * PAGE in shared or is_zero(base + page * PAGE, PAGE):
+            if page in left_out or is_zero(base + page * PAGE, PAGE):
                 continue
             if page == first + count:
                 count += 1
@@ -181,19 +187,6 @@ class Leaving:
                 runs.append((first, count))
             first, count = page, 1
         return [*runs, (first, count)] if count else runs
-
-    def _globals(self) -> dict[str, tuple[wasmtime.Global, str]]:
-        found: dict[str, tuple[wasmtime.Global, str]] = {}
-        for name, export in self._exports.items():
-            if isinstance(export, wasmtime.Global) and (kind := export.type(self._store)).mutable:
-                found[name] = export, str(kind.content)
-        return found
-
-    def _variables(self) -> list[Variable]:
-        return [
-            Variable(name=name, kind=kind, value=variable.value(self._store))
-            for name, (variable, kind) in self._globals().items()
-        ]
 
     # ---- Coming back ----
 
@@ -217,9 +210,10 @@ class Leaving:
         read_pages(snapshot, header, start, self._page_run)
         if header.shared_bytes:
             self._host.map(header.shared_start, header.shared_bytes)
-        variables = self._globals()
+        for window in header.windows:
+            self._host.share(*window)
         for one in header.variables:
-            variables[one.name][0].set_value(self._store, one.value)
+            self._program.set_variable(one.name, one.value)
         self._unwinder.place = header.stack_start
         os.close(snapshot)
         self._unwinder.rewind()
@@ -234,7 +228,7 @@ class Leaving:
         if not self._unwinder.movable:
             raise InputError("the cell was built without asyncify, so no snapshot of it can be resumed")
         named = {(one.name, one.kind) for one in header.variables}
-        if named != {(name, kind) for name, (_, kind) in self._globals().items()}:
+        if named != {(one.name, one.kind) for one in self._program.variables()}:
             raise InputError("the snapshot has other variables than the module")
         if header.stack_bytes != self._unwinder.stack_bytes:
             raise InputError("the snapshot was made by another version of the platform: its stack has another size")
@@ -246,7 +240,7 @@ class Leaving:
         self._unwinder.allow_place()
         try:
             self._memory.grow(missing)
-        except wasmtime.WasmtimeError as error:
+        except MemoryLimitError as error:
             raise InputError(
                 f"the snapshot has {header.memory_pages * PAGE >> 20} MiB of memory, more than this cell may have"
             ) from error

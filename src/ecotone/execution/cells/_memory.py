@@ -8,14 +8,11 @@ from __future__ import annotations
 import ctypes
 import struct
 
-import wasmtime
-
-from ecotone.core.errors import InputError
+from ecotone.execution.cells._program import Program
 
 __all__ = ["CellMemory", "FaultError"]
 
 _RESERVED_BYTES = 1 << 32
-_PAGE = 65536
 
 
 class FaultError(Exception):
@@ -23,30 +20,18 @@ class FaultError(Exception):
 
 
 class CellMemory:
-    """The memory of one cell. It may grow but does not move: wasmtime reserves 4 GiB of addresses for it.
+    """The memory of one cell. It may grow but does not move: 4 GiB of addresses are reserved for it."""
 
-    Raises:
-        InputError: it is not a memory of 32 bits.
-    """
-
-    def __init__(self, memory: wasmtime.Memory, store: wasmtime.Store) -> None:
-        kind = memory.type(store)
-        if kind.is_64 or kind.is_shared or kind.page_size != _PAGE:
-            raise InputError("the module's memory is not one of 32 bits: build it for wasm32, with ecotone cell build")
-        self._memory = memory
-        self._store = store
-        self.base = self._base_now()
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self.base = program.base
         self._view = memoryview((ctypes.c_char * _RESERVED_BYTES).from_address(self.base)).cast("B")
         self._known_bytes = 0
 
-    def _base_now(self) -> int:
-        return ctypes.cast(self._memory.data_ptr(self._store), ctypes.c_void_p).value or 0
-
     def size_bytes(self) -> int:
-        """Its size now; whatever was added is seen here first, so here it is checked that all is where it was."""
-        size_bytes = self._memory.data_len(self._store)
+        """Its size now."""
+        size_bytes = self._program.size_bytes()
         assert size_bytes <= _RESERVED_BYTES
-        assert self._base_now() == self.base
         self._known_bytes = size_bytes
         return size_bytes
 
@@ -54,9 +39,9 @@ class CellMemory:
         """Adds pages of 64 KiB, all zero, and returns the number of pages before.
 
         Raises:
-            wasmtime.WasmtimeError: the cell may not have more.
+            MemoryLimitError: the cell may not have more.
         """
-        return self._memory.grow(self._store, pages)
+        return self._program.grow(pages)
 
     def view(self, address: int, size_bytes: int) -> memoryview:
         """A part of the memory, to read or to write.

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
-import wasmtime
 
-from ecotone.core.errors import InputError
+from ecotone.execution.cells._callbacks import link
 from ecotone.execution.cells._ending import IN_MPI, Ending, trap_reason
-from ecotone.execution.cells._engine import MEMORY_MOST_BYTES, limit, shared_engine, shared_linker
+from ecotone.execution.cells._engine import MEMORY_MOST_BYTES, shared_linker
 from ecotone.execution.cells._files import FileTable
 from ecotone.execution.cells._host import CellHost
 from ecotone.execution.cells._leaving import Leaving
 from ecotone.execution.cells._libc import die_with_parent
 from ecotone.execution.cells._memory import CellMemory
 from ecotone.execution.cells._passage import Passage
+from ecotone.execution.cells._program import Program, ProgramTrapError
 from ecotone.execution.cells._region import Region, open_region
-from ecotone.execution.cells._unwinder import State, Unwinder
+from ecotone.execution.cells._unwinder import PLACE_BYTES, State, Unwinder
 from ecotone.execution.cells._wasi import Wasi
+from ecotone.execution.cells._wasmtime import load_program
 from ecotone.execution.cells.interface import Job
 
 if TYPE_CHECKING:  # only a job of several nodes loads the network
@@ -90,38 +90,25 @@ def _run(
     passage: Passage | None,
     end: Ending,
 ) -> tuple[int, str]:
-    engine = shared_engine()
-    module = wasmtime.Module.deserialize_file(engine, str(compiled))
-    store = wasmtime.Store(engine)
-    limit(store, job.memory_max_bytes)
-    linker, wasi, leaving = _linked(job, host, rank, passage, end)
-    exports = linker.instantiate(store, module).exports(store)
-    exported, start = exports.get("memory"), exports.get("_start")
-    if not isinstance(exported, wasmtime.Memory) or not isinstance(start, wasmtime.Func):
-        raise InputError("the module has no `memory` and `_start`, so it is not a program: build it with a main")
-    memory = CellMemory(exported, store)
+    wasi, leaving = _world(job, host, rank, passage, end)
+    program = load_program(compiled, job.memory_max_bytes, PLACE_BYTES)
+    memory = CellMemory(program)
     host.attach(memory)
     wasi.attach(memory)
-    in_mpi = exports.get(IN_MPI)
-    end.attach(memory, lambda: isinstance(in_mpi, wasmtime.Func) and in_mpi(store) == 1)
-    unwinder = Unwinder(store, exports, memory, job.memory_max_bytes)
-    leaving.attach(store, exports, memory, unwinder)
+    end.attach(memory, lambda: program.has(IN_MPI) and program.call(IN_MPI) == 1)
+    unwinder = Unwinder(program, memory, job.memory_max_bytes)
+    leaving.attach(program, memory, unwinder)
     if passage is not None and passage.snapshot >= 0:
         leaving.resume()
     try:
-        return _run_parts(lambda: start(store), unwinder, leaving, end)
-    except wasmtime.Trap as trap:
-        return end.judged(134, trap_reason(trap.message, unwinder.during, stack_is_full=_stack_is_full(exports, store)))
-    except wasmtime.WasmtimeError as error:
-        return end.judged(134, trap_reason(str(error), unwinder.during))
+        return _run_parts(program, unwinder, leaving, end)
+    except ProgramTrapError as trap:
+        return end.judged(134, trap_reason(str(trap), unwinder.during, stack_is_full=_stack_is_full(program)))
 
 
-def _linked(
-    job: Job, host: CellHost, rank: int, passage: Passage | None, end: Ending
-) -> tuple[wasmtime.Linker, Wasi, Leaving]:
-    """All that a cell may import."""
-    linker = shared_linker()
-    host.define(linker)
+def _world(job: Job, host: CellHost, rank: int, passage: Passage | None, end: Ending) -> tuple[Wasi, Leaving]:
+    """Defines all that a cell may import."""
+    host.define()
     wasi = Wasi(
         arguments=[job.module.stem, *job.arguments],
         environment=job.environment,
@@ -129,10 +116,10 @@ def _linked(
         output_max_bytes=job.output_max_bytes,
         end=end.of_program,
     )
-    wasi.define(linker)
+    wasi.define()
     leaving = Leaving(rank=rank, ranks=job.ranks, passage=passage, host=host, wasi=wasi, end=end)
-    leaving.define(linker)
-    return linker, wasi, leaving
+    leaving.define()
+    return wasi, leaving
 
 
 def prepare() -> None:
@@ -141,21 +128,21 @@ def prepare() -> None:
     region = open_region([0], 1, 1)
     end = Ending(job, -1)
     try:
-        _linked(job, CellHost(0, region, end), 0, None, end)
+        _world(job, CellHost(0, region, end), 0, None, end)
+        link(shared_linker())
     finally:
         os.close(region.descriptor)
 
 
-def _stack_is_full(exports: Mapping[str, object], store: wasmtime.Store) -> bool:
+def _stack_is_full(program: Program) -> bool:
     """Whether the program's own stack, which grows down to address 0, has gone beyond it."""
-    pointer = exports.get("__stack_pointer")
-    return isinstance(pointer, wasmtime.Global) and pointer.value(store) < _STACK_LEAST
+    return any(one.name == "__stack_pointer" and one.value < _STACK_LEAST for one in program.variables())
 
 
-def _run_parts(start: Callable[[], object], unwinder: Unwinder, leaving: Leaving, end: Ending) -> tuple[int, str]:
+def _run_parts(program: Program, unwinder: Unwinder, leaving: Leaving, end: Ending) -> tuple[int, str]:
     """`_start` returns when the program has ended, and when its stack has been unwound."""
     while True:
-        start()
+        program.call("_start")
         if unwinder.state is not State.UNWINDING:
             return end.judged(0, "")
         if leaving.leave():

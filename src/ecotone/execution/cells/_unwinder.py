@@ -8,20 +8,20 @@ stack is saved; a stack that does not fit ends the cell and harms nothing.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
 
-import wasmtime
-
-from ecotone.execution.cells._engine import limit
 from ecotone.execution.cells._libc import clear_fixed, protect
 from ecotone.execution.cells._memory import CellMemory
+from ecotone.execution.cells._program import MemoryLimitError, Program
 
-__all__ = ["STACK_BYTES", "State", "Unwinder"]
+__all__ = ["PLACE_BYTES", "STACK_BYTES", "State", "Unwinder"]
 
 STACK_BYTES = 2 << 20
 """A multiple of WebAssembly's page; four times wasmtime's own limit for the stack of a cell."""
 
 _PAGE = 65536
+PLACE_BYTES = STACK_BYTES + _PAGE
+"""What the place takes."""
+
 _FUNCTIONS = ("start_unwind", "stop_unwind", "start_rewind", "stop_rewind")
 
 
@@ -35,8 +35,7 @@ class Unwinder:
     """The stack of one cell.
 
     Args:
-        store: of the cell.
-        exports: of the cell.
+        program: of the cell.
         memory: of the cell.
         memory_max_bytes: the cell's limit; the place for the stack does not count.
 
@@ -46,15 +45,13 @@ class Unwinder:
 
     def __init__(
         self,
-        store: wasmtime.Store,
-        exports: Mapping[str, object],
+        program: Program,
         memory: CellMemory,
         memory_max_bytes: int,
     ) -> None:
-        self._store = store
+        self._program = program
         self._memory = memory
         self._memory_max_bytes = memory_max_bytes
-        self._functions = {name: exports.get(f"asyncify_{name}") for name in _FUNCTIONS}
         self.stack_bytes = STACK_BYTES
         self.state = State.RUNNING
         self.place: int | None = None
@@ -62,7 +59,7 @@ class Unwinder:
     @property
     def movable(self) -> bool:
         """Whether the module was built so that its stack can be taken."""
-        return all(self._functions.values())
+        return all(self._program.has(f"asyncify_{name}") for name in _FUNCTIONS)
 
     @property
     def during(self) -> str:
@@ -73,9 +70,7 @@ class Unwinder:
         return f" while {what} (there is room for {self.stack_bytes >> 10} KiB)"
 
     def _call(self, name: str, *arguments: int) -> None:
-        function = self._functions[name]
-        assert isinstance(function, wasmtime.Func)
-        function(self._store, *arguments)
+        self._program.call(f"asyncify_{name}", *arguments)
 
     def reserve(self) -> str:
         """Makes the place for the stack if there is none.
@@ -89,13 +84,13 @@ class Unwinder:
         self.allow_place()
         try:
             self.place = self._memory.grow(more // _PAGE) * _PAGE
-        except wasmtime.WasmtimeError:
+        except MemoryLimitError:
             return f"the cell's memory cannot grow by the {more >> 10} KiB that its stack needs to leave"
         return ""
 
     def allow_place(self) -> None:
         """Raises the cell's limit by what the place needs; before it grows."""
-        limit(self._store, self._memory_max_bytes + self.stack_bytes + _PAGE)
+        self._program.allow(self._memory_max_bytes + PLACE_BYTES)
 
     def _guard(self, *, usable: bool) -> None:
         assert self.place is not None

@@ -16,8 +16,6 @@ import time
 from collections.abc import Callable
 from typing import NoReturn
 
-import wasmtime
-
 from ecotone.execution.cells._callbacks import define
 from ecotone.execution.cells._files import Entry, FileTable
 from ecotone.execution.cells._memory import CellMemory, FaultError
@@ -98,8 +96,8 @@ class Wasi:
         self.monotonic_ahead_ns = monotonic_ahead_ns
         self.cpu_before_ns = cpu_before_ns
 
-    def define(self, linker: wasmtime.Linker) -> None:
-        """Adds all functions to the linker."""
+    def define(self) -> None:
+        """Makes all functions importable."""
         functions: dict[str, tuple[str, Callable[..., int | None]]] = {
             "args_get": ("ii", self._get_arguments),
             "args_sizes_get": ("ii", self._get_argument_sizes),
@@ -148,8 +146,8 @@ class Wasi:
             "sock_shutdown": ("ii", _refuse),
         }
         for name, (parameters, function) in functions.items():
-            define(linker, _MODULE, name.encode(), parameters, _guarded(function), results=1)
-        define(linker, _MODULE, b"proc_exit", "i", self._exit, results=0)
+            define(_MODULE, name.encode(), parameters, _guarded(function), results=1)
+        define(_MODULE, b"proc_exit", "i", self._exit, results=0)
 
     def _exit(self, code: int) -> None:
         self._end(code & 0xFF, f"exit code {code}" if code else "")

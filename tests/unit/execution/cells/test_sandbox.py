@@ -13,10 +13,9 @@ import wasmtime
 
 from ecotone.core.errors import InputError, UnavailableError
 from ecotone.execution.cells import Folder, Job, JobResult, run_job
-from ecotone.execution.cells._callbacks import define
+from ecotone.execution.cells._callbacks import define, link
 from ecotone.execution.cells._compiled import compiled_module
 from ecotone.execution.cells._engine import limit, new_engine
-from ecotone.execution.cells._memory import CellMemory
 from ecotone.execution.cells._wasi import kind_in_folder
 
 Written = Callable[[str], Path]
@@ -54,18 +53,23 @@ def test_memory_of_another_kind_is_refused(written: Written, memory: str, reason
         result_of(written(f'{memory} (func (export "_start"))'))
 
 
-def test_memory_shared_between_threads_is_refused(written: Written) -> None:
+def test_shared_memory_of_the_modules_own_is_refused(written: Written) -> None:
+    """It would have no limit."""
     result = result_of(written('(memory (export "memory") 1 2 shared) (func (export "_start"))'))
     assert result.first is not None
-    assert "shared memory" in result.first.reason
+    assert "does not import" in result.first.reason
+    grow = "(func $bomb (drop (memory.grow (i32.const 60000)))) (start $bomb)"
+    result = result_of(written(f'(memory 1 65536 shared) {grow} (func (export "_start"))'))
+    assert result.first is not None
+    assert "not a program" in result.first.reason
 
 
-def test_host_does_not_look_into_a_memory_of_64_bits() -> None:
-    engine = wasmtime.Engine()
-    store = wasmtime.Store(engine)
-    memory = wasmtime.Memory(store, wasmtime.MemoryType(wasmtime.Limits(1, None), is_64=True))
-    with pytest.raises(InputError, match="32 bits"):
-        CellMemory(memory, store)
+@pytest.mark.parametrize(("most_mib", "grows"), [(1, False), (4, True)])
+def test_memory_that_threads_share_has_the_limit_of_the_cell(written: Written, most_mib: int, *, grows: bool) -> None:
+    memory = '(import "env" "memory" (memory 1 65536 shared)) (export "memory" (memory 0))'
+    grow = '(func (export "_start") (call $exit (i32.eq (memory.grow (i32.const 60)) (i32.const -1))))'
+    result = result_of(written(f"{_EXIT} {memory} {grow}"), memory_max_bytes=most_mib << 20)
+    assert result.exit_code == (0 if grows else 1)
 
 
 def test_module_that_is_no_program_is_told(written: Written) -> None:
@@ -111,7 +115,8 @@ def failing(*_arguments: int) -> int:
 def test_host_function_that_fails_is_a_trap() -> None:
     engine = new_engine()
     store, linker = wasmtime.Store(engine), wasmtime.Linker(engine)
-    define(linker, b"test", b"fails", "i", failing, results=1)
+    define(b"test", b"fails", "i", failing, results=1)
+    link(linker)
     call = (
         '(import "test" "fails" (func $f (param i32) (result i32))) (func (export "go") (drop (call $f (i32.const 7))))'
     )
