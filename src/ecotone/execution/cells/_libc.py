@@ -14,6 +14,7 @@ __all__ = [
     "is_zero",
     "map_fixed",
     "protect",
+    "remove_shared",
     "yield_core",
 ]
 
@@ -36,6 +37,7 @@ _SHARED_FIXED = 0x11
 _PRIVATE_FIXED_ANONYMOUS = 0x32
 _HUGE_BYTES = 1 << 21
 _MADV_HUGEPAGE = 14
+_MADV_REMOVE = 9
 _FUTEX = {"x86_64": 202, "aarch64": 98, "riscv64": 98}.get(os.uname().machine, 202)
 _FUTEX_WAIT = 0
 _FUTEX_WAKE = 1
@@ -48,13 +50,13 @@ class _Timespec(ctypes.Structure):
     _fields_ = [("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long)]
 
 
-def map_fixed(address: int, size_bytes: int, descriptor: int) -> None:
-    """Maps a file over memory that the caller has checked to be its own.
+def map_fixed(address: int, size_bytes: int, descriptor: int, offset: int = 0) -> None:
+    """Maps a file, from `offset` on, over memory that the caller has checked to be its own.
 
     Raises:
         OSError: the kernel refused.
     """
-    mapped = _libc.mmap(address, size_bytes, _READ_WRITE, _SHARED_FIXED, descriptor, 0)
+    mapped = _libc.mmap(address, size_bytes, _READ_WRITE, _SHARED_FIXED, descriptor, offset)
     if mapped != address:
         raise OSError(ctypes.get_errno(), "mmap of the memory shared between ranks")
 
@@ -68,6 +70,16 @@ def clear_fixed(address: int, size_bytes: int) -> None:
     mapped = _libc.mmap(address, size_bytes, _READ_WRITE, _PRIVATE_FIXED_ANONYMOUS, -1, 0)
     if mapped != address:
         raise OSError(ctypes.get_errno(), "mmap of empty memory")
+
+
+def remove_shared(address: int, size_bytes: int) -> None:
+    """Gives the memory of an anonymous file back to the machine, where it is mapped here; whoever maps it finds zeros.
+
+    Raises:
+        OSError: the kernel refused.
+    """
+    if _libc.madvise(address, size_bytes, _MADV_REMOVE):
+        raise OSError(ctypes.get_errno(), "madvise of memory shared between ranks")
 
 
 def advise_huge(address: int, size_bytes: int) -> None:

@@ -1,7 +1,9 @@
 """The memory that the ranks of a job on one node share: its size and its head. Called by the job.
 
 The layout is that of `transport.c` in `ecotone/design/cells/library`, which is built into every cell: 64 bytes of head,
-the place of every rank of the job, 64 bytes for each place's bell, then a ring for each ordered pair of places.
+the place of every rank of the job, 64 bytes for each place's bell, then a ring for each ordered pair of places. Behind
+all that, from `size_bytes` on, each place has 4 GiB for windows that its rank shares with others: ranks map parts of it
+when they need them (`CellHost.share`), and what nobody has written takes no memory.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ _WIRE_LEAST = 32 * 1024
 _WIRE_MOST = 1024 * 1024
 _RINGS_TOGETHER = 64 * 1024 * 1024
 _WASM_PAGE = 65536
+_WINDOWS_EACH = 1 << 32
 _CREDIT_LEAST = 64 * 1024
 _CREDIT_MOST = 1024 * 1024
 
@@ -27,7 +30,8 @@ _CREDIT_MOST = 1024 * 1024
 class Region:
     """The memory itself, anonymous: it is gone when the last process that has it is gone.
 
-    `ranks` are those of this node, by their place; `size_bytes` is a multiple of WebAssembly's page.
+    `ranks` are those of this node, by their place; `size_bytes` is a multiple of WebAssembly's page; behind it are
+    `windows_bytes`, or none if this process may not have files so large (`ulimit -f`).
     """
 
     def __init__(self, descriptor: int, ranks: tuple[int, ...], world: int) -> None:
@@ -35,6 +39,7 @@ class Region:
         self.ranks = ranks
         self.world = world
         self.size_bytes = region_bytes(len(ranks), world)
+        self.windows_bytes = len(ranks) * _WINDOWS_EACH
 
     def place_of_bell(self, offset: int) -> int:
         """Whose bell lies `offset` bytes from the beginning; negative or too large if there is none."""
@@ -105,10 +110,16 @@ def open_region(ranks: Sequence[int], world: int, cores: int) -> Region:
     here = tuple(ranks)
     region = Region(os.memfd_create("ecotone-cells", os.MFD_CLOEXEC), here, world)
     os.ftruncate(region.descriptor, region.size_bytes)
+    try:
+        os.ftruncate(region.descriptor, region.size_bytes + region.windows_bytes)
+    except OSError:
+        region.windows_bytes = 0
     credit = max(_CREDIT_LEAST, min(_CREDIT_MOST, _RINGS_TOGETHER // world))
     places = [-1] * world
     for place, rank in enumerate(here):
         places[rank] = place
-    head = struct.pack("<IIIIII", world, ring_bytes(len(here)), cores, credit, len(here), _wire_bytes(len(here), world))
+    wire = _wire_bytes(len(here), world)
+    window_pages = region.windows_bytes // len(here) // _WASM_PAGE
+    head = struct.pack("<7I", world, ring_bytes(len(here)), cores, credit, len(here), wire, window_pages)
     os.pwrite(region.descriptor, head.ljust(_LINE, b"\0") + struct.pack(f"<{world}i", *places), 0)
     return region

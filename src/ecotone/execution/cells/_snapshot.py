@@ -11,14 +11,15 @@ The format, version 1; all numbers little-endian:
                    the pages that `Header.runs` names, in that order, 65536 bytes each; then nothing
 
 Pages that are not named are zero, except those of the memory shared between ranks: that stays with the job, together
-with the messages on their way in it; see `Header.shared_bytes`. A snapshot is made in memory that has no name (`memfd`)
-and sealed when it is complete, so nobody ever sees half of one.
+with the messages on their way in it and the windows; see `Header.shared_bytes`. A snapshot is made in memory that has
+no name (`memfd`) and sealed when it is complete, so nobody ever sees half of one.
 """
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
+import itertools
 import mmap
 import os
 import struct
@@ -123,6 +124,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     clocks: Clocks
     runs: list[tuple[int, int]]
     """First page and number of pages, ascending."""
+    windows: list[tuple[int, int, int]] = []
+    """Of memory shared with other ranks: where it was mapped, its first page of the job's windows, its bytes."""
     pages_crc32: int | None = None
     """None in a snapshot that has not left the machine's memory: there nothing can change it."""
 
@@ -207,12 +210,14 @@ def _check_layout(header: Header) -> None:
         end = first + count
     top = header.memory_pages * PAGE
     # Behind the stack is a page that is made unusable while it is written: that must be the cell's own, too.
-    parts = ((header.shared_start, header.shared_bytes), (header.stack_start, header.stack_bytes + PAGE))
+    parts = [(header.shared_start, header.shared_bytes), (header.stack_start, header.stack_bytes + PAGE)]
+    parts = sorted([*parts, *((start, size_bytes) for start, _, size_bytes in header.windows)])
     if (
         not 0 < header.memory_pages <= _PAGES_MOST
         or end > header.memory_pages
         or any(start < 0 or start % PAGE or size < 0 or start + size > top for start, size in parts)
-        or min(parts)[0] + min(parts)[1] > max(parts)[0]
+        or any(start + size > after for (start, size), (after, _) in itertools.pairwise(parts))
+        or any(page < 0 for _, page, _ in header.windows)
     ):
         raise InputError("the snapshot cannot be used: it names memory that it does not have")
 

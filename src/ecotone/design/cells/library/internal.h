@@ -49,6 +49,8 @@ bool transport_has_credit(int to, uint32_t bytes);
 void transport_give_credit(int from, uint32_t bytes);
 /* Is it on this node, now? */
 bool transport_is_near(int rank);
+/* Pages of this node's windows that this rank may give away: the first one, and how many. */
+uint32_t transport_window_pages(uint32_t *first);
 bool transport_quiet(void);
 /* Moves whatever can move; true if something did. */
 bool progress(void);

@@ -45,6 +45,7 @@ struct region {
     uint32_t credit;     /* eager bytes that may wait unmatched, for each pair */
     uint32_t places;     /* for ranks of this node */
     uint32_t wire_bytes; /* of each ring of a wire, a power of two, at least `ring_bytes` */
+    uint32_t window_pages; /* for the windows that each rank shares, behind the region */
     _Alignas(64) volatile int32_t place[]; /* of each rank; -1 if it is on another node */
 };
 struct control {
@@ -417,7 +418,17 @@ void transport_give_credit(int from, uint32_t bytes)
     atomic_store_explicit(&ring->consumed, consumed + bytes + 64, memory_order_relaxed);
 }
 
-bool transport_is_near(int rank) { return rank == transport_rank || peers[rank].place >= 0; }
+/* The host of a rank that leaves says so first, before the rank can say anything elsewhere. */
+bool transport_is_near(int rank)
+{
+    return rank == transport_rank || (peers[rank].place >= 0 && region->place[rank] >= 0);
+}
+
+uint32_t transport_window_pages(uint32_t *first)
+{
+    *first = (uint32_t) own_place * region->window_pages;
+    return region->window_pages;
+}
 
 bool transport_quiet(void) { return queued == 0 && (wires == 0 || host_settled()); }
 

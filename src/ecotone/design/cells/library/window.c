@@ -33,8 +33,7 @@ static void meet(struct eco_win *win)
     MPI_Barrier(win->comm); /* nobody may send a parcel to one who could not answer it yet */
 }
 
-/* Collective over `comm`; the window has a communicator of its own, so that its messages meet no others. */
-static struct eco_win *window_new(void *base, MPI_Aint size, int unit, int flavor, MPI_Info info, MPI_Comm comm)
+struct eco_win *window_new(void *base, MPI_Aint size, int unit, int flavor, MPI_Info info, MPI_Comm comm)
 {
     struct eco_win *win = eco_allocate(sizeof *win);
     *win = (struct eco_win){.references = 1, .base = base, .size = size, .unit = unit, .flavor = flavor};
@@ -48,7 +47,7 @@ static struct eco_win *window_new(void *base, MPI_Aint size, int unit, int flavo
     return win;
 }
 
-static int check_creation(MPI_Comm comm, MPI_Aint size, int unit, const void *result)
+int window_check_creation(MPI_Comm comm, MPI_Aint size, int unit, const void *result)
 {
     int code = check_comm(comm);
     if (code) return code;
@@ -60,7 +59,7 @@ static int check_creation(MPI_Comm comm, MPI_Aint size, int unit, const void *re
 
 int MPI_Win_create(void *base, MPI_Aint size, int unit, MPI_Info info, MPI_Comm comm, MPI_Win *win)
 {
-    PASS(comm, check_creation(comm, size, unit, win));
+    PASS(comm, window_check_creation(comm, size, unit, win));
     REQUIRE(base || size == 0, comm, MPI_ERR_ARG);
     *win = window_new(base, size, unit, MPI_WIN_FLAVOR_CREATE, info, comm);
     return MPI_SUCCESS;
@@ -80,7 +79,7 @@ static int give_memory(MPI_Comm comm, MPI_Aint size, void **memory)
 int MPI_Win_allocate(MPI_Aint size, int unit, MPI_Info info, MPI_Comm comm, void *base, MPI_Win *win)
 {
     void *memory;
-    PASS(comm, check_creation(comm, size, unit, win));
+    PASS(comm, window_check_creation(comm, size, unit, win));
     REQUIRE(base, comm, MPI_ERR_ARG);
     PASS(comm, give_memory(comm, size, &memory));
     *win = window_new(memory, size, unit, MPI_WIN_FLAVOR_ALLOCATE, info, comm);
@@ -91,7 +90,7 @@ int MPI_Win_allocate(MPI_Aint size, int unit, MPI_Info info, MPI_Comm comm, void
 
 int MPI_Win_create_dynamic(MPI_Info info, MPI_Comm comm, MPI_Win *win)
 {
-    PASS(comm, check_creation(comm, 0, 1, win));
+    PASS(comm, window_check_creation(comm, 0, 1, win));
     *win = window_new(MPI_BOTTOM, 0, 1, MPI_WIN_FLAVOR_DYNAMIC, info, comm);
     return MPI_SUCCESS;
 }
@@ -131,6 +130,7 @@ static void window_forget(struct eco_win *win)
         free(attached);
     }
     if (win->own_memory) free(win->base);
+    if (win->common) window_common_release(win);
     free(win->remotes);
     info_release(win->info);
     errhandler_release(win->errhandler);

@@ -71,6 +71,7 @@ struct eco_win {
     MPI_Aint size;
     int unit, flavor, model;
     bool own_memory;
+    struct common *common; /* memory that all its ranks see (window_shared.c) */
     struct remote *remotes; /* by rank */
     struct attached *attached;
     struct attribute *attributes;
@@ -98,6 +99,12 @@ int win_error(struct eco_win *win, int code, const char *function);
         int code_ = (expression);                                                                                      \
         if (code_) return win_error(check_win(win) ? NULL : win, code_, __func__);                                     \
     } while (0)
+
+int window_check_creation(MPI_Comm comm, MPI_Aint size, int unit, const void *result);
+/* Collective over `comm`; the window has a communicator of its own, so that its messages meet no others. */
+struct eco_win *window_new(void *base, MPI_Aint size, int unit, int flavor, MPI_Info info, MPI_Comm comm);
+/* Collective, when nobody uses the window any more. */
+void window_common_release(struct eco_win *win);
 
 void parcel_send(struct eco_win *win, int rank, enum parcel_kind kind, uint64_t context);
 void window_access_done(struct eco_request *request);
