@@ -5,8 +5,13 @@ For agents, tests and benchmarks; people use `ecotone cell run`. Exits with the 
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import os
 import sys
+from importlib import import_module
 from pathlib import Path
+from typing import NoReturn
 
 from ecotone.core.errors import EcotoneError
 
@@ -19,6 +24,7 @@ def main(arguments: list[str]) -> int:
         from ecotone.execution.cells._compiled import compile_module  # noqa: PLC0415 - the rest is not needed
 
         return compile_module(Path(arguments[1]), Path(arguments[2]))
+    _load()
     from ecotone.execution.cells import Folder, Job, run_job  # noqa: PLC0415
 
     own, program = _split(arguments)
@@ -41,6 +47,28 @@ def main(arguments: list[str]) -> int:
     if result.first:
         sys.stderr.write(f"ecotone: rank {result.first.rank}: {result.first.reason}\n")
     return result.exit_code
+
+
+def _load() -> None:
+    """Imports what a job and its ranks need, in two thirds of the time that it would take on the way.
+
+    msgspec takes from `typing_extensions`, which imports much, only what `typing` has too, and does so if it is not
+    there. Nothing that is loaded is garbage.
+    """
+    gc.disable()
+    missing = "typing_extensions" not in sys.modules
+    if missing:
+        sys.modules["typing_extensions"] = None  # type: ignore[assignment] - how Python is told that there is none
+    try:
+        for name in ("_cell_file", "_local", "_rank"):
+            import_module(f"ecotone.execution.cells.{name}")
+    except ImportError:
+        pass  # without wasmtime: the job says so
+    finally:
+        if missing:
+            del sys.modules["typing_extensions"]
+    gc.freeze()
+    gc.enable()
 
 
 def _options(arguments: list[str]) -> dict[str, list[str]]:
@@ -67,5 +95,13 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
     return arguments[:at], arguments[at + 1 :]
 
 
+def _leave(code: int) -> NoReturn:
+    """At once: taking down all that was loaded would take a fifth of the time of the whole."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    _leave(main(sys.argv[1:]))
