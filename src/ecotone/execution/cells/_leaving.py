@@ -35,6 +35,7 @@ from ecotone.execution.cells._snapshot import (
     read_pages,
     write_snapshot,
 )
+from ecotone.execution.cells._threads import CellThreads
 from ecotone.execution.cells._unwinder import State, Unwinder
 from ecotone.execution.cells._wasi import Wasi
 
@@ -57,6 +58,7 @@ class Leaving:
         passage: by which it goes; None if nobody will ask.
         host: which knows where the shared memory is.
         wasi: with the files, the arguments and the clocks.
+        threads: of the cell.
         end: ends this process with a code and a reason.
     """
 
@@ -68,6 +70,7 @@ class Leaving:
         passage: Passage | None,
         host: CellHost,
         wasi: Wasi,
+        threads: CellThreads,
         end: Callable[[int, str], object],
     ) -> None:
         self._rank = rank
@@ -75,6 +78,7 @@ class Leaving:
         self._passage = passage
         self._host = host
         self._wasi = wasi
+        self._threads = threads
         self._end = end
         self._word_seen = 0
 
@@ -106,8 +110,8 @@ class Leaving:
 
     def _agreed(self) -> bool:
         """Waits for the job's word; true if the rank shall leave and can."""
-        if self._passage is None or not self._host.shared:
-            return False
+        if self._passage is None or not self._host.shared or self._threads.busy:
+            return False  # in a parallel region: the job's word is seen again at a later call
         address = self._host.stop_address()
         word = ctypes.c_uint32.from_address(address)
         while (asked := word.value) & 3 == ASKED:
@@ -138,6 +142,7 @@ class Leaving:
         try:
             snapshot = self._write()
         except OSError as error:
+            self._threads.guard(usable=False)
             self._tell(REFUSED, self._word_seen, f"the snapshot could not be written: {error.strerror}")
             self._unwinder.rewind()
             return False
@@ -148,6 +153,8 @@ class Leaving:
         assert self._passage is not None
         shared = range(0) if self._word_seen & 3 == LEAVE_NODE else self._host.shared
         windows = self._host.windows
+        self._threads.guard(usable=True)
+        elsewhere = [shared, self._threads.control]
         header = Header(
             module=self._passage.digest,
             rank=self._rank,
@@ -163,8 +170,10 @@ class Leaving:
             files=self._wasi.files.saved(),
             output_left_bytes=self._wasi.output_left_bytes,
             clocks=_clocks_now(self._wasi),
-            runs=self._runs([shared, *(range(start, start + size_bytes) for start, _, size_bytes in windows)]),
+            runs=self._runs([*elsewhere, *(range(start, start + size_bytes) for start, _, size_bytes in windows)]),
             windows=windows,
+            control=self._threads.control.start if self._threads.control else None,
+            threads=self._threads.saved(),
         )
         return write_snapshot(header, self._page_run)
 
@@ -214,6 +223,7 @@ class Leaving:
             self._host.share(*window)
         for one in header.variables:
             self._program.set_variable(one.name, one.value)
+        self._threads.resume(header.control, header.threads)
         self._unwinder.place = header.stack_start
         os.close(snapshot)
         self._unwinder.rewind()

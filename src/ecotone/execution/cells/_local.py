@@ -16,6 +16,7 @@ import msgspec
 
 from ecotone.core.errors import ConflictError, InputError
 from ecotone.execution.cells._compiled import compiled_module, module_digest
+from ecotone.execution.cells._control import control_words
 from ecotone.execution.cells._moving import Gate
 from ecotone.execution.cells._passage import Passage
 from ecotone.execution.cells._process import RankProcess, kill_all, start_rank
@@ -53,7 +54,8 @@ class LocalJob:
         self._first: RankEnd | None = None
         self._killed = ""
         self._deadline = None if job.time_max_s is None else time.monotonic() + job.time_max_s
-        self._region = open_region(range(job.ranks), job.ranks, len(os.sched_getaffinity(0)))
+        control = control_words(job, job.ranks)
+        self._region = open_region(range(job.ranks), job.ranks, len(os.sched_getaffinity(0)), control)
         self._gate = Gate(self._region)
         try:
             for rank in range(job.ranks):

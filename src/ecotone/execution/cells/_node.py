@@ -19,6 +19,7 @@ import msgspec
 
 from ecotone.core.errors import EcotoneError, UnavailableError
 from ecotone.execution.cells._compiled import compiled_module
+from ecotone.execution.cells._control import control_words
 from ecotone.execution.cells._door import Door
 from ecotone.execution.cells._network import (
     BEAT_S,
@@ -195,7 +196,8 @@ class _PartRun:
 
     def _begin(self, addresses: dict[int, Address]) -> None:
         part = self._part
-        region = open_region(part.ranks, part.job.ranks, len(os.sched_getaffinity(0)))
+        control = control_words(part.job, len(part.ranks))
+        region = open_region(part.ranks, part.job.ranks, len(os.sched_getaffinity(0)), control)
         bells = tuple(os.eventfd(0, os.EFD_CLOEXEC) for _ in part.ranks)
         try:
             for place, rank in enumerate(part.ranks):

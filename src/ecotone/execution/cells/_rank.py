@@ -20,6 +20,7 @@ from ecotone.execution.cells._memory import CellMemory
 from ecotone.execution.cells._passage import Passage
 from ecotone.execution.cells._program import Program, ProgramTrapError
 from ecotone.execution.cells._region import Region, open_region
+from ecotone.execution.cells._threads import CellThreads, stack_is_full
 from ecotone.execution.cells._unwinder import PLACE_BYTES, State, Unwinder
 from ecotone.execution.cells._wasi import Wasi
 from ecotone.execution.cells._wasmtime import load_program
@@ -29,8 +30,6 @@ if TYPE_CHECKING:  # only a job of several nodes loads the network
     from ecotone.execution.cells._wires import Wiring
 
 __all__ = ["prepare", "run_rank"]
-
-_STACK_LEAST = 64
 
 
 def run_rank(
@@ -75,7 +74,7 @@ def run_rank(
 
             wires = Wires(rank, wiring, end)
         host = CellHost(rank, region, end, wires, bells)
-        code, reason = _run(job=job, compiled=compiled, host=host, rank=rank, passage=passage, end=end)
+        code, reason = _run(job=job, compiled=compiled, host=host, rank=rank, region=region, passage=passage, end=end)
     except Exception as error:  # noqa: BLE001 - the outermost edge of this process
         code, reason = 1, f"could not start: {error}"
     end(code, reason)
@@ -87,14 +86,16 @@ def _run(
     compiled: Path,
     host: CellHost,
     rank: int,
+    region: Region,
     passage: Passage | None,
     end: Ending,
 ) -> tuple[int, str]:
-    wasi, leaving = _world(job, host, rank, passage, end)
+    wasi, threads, leaving = _world(job=job, host=host, rank=rank, region=region, passage=passage, end=end)
     program = load_program(compiled, job.memory_max_bytes, PLACE_BYTES)
     memory = CellMemory(program)
     host.attach(memory)
     wasi.attach(memory)
+    threads.attach(program, memory)
     end.attach(memory, lambda: program.has(IN_MPI) and program.call(IN_MPI) == 1)
     unwinder = Unwinder(program, memory, job.memory_max_bytes)
     leaving.attach(program, memory, unwinder)
@@ -103,10 +104,12 @@ def _run(
     try:
         return _run_parts(program, unwinder, leaving, end)
     except ProgramTrapError as trap:
-        return end.judged(134, trap_reason(str(trap), unwinder.during, stack_is_full=_stack_is_full(program)))
+        return end.judged(134, trap_reason(str(trap), unwinder.during, stack_is_full=stack_is_full(program, 0)))
 
 
-def _world(job: Job, host: CellHost, rank: int, passage: Passage | None, end: Ending) -> tuple[Wasi, Leaving]:
+def _world(
+    *, job: Job, host: CellHost, rank: int, region: Region, passage: Passage | None, end: Ending
+) -> tuple[Wasi, CellThreads, Leaving]:
     """Defines all that a cell may import."""
     host.define()
     wasi = Wasi(
@@ -117,9 +120,11 @@ def _world(job: Job, host: CellHost, rank: int, passage: Passage | None, end: En
         end=end.of_program,
     )
     wasi.define()
-    leaving = Leaving(rank=rank, ranks=job.ranks, passage=passage, host=host, wasi=wasi, end=end)
+    threads = CellThreads(rank, region, end)
+    threads.define()
+    leaving = Leaving(rank=rank, ranks=job.ranks, passage=passage, host=host, wasi=wasi, threads=threads, end=end)
     leaving.define()
-    return wasi, leaving
+    return wasi, threads, leaving
 
 
 def prepare() -> None:
@@ -128,15 +133,10 @@ def prepare() -> None:
     region = open_region([0], 1, 1)
     end = Ending(job, -1)
     try:
-        _world(job, CellHost(0, region, end), 0, None, end)
+        _world(job=job, host=CellHost(0, region, end), rank=0, region=region, passage=None, end=end)
         link(shared_linker())
     finally:
         os.close(region.descriptor)
-
-
-def _stack_is_full(program: Program) -> bool:
-    """Whether the program's own stack, which grows down to address 0, has gone beyond it."""
-    return any(one.name == "__stack_pointer" and one.value < _STACK_LEAST for one in program.variables())
 
 
 def _run_parts(program: Program, unwinder: Unwinder, leaving: Leaving, end: Ending) -> tuple[int, str]:

@@ -3,16 +3,19 @@
 The layout is that of `transport.c` in `ecotone/design/cells/library`, which is built into every cell: 64 bytes of head,
 the place of every rank of the job, 64 bytes for each place's bell, then a ring for each ordered pair of places. Behind
 all that, from `size_bytes` on, each place has 4 GiB for windows that its rank shares with others: ranks map parts of it
-when they need them (`CellHost.share`), and what nobody has written takes no memory.
+when they need them (`CellHost.share`), and what nobody has written takes no memory. The last 64 KiB for each place are
+the page of its threads (`_control.py`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 from collections.abc import Sequence
+from pathlib import Path
 
-__all__ = ["RING_HEAD", "Region", "open_region", "region_bytes", "ring_bytes"]
+__all__ = ["CONTROL_BYTES", "RING_HEAD", "Region", "open_region", "region_bytes", "regions_of", "ring_bytes"]
 
 _LINE = 64
 RING_HEAD = 2 * _LINE
@@ -22,6 +25,9 @@ _WIRE_LEAST = 32 * 1024
 _WIRE_MOST = 1024 * 1024
 _RINGS_TOGETHER = 64 * 1024 * 1024
 _WASM_PAGE = 65536
+CONTROL_BYTES = _WASM_PAGE
+_NAME = "ecotone-cells"
+_HEAD_PLACES = 16  # where the head has the number of places
 _WINDOWS_EACH = 1 << 32
 _CREDIT_LEAST = 64 * 1024
 _CREDIT_MOST = 1024 * 1024
@@ -40,6 +46,10 @@ class Region:
         self.world = world
         self.size_bytes = region_bytes(len(ranks), world)
         self.windows_bytes = len(ranks) * _WINDOWS_EACH
+
+    def control_offset(self, place: int) -> int:
+        """Where the page lies that tells the rank at a place of its threads."""
+        return self.size_bytes + self.windows_bytes + place * CONTROL_BYTES
 
     def place_of_bell(self, offset: int) -> int:
         """Whose bell lies `offset` bytes from the beginning; negative or too large if there is none."""
@@ -99,21 +109,24 @@ def region_bytes(places: int, world: int) -> int:
     return _round_up(used, _WASM_PAGE)
 
 
-def open_region(ranks: Sequence[int], world: int, cores: int) -> Region:
+def open_region(ranks: Sequence[int], world: int, cores: int, control: bytes = b"") -> Region:
     """Makes the region; the caller closes it.
 
     Args:
         ranks: those of this node.
         world: number of ranks of the job.
         cores: that the ranks share; it decides how they wait for each other.
+        control: how the page of each rank's threads begins.
     """
     here = tuple(ranks)
-    region = Region(os.memfd_create("ecotone-cells", os.MFD_CLOEXEC), here, world)
-    os.ftruncate(region.descriptor, region.size_bytes)
+    region = Region(os.memfd_create(_NAME, os.MFD_CLOEXEC), here, world)
     try:
-        os.ftruncate(region.descriptor, region.size_bytes + region.windows_bytes)
+        os.ftruncate(region.descriptor, region.control_offset(len(here)))
     except OSError:
         region.windows_bytes = 0
+        os.ftruncate(region.descriptor, region.control_offset(len(here)))
+    for place in range(len(here)):
+        os.pwrite(region.descriptor, control, region.control_offset(place))
     credit = max(_CREDIT_LEAST, min(_CREDIT_MOST, _RINGS_TOGETHER // world))
     places = [-1] * world
     for place, rank in enumerate(here):
@@ -123,3 +136,19 @@ def open_region(ranks: Sequence[int], world: int, cores: int) -> Region:
     head = struct.pack("<7I", world, ring_bytes(len(here)), cores, credit, len(here), wire, window_pages)
     os.pwrite(region.descriptor, head.ljust(_LINE, b"\0") + struct.pack(f"<{world}i", *places), 0)
     return region
+
+
+def regions_of(process: int) -> dict[Path, int]:
+    """The memory that a rank's process shares with others of its node.
+
+    Returns:
+        By a name under which it can be opened, how many ranks it is for; empty if the process cannot be looked at.
+    """
+    found: dict[Path, int] = {}
+    with contextlib.suppress(OSError):
+        for entry in Path(f"/proc/{process}/fd").iterdir():
+            if entry.readlink().name.startswith(f"memfd:{_NAME} "):
+                with entry.open("rb") as file:
+                    file.seek(_HEAD_PLACES)
+                    found[entry] = int.from_bytes(file.read(4), "little")
+    return found

@@ -37,6 +37,7 @@ __all__ = [
     "Clocks",
     "Header",
     "SavedFile",
+    "SavedThread",
     "Variable",
     "load_snapshot",
     "open_snapshot",
@@ -89,6 +90,19 @@ class SavedFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Of a folder that is being read: names, inodes and kinds."""
 
 
+class SavedThread(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A thread, by addresses in the cell's memory."""
+
+    low: int
+    """The lowest page of its stack, which nobody may touch."""
+    top: int
+    """The upper end of its stack."""
+    tls: int
+    """What is its own of the program's thread-local variables."""
+    argument: int
+    """What it was started with."""
+
+
 class Clocks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the cell's clocks showed, so that they do not run backwards elsewhere."""
 
@@ -126,6 +140,10 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """First page and number of pages, ascending."""
     windows: list[tuple[int, int, int]] = []
     """Of memory shared with other ranks: where it was mapped, its first page of the job's windows, its bytes."""
+    control: int | None = None
+    """Where the page of its threads was."""
+    threads: list[SavedThread] = []
+    """All but the first; they waited for work."""
     pages_crc32: int | None = None
     """None in a snapshot that has not left the machine's memory: there nothing can change it."""
 
@@ -211,6 +229,7 @@ def _check_layout(header: Header) -> None:
     top = header.memory_pages * PAGE
     # Behind the stack is a page that is made unusable while it is written: that must be the cell's own, too.
     parts = [(header.shared_start, header.shared_bytes), (header.stack_start, header.stack_bytes + PAGE)]
+    parts += [] if header.control is None else [(header.control, PAGE)]
     parts = sorted([*parts, *((start, size_bytes) for start, _, size_bytes in header.windows)])
     if (
         not 0 < header.memory_pages <= _PAGES_MOST

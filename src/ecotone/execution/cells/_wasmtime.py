@@ -79,7 +79,7 @@ class WasmtimeProgram:
         function = self._exports[name]
         assert isinstance(function, wasmtime.Func)
         try:
-            return function(self._store, *arguments)
+            return function(self._store, *map(_signed, arguments))
         except wasmtime.Trap as trap:
             raise ProgramTrapError(trap.message) from None
         except wasmtime.WasmtimeError as error:
@@ -99,11 +99,17 @@ class WasmtimeProgram:
         ]
 
     def set_variable(self, name: str, value: int | float) -> None:
-        self._globals()[name][0].set_value(self._store, value)
+        variable, kind = self._globals()[name]
+        variable.set_value(self._store, _signed(int(value)) if kind == "i32" else value)
 
     def thread(self) -> WasmtimeProgram:
         assert self._shared is not None
         return WasmtimeProgram(self._module, self._memory_max_bytes, self._shared)
+
+
+def _signed(value: int) -> int:
+    """As wasmtime wants numbers of 32 bits, of which addresses use all."""
+    return value - (1 << 32) if value >> 31 == 1 else value
 
 
 def load_program(compiled: Path, memory_max_bytes: int, reserve_bytes: int) -> WasmtimeProgram:

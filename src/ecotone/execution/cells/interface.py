@@ -7,10 +7,13 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["RANKS_MOST", "Folder", "Job", "JobResult", "RankEnd", "as_path"]
+__all__ = ["RANKS_MOST", "THREADS_MOST", "Folder", "Job", "JobResult", "RankEnd", "as_path"]
 
 RANKS_MOST = 1024
 """Of one job."""
+
+THREADS_MOST = 256
+"""Of one rank."""
 
 
 def as_path(kind: type, value: Any) -> Any:
@@ -42,6 +45,12 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """What a rank may write to its standard streams together; then it is ended."""
     memory_max_bytes: int = 1 << 32
     """Of each rank; more than 4 GiB cannot be addressed."""
+    threads: int | None = None
+    """How many threads a parallel region of a rank may have at first (see `scale_job`); None for as many as the program
+    asks for, which is its share of the cores unless it says otherwise."""
+    threads_most: int | None = None
+    """How many processors the program is told that there are: what it may ever be given of its own accord. None for
+    `threads`, or the rank's share of the cores if that is more."""
     time_max_s: float | None = None
     """Of the whole job; then it is killed."""
     stdin: int = 0
