@@ -19,6 +19,13 @@ def test_one_sided_calls(run: Run, ranks: int) -> None:
     assert result.exit_code == 0
 
 
+@pytest.mark.parametrize("ranks", [1, 2, 7])
+def test_windows_that_ranks_share(run: Run, ranks: int) -> None:
+    result, output = run("shared", ranks, memory_max_bytes=128 << 20)
+    assert output == "ok\n"
+    assert result.exit_code == 0
+
+
 @pytest.mark.parametrize("ranks", [1, 2, 3, 4, 7])
 def test_files(run: Run, tmp_path: Path, ranks: int) -> None:
     result, output = run("io", ranks, folders={"out": Folder(path=tmp_path)})

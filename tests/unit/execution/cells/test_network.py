@@ -95,6 +95,11 @@ def test_program_finds_nothing_wrong(module: Module, output: int, program: str, 
     assert [end.exit_code for end in result.ends] == [0] * ranks
 
 
+def test_ranks_of_a_node_share_windows_and_those_of_two_do_not(module: Module, output: int) -> None:
+    Cluster(job_of(module("shared"), 4, output, "nodes"), 2).run()
+    assert text(output) == "ok\n"
+
+
 @pytest.mark.parametrize("seed", ["1", "2"])
 def test_messages_of_all_sizes(module: Module, output: int, seed: str) -> None:
     Cluster(job_of(module("traffic"), 4, output, "mixed", seed, "8"), 2).run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import random
@@ -11,7 +12,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -62,14 +62,14 @@ class Started:
         return self._output.read().decode()
 
 
-Start = Callable[..., "contextmanager[Started]"]
+Start = Callable[..., "contextlib.AbstractContextManager[Started]"]
 
 
 @pytest.fixture
 def start(module: Module, tmp_path: Path) -> Start:
     """Starts `programs/moving.c`."""
 
-    @contextmanager
+    @contextlib.contextmanager
     def begin(*arguments: str, ranks: int = 3, **more: object) -> Iterator[Started]:
         folder = tmp_path / "data"
         (folder / "names").mkdir(parents=True, exist_ok=True)
@@ -93,7 +93,7 @@ def start(module: Module, tmp_path: Path) -> Start:
 
 
 @pytest.mark.parametrize("moves", [1, 3])
-@pytest.mark.parametrize("doing", ["blocked", "pointer", "collective", "deep", "files", "callbacks"])
+@pytest.mark.parametrize("doing", ["blocked", "pointer", "collective", "deep", "files", "callbacks", "window"])
 def test_rank_goes_on_where_it_was(start: Start, doing: str, moves: int) -> None:
     with start(doing) as job:
         job.until_ready()
@@ -269,6 +269,20 @@ def test_snapshot_for_another_node_has_the_messages_on_their_way(start: Start) -
     assert header.pages() > 5
 
 
+def test_rank_that_shares_a_window_keeps_to_its_node(start: Start) -> None:
+    with start("window") as job:
+        job.until_ready()
+        with pytest.raises(MoveRefusedError, match="shares memory with other ranks of its node"):
+            job.running.take_out(1, 30.0, leave_node=True)
+        job.go_on()
+        assert job.end().exit_code == 0
+        assert job.written() == "ok\n"
+        region = job.running._region  # pyright: ignore[reportPrivateUsage]
+        with contextlib.suppress(OSError):  # if there are no data at all; windows that were freed hold none
+            data = os.lseek(region.descriptor, region.size_bytes, os.SEEK_DATA)
+            assert data >= region.size_bytes + region.windows_bytes
+
+
 @pytest.mark.parametrize(
     ("damage", "problem"),
     [
@@ -296,6 +310,9 @@ def test_damaged_snapshot_is_refused(saved: Path, damage: Callable[[bytes], byte
         ({"stack_start": 1000}, "memory that it does not have"),
         ({"shared_start": -PAGE}, "memory that it does not have"),
         ({"stack_bytes": 1 << 40}, "memory that it does not have"),
+        ({"windows": [(4 * PAGE, 0, PAGE), (4 * PAGE, 9, PAGE)]}, "memory that it does not have"),
+        ({"windows": [(4 * PAGE, 0, 1 << 40)]}, "memory that it does not have"),
+        ({"windows": [(4 * PAGE, -1, PAGE)]}, "memory that it does not have"),
     ],
 )
 def test_forged_snapshot_is_refused(saved: Path, change: dict[str, object], problem: str) -> None:

@@ -50,7 +50,7 @@ def test_region_says_who_is_here() -> None:
     region = open_region([5, 2], 7, 2)
     try:
         data = os.pread(region.descriptor, 128, 0)
-        assert struct.unpack_from("<6I", data) == (7, MIB, 2, MIB, 2, MIB)
+        assert struct.unpack_from("<7I", data) == (7, MIB, 2, MIB, 2, MIB, 65536)
         assert struct.unpack_from("<7i", data, 64) == (-1, -1, 1, -1, -1, 0, -1)
         region.send_away(5)
         assert struct.unpack("<7i", os.pread(region.descriptor, 28, 64)) == (-1, -1, 1, -1, -1, -1, -1)
@@ -69,5 +69,24 @@ def test_region_says_who_is_here() -> None:
 )
 def test_wires_that_are_not_there_are_refused(run: Run, how: str, reason: str) -> None:
     result, _ = run("forged", 2, how)
+    assert result.first is not None
+    assert reason in result.first.reason
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [
+        ("share crooked", "refused to share 65536 bytes"),
+        ("share part", "refused to share 100 bytes"),
+        ("share nothing", "refused to share 0 bytes"),
+        ("share outside", "which are not in the cell's own memory"),
+        ("share beyond", "which this node's windows do not have"),
+        ("share rings", "which are shared already"),
+        ("share twice", "which are shared already"),
+        ("unshare", "asked to give back a window"),
+    ],
+)
+def test_window_that_may_not_be_there_is_refused(run: Run, how: str, reason: str) -> None:
+    result, _ = run("forged", 2, how, time_max_s=20.0)
     assert result.first is not None
     assert reason in result.first.reason

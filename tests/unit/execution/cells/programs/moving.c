@@ -57,6 +57,33 @@ static void collective(void)
     CHECK(sum[0] == size * (size - 1) / 2 && sum[1] == 10 * sum[0] && sum[2] == size);
 }
 
+/* Rank 1 moves while the others go on writing into the window that it shares with them. */
+static void window(void)
+{
+    int *own, *parts[64], unit;
+    MPI_Aint bytes;
+    MPI_Win win, other;
+    MPI_Win_allocate_shared(100000, sizeof(int), MPI_INFO_NULL, MPI_COMM_WORLD, &own, &other);
+    MPI_Win_allocate_shared(400000, sizeof(int), MPI_INFO_NULL, MPI_COMM_WORLD, &own, &win);
+    MPI_Win_free(&other);
+    for (int i = 0; i < size; i++) MPI_Win_shared_query(win, i, &bytes, &unit, &parts[i]);
+    for (int i = 0; i < size; i++) parts[i][rank] = 10 * rank + i;
+    if (rank == 0) give(73);
+    if (rank == 1) CHECK(receive() == 73);
+    for (int i = 0; i < size; i++) parts[i][99000 + rank] = 100 * rank + i;
+    MPI_Barrier(MPI_COMM_WORLD);
+    for (int i = 0; i < size; i++) CHECK(own[i] == 10 * i + rank && own[99000 + i] == 100 * i + rank);
+    MPI_Barrier(MPI_COMM_WORLD);
+    MPI_Win_free(&win);
+    MPI_Win_allocate_shared(400000, sizeof(int), MPI_INFO_NULL, MPI_COMM_WORLD, &own, &win); /* where the other was */
+    own[0] = rank;
+    MPI_Barrier(MPI_COMM_WORLD);
+    MPI_Win_shared_query(win, (rank + 1) % size, &bytes, &unit, &parts[0]);
+    CHECK(parts[0][0] == (rank + 1) % size && own[99000] == 0);
+    MPI_Barrier(MPI_COMM_WORLD);
+    MPI_Win_free(&win);
+}
+
 static __attribute__((noinline)) double recurse(int depth, double x)
 {
     volatile double room[3] = {x, x + 1, x + 2};
@@ -250,7 +277,8 @@ int main(int argc, char **argv)
         const char *name;
         void (*function)(void);
     } cases[] = {{"blocked", blocked}, {"pointer", pointer}, {"collective", collective}, {"deep", deep},
-                 {"files", files}, {"removed", removed}, {"callbacks", callbacks}, {"silent", silent}, {"alone", alone}};
+                 {"files", files}, {"removed", removed}, {"callbacks", callbacks}, {"silent", silent}, {"alone", alone},
+                 {"window", window}};
     begin(&argc, &argv);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         if (!strcmp(cases[i].name, argv[1])) cases[i].function();

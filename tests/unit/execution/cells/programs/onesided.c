@@ -263,20 +263,11 @@ static void mistakes(void)
     close_window();
 }
 
-/* Ranks have memories of their own: sharing is refused, except with oneself. All of them are on this node. */
+/* With oneself; what several ranks share is in shared.c. */
 static void sharing(void)
 {
-    MPI_Comm node;
-    int *mine, *seen, unit, on_node;
+    int *mine, *seen, unit;
     MPI_Aint bytes;
-    MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
-    MPI_Comm_size(node, &on_node);
-    CHECK(on_node == size);
-    MPI_Comm_set_errhandler(node, MPI_ERRORS_RETURN);
-    int code = MPI_Win_allocate_shared(64, sizeof(int), MPI_INFO_NULL, node, &mine, &win);
-    CHECK(code == (size > 1 ? MPI_ERR_RMA_SHARED : MPI_SUCCESS));
-    if (!code) MPI_Win_free(&win);
-    MPI_Comm_free(&node);
     MPI_Win_allocate_shared(64, sizeof(int), MPI_INFO_NULL, MPI_COMM_SELF, &mine, &win);
     MPI_Win_shared_query(win, 0, &bytes, &unit, &seen);
     CHECK(seen == mine && bytes == 64 && unit == sizeof(int));
