@@ -24,6 +24,7 @@ from ecotone.infrastructure.packages import installed_version
 __all__ = [
     "CPLUSPLUS",
     "LIBRARY",
+    "OPENMP",
     "BuildError",
     "Progress",
     "build_module",
@@ -35,17 +36,24 @@ __all__ = [
     "library",
     "link",
     "run_compiler",
+    "threads_library",
 ]
 
 Progress = Callable[[str], object]
 
 LIBRARY = Path(__file__).parent / "library"
+OPENMP = "-fopenmp"
+"""The flag of a program with threads."""
 _LIBC = LIBRARY / "libc"
 _FILES = LIBRARY / "cplusplus" / "files.cpp"
 
-# What every object of a cell is compiled for. The library uses atomic instructions on memory that is not declared
-# shared: ranks are processes, and what they share is laid under their memory by the host.
-_TARGET = ["-target", "wasm32-wasi", "-msimd128", "-mbulk-memory", "-fno-sanitize=undefined"]
+_OPENMP = LIBRARY / "openmp"
+_THREADS = LIBRARY / "threads"
+
+# What every object of a cell is compiled for, also of one without threads, so that any can be linked with any. The
+# library uses atomic instructions on memory that is not declared shared, too: ranks are processes, and what they share
+# is laid under their memory by the host.
+_TARGET = ["-target", "wasm32-wasi", "-msimd128", "-mbulk-memory", "-matomics", "-fno-sanitize=undefined"]
 # What compilers of the last forty years have let pass, and scientific programs rely on.
 _LENIENT = [
     "-Wno-error=incompatible-function-pointer-types",
@@ -64,9 +72,14 @@ _LINK = [
     "-Wl,-z,stack-size=1048576",  # zig's default of 16 MiB would let deep recursion eat memory
     "-Wl,--export=__stack_pointer",  # a snapshot carries it
 ]
+_LINK_THREADS = [
+    "-Wl,--shared-memory,--import-memory,--export-memory",
+    "-Wl,--max-memory=4294901760",  # the most that the compiler lets pass, a page below 4 GiB
+    "-Wl,--export=__tls_base",  # a thread that is started again in another process has its variables where they were
+]
 _NO_MAIN = b"undefined_weak:main"  # what the linker calls the function that stands for a missing main
 _MAINS = ("__main_argc_argv", "__original_main", "main")  # by its parameters
-_OWN_FLAGS = ["-O2", "-g0", "-matomics", "-std=gnu11", "-Wall", "-Wextra", "-DECO_NAMES"]
+_OWN_FLAGS = ["-O2", "-g0", "-std=gnu11", "-Wall", "-Wextra", "-DECO_NAMES"]
 _LIBC_FLAGS = ["-O3", "-g0", "-fno-builtin", "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra"]
 _CPLUSPLUS_FLAGS = ["-O2", "-g0", "-std=c++23", "-fno-exceptions", "-D_LIBCPP_BUILDING_LIBRARY", "-w"]
 CPLUSPLUS = frozenset({".cc", ".cpp", ".cxx", ".C", ".c++", ".cp"})
@@ -172,6 +185,7 @@ def link(
     *,
     plus: bool,
     archive: Path,
+    threads: Sequence[Path] = (),
     movable: bool = True,
 ) -> str:
     """Links objects, archives and the MPI library to a module, which appears whole or not at all.
@@ -182,6 +196,7 @@ def link(
         flags: for the linker.
         plus: whether some of them are of C++.
         archive: what `library` has given.
+        threads: what `threads_library` has given, for a program with OpenMP; nothing for one with a single thread.
         movable: whether a running cell can be taken to another process, which costs a few percent of speed. Not with
             information for debuggers, which asyncify cannot keep.
 
@@ -193,9 +208,10 @@ def link(
     """
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".build-") as folder:
         linked = Path(folder) / "linked.wasm"
-        before = [*compiler(plus=plus), *_TARGET, *_optimised(flags), *_LINK, *flags]
+        shared = _LINK_THREADS if threads else []
+        before = [*compiler(plus=plus), *_TARGET, *_optimised(flags), *_LINK, *shared, *flags]
         behind = [*map(str, objects), str(archive), *_LIBRARIES, "-o", str(linked)]
-        own_functions = sorted(archive.parent.glob("libc/*.o"))
+        own_functions = [*threads, *sorted(archive.parent.glob("libc/*.o"))]
         warnings = _link_with_own_functions(before, own_functions, behind)
         if _NO_MAIN in linked.read_bytes():
             warnings = _link_with_main(before, own_functions, behind, linked)
@@ -277,7 +293,8 @@ def build_module(
         progress(f"linking {target.name}")
         plus = any(source.suffix in CPLUSPLUS for source in sources)
         kept = [flag for flag in compiling if flag.startswith(("-g", "-O"))]
-        linked = link(objects, target, [*kept, *linking], plus=plus, archive=archive, movable=movable)
+        threads = threads_library(progress) if OPENMP in flags else []
+        linked = link(objects, target, [*kept, *linking], plus=plus, archive=archive, threads=threads, movable=movable)
     return "\n".join(filter(None, [*warnings, linked]))
 
 
@@ -310,11 +327,10 @@ def _compile_all(
     return objects, [warnings for _, warnings, _ in results.values()]
 
 
-def _digest() -> str:
+def _digest(sources: Sequence[Path]) -> str:
     digest = hashlib.sha256((installed_version("ziglang") or "").encode())
     digest.update(" ".join([*_TARGET, *_OWN_FLAGS, *_LIBC_FLAGS, *_CPLUSPLUS_FLAGS]).encode())
-    generators = [Path(__file__).parent / name for name in ("_profiling_names.py", "_powers.py")]
-    for file in sorted([*LIBRARY.iterdir(), *_LIBC.iterdir(), _FILES, *generators]):
+    for file in sources:
         if file.is_file():
             digest.update(file.read_bytes())
     return digest.hexdigest()[:24]
@@ -322,27 +338,37 @@ def _digest() -> str:
 
 def library(progress: Progress = _silent) -> Path:
     """The archive of the MPI library, built now if its sources or the compiler are new."""
-    archive = _cache() / "library" / _digest() / "libecotone.a"
-    if archive.exists():
-        return archive
-    command = compiler()
-    first = "" if (_cache() / "zig" / "o").exists() else "; the C library comes first, which takes about a minute"
-    progress(f"building the MPI library for cells, once{first}")
+    generators = [Path(__file__).parent / name for name in ("_profiling_names.py", "_powers.py")]
+    digest = _digest([*sorted([*LIBRARY.iterdir(), *_LIBC.iterdir()]), _FILES, *generators])
+    return _kept(digest, _build_library, progress) / "libecotone.a"
+
+
+def threads_library(progress: Progress = _silent) -> list[Path]:
+    """The objects of the OpenMP library and of what threads need of the C library, built now if they are new."""
+    digest = _digest(sorted([*LIBRARY.glob("*.h"), *_OPENMP.iterdir(), *_THREADS.iterdir()]))
+    return sorted(_kept(f"{digest}-threads", _build_threads, progress).glob("*.o"))
+
+
+def _kept(name: str, build: Callable[[Path, Progress], None], progress: Progress) -> Path:
+    """A folder of the cache, filled by `build` if it is not there; it appears whole or not at all."""
+    folder = _cache() / "library" / name
+    if folder.exists():
+        return folder
     try:
-        archive.parent.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=archive.parent.parent, prefix=".build-") as folder:
-            built = _build_library(Path(folder), command, progress)
-            libc = archive.parent / "libc"
-            libc.mkdir(parents=True, exist_ok=True)
-            for each in sorted((built.parent / "libc").iterdir()):
-                each.replace(libc / each.name)
-            built.replace(archive)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".build-") as scratch:
+            made = Path(scratch) / "made"
+            made.mkdir()
+            build(made, progress)
+            made.rename(folder)
     except OSError as error:
+        if folder.exists():  # somebody else has been faster
+            return folder
         raise UnavailableError(
-            f"{archive.parent.parent} cannot be written: {error.strerror}; free some space, or set XDG_CACHE_HOME to "
-            "another folder"
+            f"{folder.parent} cannot be written: {error.strerror}; free some space, or set XDG_CACHE_HOME to another "
+            "folder"
         ) from None
-    return archive
+    return folder
 
 
 def _own_command(source: Path) -> list[str]:
@@ -351,29 +377,40 @@ def _own_command(source: Path) -> list[str]:
         package = Path(importlib.util.find_spec("ziglang").origin).parent  # type: ignore[union-attr, arg-type]
         sources = package / "lib" / "libcxx" / "src"
         return [*compiler(plus=True), *_TARGET, *_DEFINES, *_CPLUSPLUS_FLAGS, f"-I{sources}"]
-    own = _LIBC_FLAGS if source.parent == _LIBC else _OWN_FLAGS
+    own = _LIBC_FLAGS if source.parent in (_LIBC, _THREADS) else _OWN_FLAGS
     own = [flag for flag in own if source.stem != "weak" or flag != "-DECO_NAMES"]
     return [*compiler(), *_TARGET, *own, f"-I{LIBRARY}"]
 
 
-def _build_library(folder: Path, command: Sequence[str], progress: Progress) -> Path:
+def _compile_own(sources: Sequence[Path], folder_of: Callable[[Path], Path], what: str, progress: Progress) -> None:
+    first = "" if (_cache() / "zig" / "o").exists() else "; the C library comes first, which takes about a minute"
+    progress(f"building the {what} library for cells, once{first}")
+    done: list[Path] = []
+
+    def compile_one(source: Path) -> None:
+        folder = folder_of(source)
+        run_compiler([*_own_command(source), f"-I{folder}", "-c", str(source), "-o", str(folder / f"{source.stem}.o")])
+        done.append(source)
+        progress(f"building the {what} library for cells, {len(done)} of {len(sources)}")
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(compile_one, sources))
+
+
+def _build_library(folder: Path, progress: Progress) -> None:
     header = (LIBRARY / "mpi_functions.h").read_text()
     (folder / "names.h").write_text(names_header(header))
     (folder / "weak.c").write_text(weak_functions(header))
-    (folder / "powers.h").write_text(powers_header())
     (folder / "libc").mkdir()
+    (folder / "libc" / "powers.h").write_text(powers_header())
     sources = [*sorted(LIBRARY.glob("*.c")), *sorted(_LIBC.glob("*.c")), folder / "weak.c", _FILES]
-    done: list[Path] = []
+    _compile_own(sources, lambda source: folder / ("libc" if source.parent == _LIBC else ""), "MPI", progress)
+    objects = sorted(folder.glob("*.o"))
+    run_compiler([compiler()[0], "ar", "rcs", str(folder / "libecotone.a"), *map(str, objects)])
+    for each in objects:
+        each.unlink()
 
-    def compile_one(source: Path) -> Path:
-        target = folder / ("libc" if source.parent == _LIBC else "") / f"{source.stem}.o"
-        run_compiler([*_own_command(source), f"-I{folder}", "-c", str(source), "-o", str(target)])
-        done.append(source)
-        progress(f"building the MPI library for cells, {len(done)} of {len(sources)}")
-        return target
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        objects = list(pool.map(compile_one, sources))
-    archive = folder / "libecotone.a"
-    run_compiler([command[0], "ar", "rcs", str(archive), *(str(each) for each in objects if each.parent == folder)])
-    return archive
+def _build_threads(folder: Path, progress: Progress) -> None:
+    sources = [*sorted(_OPENMP.glob("*.c")), *sorted(_THREADS.glob("*.c"))]
+    _compile_own(sources, lambda _source: folder, "OpenMP", progress)

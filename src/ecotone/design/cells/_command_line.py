@@ -47,9 +47,10 @@ _TELLS = (
     "--help",
 )
 _SHOWS = ("-show", "--show")
+_OPENMP = frozenset({"-fopenmp=libomp", "-fopenmp=libgomp", "-fopenmp=libiomp5", "-qopenmp", "-fiopenmp", "-openmp"})
 _REFUSED = (
     ("-shared", "shared libraries are not for cells: make an archive with ecotone-ar, or link the objects"),
-    ("-fopenmp", "OpenMP threads are not there yet: leave -fopenmp out (the pragmas are then ignored), use more ranks"),
+    ("-fopenmp-targets", "a cell has no accelerators: leave -fopenmp-targets out, and target regions run on its cores"),
     ("-m32", "a cell has pointers of 32 bits anyway: leave -m32 out"),
     ("-pg", "cells cannot be profiled this way: leave -pg out"),
     ("-fsanitize=", "sanitizers are not there in cells: leave the option out"),
@@ -159,4 +160,4 @@ def _flag(line: CommandLine, word: str, words: Iterator[str]) -> None:
     elif word.startswith("-Wl,"):
         line.warnings.append(f"warning: {word} is left out: the linker for cells does not know it")
     else:
-        line.flags.append(word)
+        line.flags.append("-fopenmp" if word in _OPENMP else word)

@@ -52,7 +52,7 @@ _ADVICE: tuple[tuple[str, str], ...] = (
     ),
     (
         _named("__kmpc_\\w+", "omp_\\w+"),
-        "OpenMP threads are not there yet: build without -fopenmp (the pragmas are then ignored) and use more ranks",
+        "what was compiled with -fopenmp is to be linked with -fopenmp, too",
     ),
     (
         r"array is too large|section size does not fit|initial memory too large|maximum memory too large",

@@ -17,6 +17,7 @@ from ecotone.core.errors import EcotoneError, InputError
 from ecotone.design.cells._build import (
     CPLUSPLUS,
     LIBRARY,
+    OPENMP,
     BuildError,
     compile_object,
     compiler,
@@ -25,6 +26,7 @@ from ecotone.design.cells._build import (
     library,
     link,
     run_compiler,
+    threads_library,
 )
 from ecotone.design.cells._command_line import CommandLine, understand
 from ecotone.execution.cells.building import is_object
@@ -36,8 +38,9 @@ _INTERRUPTED = 130
 # Libraries of other machines that are in every cell, or stand for what it cannot have and nobody calls.
 _KNOWN = frozenset({
     "m", "c", "mpi", "mpich", "mpicxx", "mpi_cxx", "mpi++", "pthread", "rt", "dl", "util", "nsl", "resolv", "gcc",
-    "gcc_s", "stdc++", "c++", "supc++",
+    "gcc_s", "stdc++", "c++", "supc++", "gomp", "omp", "iomp5",
 })  # fmt: skip
+_OPENMP_LIBRARIES = frozenset({"-lgomp", "-lomp", "-liomp5"})
 _ARCHIVE_MAGIC = b"!<arch>\n"
 _ELF = b"\x7fELF"
 
@@ -231,8 +234,10 @@ def _link(line: CommandLine, *, plus: bool) -> None:
         plus = plus or any(name in ("-lstdc++", "-lc++") for name, _ in line.inputs)
         plus = plus or any(Path(name).suffix in CPLUSPLUS for name, _ in line.inputs)
         linked = Path(folder) / f"{target.stem}.wasm"
+        threaded = OPENMP in line.flags or any(name in _OPENMP_LIBRARIES for name, _ in line.inputs)
+        threads = threads_library(_say) if threaded else []
         kept = [flag for flag in line.flags if flag.startswith(("-g", "-O"))]
-        _warn(link(objects, linked, [*kept, *line.linking], plus=plus, archive=archive))
+        _warn(link(objects, linked, [*kept, *line.linking], plus=plus, archive=archive, threads=threads))
         names = [name for name, _ in line.inputs]
         pack_cell(linked, target, [*line.flags, *line.linking], names, precompile=False)
 

@@ -17,6 +17,7 @@ from ecotone.execution.cells.building import (
     Manifest,
     Needs,
     compiled_module,
+    has_threads,
     machine_kind,
     module_imports,
     module_memory_bytes,
@@ -104,7 +105,12 @@ def pack_cell(
     manifest = Manifest(
         digest=digest,
         module_bytes=len(module),
-        needs=Needs(ranks=ranks, memory_bytes=module_memory_bytes(module), imports=module_imports(module)),
+        needs=Needs(
+            ranks=ranks,
+            threads=None if has_threads(module) else 1,
+            memory_bytes=module_memory_bytes(module),
+            imports=module_imports(module),
+        ),
         built=Built(
             ecotone=__version__,
             compiler=f"ziglang {installed_version('ziglang')}",

@@ -41,8 +41,8 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
 
     ranks: int | None = None
     """How many ranks it is meant for; None if any number will do."""
-    threads: int = 1
-    """Of each rank."""
+    threads: int | None = 1
+    """Of each rank; None if any number will do: it uses OpenMP."""
     memory_bytes: int = 0
     """Of each rank, when it starts."""
     imports: tuple[str, ...] = ()

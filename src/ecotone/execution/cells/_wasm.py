@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from ecotone.core.errors import InputError
 
-__all__ = ["WASM_MAGIC", "WASM_PAGE_BYTES", "is_object", "module_imports", "module_memory_bytes", "without_debugging"]
+__all__ = [
+    "WASM_MAGIC",
+    "WASM_PAGE_BYTES",
+    "has_threads",
+    "is_object",
+    "module_imports",
+    "module_memory_bytes",
+    "without_debugging",
+]
 
 WASM_MAGIC = b"\0asm\1\0\0\0"
 WASM_PAGE_BYTES = 65536
 _CUSTOM, _IMPORT, _MEMORY = 0, 2, 5
 _HAS_MAXIMUM = 1
+_IS_SHARED = 2
 
 
 class _Reader:
@@ -34,11 +43,12 @@ class _Reader:
         self.at += size
         return self.data[self.at - size : self.at].decode(errors="replace")
 
-    def limits(self) -> int:
+    def limits(self) -> tuple[int, bool]:
+        """The least, and whether it is a memory that threads share."""
         flags, least = self.number(), self.number()
         if flags & _HAS_MAXIMUM:
             self.number()
-        return least
+        return least, bool(flags & _IS_SHARED)
 
 
 def _section(module: bytes, wanted: int) -> _Reader | None:
@@ -75,15 +85,35 @@ def module_imports(module: bytes) -> tuple[str, ...]:
     """
     try:
         reader = _section(module, _IMPORT)
-        return () if reader is None else tuple(_imports(reader))
+        return () if reader is None else tuple(name for name, _ in _imports(reader))
     except IndexError:
         raise InputError("the WebAssembly module is cut off") from None
 
 
-def _imports(reader: _Reader) -> list[str]:
-    found: list[str] = []
+def has_threads(module: bytes) -> bool:
+    """Whether a module's memory is one that threads share.
+
+    Raises:
+        InputError: this is not a module.
+    """
+    try:
+        memory = _imported_memory(module)
+        return memory is not None and memory[1]
+    except IndexError:
+        raise InputError("the WebAssembly module is cut off") from None
+
+
+def _imported_memory(module: bytes) -> tuple[int, bool] | None:
+    reader = _section(module, _IMPORT)
+    found = [] if reader is None else [memory for _, memory in _imports(reader) if memory is not None]
+    return found[0] if found else None
+
+
+def _imports(reader: _Reader) -> list[tuple[str, tuple[int, bool] | None]]:
+    """Names, and of a memory its limits."""
+    found: list[tuple[str, tuple[int, bool] | None]] = []
     for _ in range(reader.number()):
-        found.append(f"{reader.name()}.{reader.name()}")
+        name, memory = f"{reader.name()}.{reader.name()}", None
         kind = reader.number()
         if kind == 0:  # a function, by its type
             reader.number()
@@ -91,22 +121,26 @@ def _imports(reader: _Reader) -> list[str]:
             reader.number()
             reader.limits()
         elif kind == 2:
-            reader.limits()
+            memory = reader.limits()
         else:  # a global or a tag: two numbers
             reader.number()
             reader.number()
+        found.append((name, memory))
     return found
 
 
 def module_memory_bytes(module: bytes) -> int:
-    """What a module's memory has when it starts; 0 if it has none of its own.
+    """What a module's memory has when it starts; 0 if it has none.
 
     Raises:
         InputError: this is not a module.
     """
     try:
         reader = _section(module, _MEMORY)
-        return reader.limits() * WASM_PAGE_BYTES if reader is not None and reader.number() else 0
+        if reader is not None and reader.number():
+            return reader.limits()[0] * WASM_PAGE_BYTES
+        imported = _imported_memory(module)
+        return imported[0] * WASM_PAGE_BYTES if imported else 0
     except IndexError:
         raise InputError("the WebAssembly module is cut off") from None
 

@@ -10,6 +10,7 @@ from ecotone.execution.cells._compiled import compiled_module, machine_kind
 from ecotone.execution.cells._trust import is_signed, sign
 from ecotone.execution.cells._wasm import (
     WASM_MAGIC,
+    has_threads,
     is_object,
     module_imports,
     module_memory_bytes,
@@ -25,6 +26,7 @@ __all__ = [
     "Manifest",
     "Needs",
     "compiled_module",
+    "has_threads",
     "is_object",
     "is_signed",
     "machine_kind",

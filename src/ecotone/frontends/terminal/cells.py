@@ -162,7 +162,7 @@ def _rows(found: InspectedCell) -> Iterator[tuple[str, str]]:
     needs, built = found.needs, found.built
     yield "module", f"{size_text(found.module_bytes)}, SHA-256 {found.digest[:16]}..."
     yield "ranks", str(needs.ranks) if needs.ranks else "any number"
-    yield "threads", str(needs.threads)
+    yield "threads", str(needs.threads or "any number")
     yield "memory", f"{size_text(needs.memory_bytes)} of each rank at its start"
     own = [name.partition(".")[2] for name in needs.imports if name.startswith("eco.")]
     system = [name.partition(".")[2] for name in needs.imports if name.startswith("wasi_")]
