@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ecotone.execution.cells.building import Built, Cell, Needs
     from ecotone.execution.cells.interface import Job, JobResult
     from ecotone.execution.cells.output import Output
-    from ecotone.execution.cells.registry import Entry, JobEnd
+    from ecotone.execution.cells.registry import Entry, JobEnd, ThreadUse
 
 __all__ = [
     "InspectedCell",
@@ -34,6 +34,7 @@ __all__ = [
     "job_named",
     "run_cell",
     "run_detached",
+    "scale_job",
     "seen_jobs",
     "toolchain_file",
 ]
@@ -221,6 +222,7 @@ class SeenJob:
         end: how it ended; None if it runs or is lost.
         age_s: since it was started.
         cpu_s, memory_bytes: of its ranks together; of an ended one the memory is 0.
+        threads: what each rank does that has threads.
     """
 
     def __init__(self, entry: Entry, now: float) -> None:
@@ -228,6 +230,7 @@ class SeenJob:
         self.age_s = max(0.0, now - entry.record.started_at)
         is_running = entry.is_running()
         self.end = entry.end()
+        self.threads: tuple[ThreadUse, ...] = ()
         if self.end is not None:
             self.state = "failed" if self.end.exit_code else "done"
             self.cpu_s, self.memory_bytes = self.end.cpu_s, 0
@@ -236,6 +239,7 @@ class SeenJob:
         used = entry.usage() if is_running else None
         self.cpu_s = used.cpu_s if used else 0.0
         self.memory_bytes = used.memory_bytes if used else 0
+        self.threads = used.threads if used else ()
 
     @property
     def reason(self) -> str:
@@ -300,6 +304,49 @@ def end_job(name: str, reason: str) -> SeenJob:
         finally:
             os.close(launcher)
     return SeenJob(entry, time.time())
+
+
+def scale_job(name: str, threads: int) -> tuple[SeenJob, int]:
+    """Sets how many threads the next parallel region of each rank of a running job may have.
+
+    Args:
+        name: of the job, or its beginning.
+        threads: from 1 on.
+
+    Returns:
+        The job as it is before its next region, and how many ranks were told.
+
+    Raises:
+        ConflictError: it does not run, or several begin like that.
+        InputError: its program has no threads, or the number is out of range.
+        NotFoundError: there is none.
+    """
+    from pathlib import Path
+
+    from ecotone.execution.cells.interface import THREADS_MOST
+
+    if not 1 <= threads <= THREADS_MOST:
+        raise InputError(f"a rank can have 1 to {THREADS_MOST} threads, not {threads}")
+    entry = job_named(name)
+    if not entry.is_running():
+        raise ConflictError(f"{entry.record.job} does not run any more; see: ecotone cell ps --all")
+    cell = Path(entry.record.cell)
+    if _threads_of(cell) == 1:
+        raise InputError(f"{entry.record.job} has one thread in each rank: {cell.name} was built without -fopenmp")
+    told = entry.scale(threads)
+    if not told:
+        raise ConflictError(f"{entry.record.job} has no ranks now: it begins or ends")
+    return SeenJob(entry, time.time()), told
+
+
+def _threads_of(cell: Path) -> int | None:
+    """What a cell file says; None also if it is a plain module, or was replaced meanwhile."""
+    from ecotone.execution.cells.building import read_cell
+
+    try:
+        return read_cell(cell).manifest.needs.threads
+    except EcotoneError:
+        return None
 
 
 def _wait_for_end(entry: Entry) -> None:

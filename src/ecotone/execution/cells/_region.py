@@ -12,10 +12,10 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-__all__ = ["CONTROL_BYTES", "RING_HEAD", "Region", "open_region", "region_bytes", "regions_of", "ring_bytes"]
+__all__ = ["CONTROL_BYTES", "RING_HEAD", "Region", "control_pages", "open_region", "region_bytes", "ring_bytes"]
 
 _LINE = 64
 RING_HEAD = 2 * _LINE
@@ -138,17 +138,25 @@ def open_region(ranks: Sequence[int], world: int, cores: int, control: bytes = b
     return region
 
 
-def regions_of(process: int) -> dict[Path, int]:
-    """The memory that a rank's process shares with others of its node.
+def control_pages(processes: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """The pages of all ranks whose processes these are, and of those that share memory with them.
 
-    Returns:
-        By a name under which it can be opened, how many ranks it is for; empty if the process cannot be looked at.
+    Yields:
+        A descriptor that is open until the next one, and where the page lies behind it; none for a process that has
+        ended or is not this user's.
     """
-    found: dict[Path, int] = {}
-    with contextlib.suppress(OSError):
-        for entry in Path(f"/proc/{process}/fd").iterdir():
-            if entry.readlink().name.startswith(f"memfd:{_NAME} "):
-                with entry.open("rb") as file:
-                    file.seek(_HEAD_PLACES)
-                    found[entry] = int.from_bytes(file.read(4), "little")
-    return found
+    seen: set[int] = set()
+    for process in processes:
+        with contextlib.suppress(OSError):
+            for entry in Path(f"/proc/{process}/fd").iterdir():
+                if entry.readlink().name.startswith(f"memfd:{_NAME} ") and entry.stat().st_ino not in seen:
+                    seen.add(entry.stat().st_ino)
+                    yield from _pages_in(entry)
+
+
+def _pages_in(region: Path) -> Iterator[tuple[int, int]]:
+    with region.open("r+b", buffering=0) as file:
+        places = int.from_bytes(os.pread(file.fileno(), 4, _HEAD_PLACES), "little")
+        size_bytes = os.fstat(file.fileno()).st_size
+        for place in range(places):
+            yield file.fileno(), size_bytes - (places - place) * CONTROL_BYTES

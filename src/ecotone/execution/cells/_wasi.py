@@ -3,6 +3,10 @@
 Its whole state is one table of files (`_files.py`), so that a cell can be taken from one process to another. Every
 function returns an error number of WASI; an `OSError` of the system becomes one, an address outside of the cell's
 memory becomes `fault`.
+
+Threads of a cell call these at the same time. What looks at the table of files or changes it has the table's lock, so
+that a descriptor is not closed, and its number used by the host for something else, while another thread reads by it.
+Only the standard streams, which are never closed, are read and written without it: that may take for ever.
 """
 
 from __future__ import annotations
@@ -12,8 +16,10 @@ import os
 import select
 import stat
 import struct
+import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import NoReturn
 
 from ecotone.execution.cells._callbacks import define
@@ -42,6 +48,10 @@ _RANDOM_MOST = 1 << 20
 _PATH_MOST = 4096  # as for the system
 _POLL_MOST = 4096
 _NONBLOCK = 4
+_WITHOUT_LOCK = frozenset(
+    {"clock_res_get", "clock_time_get", "fd_read", "fd_write", "poll_oneoff", "random_get", "sched_yield"}
+)
+_NO_LOCK: AbstractContextManager[object] = nullcontext()
 
 
 class Wasi:
@@ -79,6 +89,7 @@ class Wasi:
         self._files = files
         self.output_left_bytes = output_max_bytes
         self._end = end
+        self._lock = threading.RLock()
         self._memory_or_none: CellMemory | None = None
 
     def attach(self, memory: CellMemory) -> None:
@@ -146,7 +157,8 @@ class Wasi:
             "sock_shutdown": ("ii", _refuse),
         }
         for name, (parameters, function) in functions.items():
-            define(_MODULE, name.encode(), parameters, _guarded(function), results=1)
+            lock = _NO_LOCK if name in _WITHOUT_LOCK else self._lock
+            define(_MODULE, name.encode(), parameters, _guarded(function, lock), results=1)
         define(_MODULE, b"proc_exit", "i", self._exit, results=0)
 
     def _exit(self, code: int) -> None:
@@ -262,8 +274,12 @@ class Wasi:
 
     def _read(self, number: int, vectors: int, count: int, result: int) -> None:
         buffers = self._memory.vectors(vectors, count)
-        entry = self._readable(number)
-        if not entry.root and entry.flags & _NONBLOCK:
+        with self._lock:
+            entry = self._readable(number)
+            if entry.root:
+                self._memory.pack(result, "<I", os.readv(entry.descriptor, buffers))
+                return
+        if entry.flags & _NONBLOCK:
             _await(entry, select.POLLIN)
         self._memory.pack(result, "<I", _until_ready(entry, select.POLLIN, lambda: os.readv(entry.descriptor, buffers)))
 
@@ -273,10 +289,13 @@ class Wasi:
 
     def _write(self, number: int, vectors: int, count: int, result: int) -> None:
         buffers = self._memory.vectors(vectors, count)
-        entry = self._writable(number)
-        if not entry.root:
+        with self._lock:
+            entry = self._writable(number)
+            if entry.root:
+                self._memory.pack(result, "<I", os.writev(entry.descriptor, buffers))
+                return
             self._count_output(sum(map(len, buffers)))
-        if not entry.root and entry.flags & _NONBLOCK:
+        if entry.flags & _NONBLOCK:
             _await(entry, select.POLLOUT)
         written = _until_ready(entry, select.POLLOUT, lambda: os.writev(entry.descriptor, buffers))
         self._memory.pack(result, "<I", written)
@@ -461,8 +480,6 @@ def _until_ready(entry: Entry, what: int, do: Callable[[], int]) -> int:
         try:
             return do()
         except BlockingIOError:
-            if entry.root:
-                raise
             _await(entry, what)
 
 
@@ -470,12 +487,13 @@ def _refuse(*_ignored: int) -> int:
     return NOTSUP
 
 
-def _guarded(function: Callable[..., int | None]) -> Callable[..., int]:
+def _guarded(function: Callable[..., int | None], lock: AbstractContextManager[object]) -> Callable[..., int]:
     """Turns what is raised into error numbers; a call that returns nothing has succeeded."""
 
     def call(*arguments: int) -> int:
         try:
-            return function(*arguments) or 0
+            with lock:
+                return function(*arguments) or 0
         except FaultError:
             return FAULT
         except (OverflowError, ValueError, struct.error):

@@ -17,9 +17,11 @@ from pathlib import Path
 import msgspec
 
 from ecotone.core.errors import ConflictError, NotFoundError, UnavailableError
+from ecotone.execution.cells._control import ThreadUse, read_threads, write_cap
+from ecotone.execution.cells._region import control_pages
 from ecotone.execution.cells._trust import state_folder
 
-__all__ = ["Entry", "JobEnd", "JobRecord", "Usage", "enter", "entries", "find", "process_start"]
+__all__ = ["Entry", "JobEnd", "JobRecord", "ThreadUse", "Usage", "enter", "entries", "find", "process_start"]
 
 _KEPT = 50
 _DRAWS_MOST = 100
@@ -65,6 +67,8 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     ranks: int
     cpu_s: float
     memory_bytes: int
+    threads: tuple[ThreadUse, ...] = ()
+    """Of each rank that has threads."""
 
 
 class Entry:
@@ -93,7 +97,20 @@ class Entry:
     def usage(self) -> Usage:
         """What its ranks use now. They are children of the launcher, or of one that it has started for each node."""
         ranks = _last_descendants(self.record.launcher)
-        return Usage(ranks=len(ranks), cpu_s=sum(map(_cpu_s, ranks)), memory_bytes=sum(map(_memory_bytes, ranks)))
+        return Usage(
+            ranks=len(ranks),
+            cpu_s=sum(map(_cpu_s, ranks)),
+            memory_bytes=sum(map(_memory_bytes, ranks)),
+            threads=tuple(filter(None, (read_threads(file, offset) for file, offset in control_pages(ranks)))),
+        )
+
+    def scale(self, threads: int) -> int:
+        """Sets how many threads the next parallel region of each rank may have; the number of ranks that were told."""
+        told = 0
+        for file, offset in control_pages(_last_descendants(self.record.launcher)):
+            write_cap(file, offset, threads)
+            told += 1
+        return told
 
     def finish(self, end: JobEnd) -> None:
         """Keeps how it ended; without room for that, only the log is left."""

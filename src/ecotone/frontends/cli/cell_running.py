@@ -28,6 +28,7 @@ _WRONG_INPUT, _INTERRUPTED, _PIPE_CLOSED = 2, 130, 141
 _WITH_VALUE = {
     "-n": "ranks", "--ranks": "ranks", "--dir": "dir", "--env": "env", "--memory": "memory", "--time": "time",
     "--output-limit": "output_limit", "--files": "files", "--nodes": "nodes",
+    "--threads": "threads",
 }  # fmt: skip
 _ALONE = {"--label": "label", "--detach": "detach", "-d": "detach", "--json": "json"}
 _MPIRUN_IGNORED = {"--oversubscribe", "--allow-run-as-root", "-q", "--quiet", "--use-hwthread-cpus"}
@@ -45,6 +46,7 @@ def to_job(
     time: str | None = None,
     output_limit: str | None = None,
     files: int | None = None,
+    threads: str | None = None,
     given: Mapping[str, Folder] | None = None,
 ) -> Job:
     """A job from options as they are written on a command line.
@@ -70,9 +72,25 @@ def to_job(
         folders=dict(given or {}) | dict(_folder(each) for each in dir),
         memory_max_bytes=memory_bytes,
         time_max_s=None if time is None else _quantity("--time", time, "DURATION"),
+        **_threads(threads),
         output_max_bytes=None if output_limit is None else int(_quantity("--output-limit", output_limit, "SIZE")),
         **limits,
     )
+
+
+def _threads(text: str | None) -> dict[str, Any]:
+    from ecotone.execution.cells.interface import THREADS_MOST
+
+    if text is None:
+        return {}
+    first, colon, most = text.partition(":")
+    counts = [int(each) if each.isdecimal() else 0 for each in ([first, most] if colon else [first])]
+    if not 1 <= counts[0] <= counts[-1] <= THREADS_MOST:
+        raise InputError(
+            f"--threads {text}: write how many each rank begins with, or that and how many it may ever have, such as "
+            f"--threads 2:8; 1 to {THREADS_MOST}"
+        )
+    return {"threads": counts[0], "threads_most": counts[1] if colon else None}
 
 
 def _ranks(cell: Path) -> int:

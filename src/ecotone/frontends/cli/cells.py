@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ecotone.session.cells import SeenJob
 
-__all__ = ["build", "cell", "inspect", "kill", "logs", "ps", "run", "toolchain", "top"]
+__all__ = ["build", "cell", "inspect", "kill", "logs", "ps", "run", "scale", "toolchain", "top"]
 
 _FOLLOW_EVERY_S = 0.2
 
@@ -134,6 +134,13 @@ def run(
             help="Emulate several nodes here: ranks of one share memory, those of two talk over TCP.",
         ),
     ] = None,
+    threads: Annotated[
+        str | None,
+        Parameter(
+            metavar="N[:MOST]",
+            help="How many threads a rank begins with, and may ever have; by default what the program asks for.",
+        ),
+    ] = None,
     label: Annotated[bool, Parameter(help="Put the rank in front of each line.")] = False,
     detach: Annotated[
         bool, Parameter(name=["--detach", "-d"], help="Go on in the background; print the job's name.")
@@ -153,7 +160,16 @@ def run(
     if stray:
         raise InputError(f"{stray[0]}: arguments for the program go behind --")
     job = to_job(
-        path, given, ranks=ranks, dir=dir, env=env, memory=memory, time=time, output_limit=output_limit, files=files
+        path,
+        given,
+        ranks=ranks,
+        dir=dir,
+        env=env,
+        memory=memory,
+        time=time,
+        output_limit=output_limit,
+        files=files,
+        threads=threads,
     )
     return run_and_tell(job, label=label, detach=detach, json=json, nodes=nodes)
 
@@ -182,6 +198,8 @@ def ps(
 
 
 def _job_document(job: SeenJob) -> dict[str, Any]:
+    import msgspec
+
     record, end = job.entry.record, job.end
     return {
         "job": record.job,
@@ -193,6 +211,7 @@ def _job_document(job: SeenJob) -> dict[str, Any]:
         "age_s": job.age_s,
         "cpu_s": job.cpu_s,
         "memory_bytes": job.memory_bytes,
+        "threads": msgspec.to_builtins(job.threads),
         "wall_s": end.wall_s if end else None,
         "exit_code": end.exit_code if end else None,
         "rank": end.rank if end else None,
@@ -306,6 +325,33 @@ def kill(
         for each in ended:
             sys.stdout.write(f"{each.entry.record.job} ended\n")
     return DONE if all(each.state != "running" for each in ended) else FAILED
+
+
+@cell.command
+def scale(
+    job: JobArgument,
+    threads: Annotated[int, Parameter(name="THREADS", help="How many threads each rank may have.")],
+    /,
+    *,
+    json: JsonOption = False,
+) -> int:
+    """Give each rank of a running job more or fewer threads, from its next parallel region on.
+
+    A program never gets more than it was told at its start that there are: see --threads of `run`.
+
+    Example: `ecotone cell scale heat-3fa2 8`
+    """
+    from ecotone.session.cells import scale_job
+
+    seen, told = scale_job(job, threads)
+    if json:
+        write_document(_job_document(seen) | {"threads_asked": threads, "ranks_told": told})
+        return DONE
+    now = sorted({use.size for use in seen.threads})
+    was = f" (now {' and '.join(map(str, now))})" if now else ""
+    ranks = "" if told == 1 else f" in each of {told} ranks"
+    sys.stdout.write(f"{seen.entry.record.job}: at most {threads} threads{ranks} from the next region on{was}\n")
+    return DONE
 
 
 @cell.command

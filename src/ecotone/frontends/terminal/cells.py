@@ -90,7 +90,7 @@ def jobs_view(jobs: Sequence[SeenJob], width: int, *, ended: bool) -> Renderable
     table = plain_table()
     table.add_column("job", style="name", no_wrap=True)
     table.add_column("state", no_wrap=True)
-    for name in ("ranks", "CPU", "memory", "age"):
+    for name in (_ranks_title(jobs), "CPU", "memory", "age"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("why" if ended else "cell", overflow="fold")
     for job in jobs:
@@ -98,10 +98,22 @@ def jobs_view(jobs: Sequence[SeenJob], width: int, *, ended: bool) -> Renderable
     return block(table)
 
 
+def _ranks_title(jobs: Sequence[SeenJob]) -> str:
+    return "ranks x threads" if any(job.threads for job in jobs) else "ranks"
+
+
+def _ranks_text(job: SeenJob) -> str:
+    """With the threads of the newest parallel region, where there has been one."""
+    ranks, sizes = job.entry.record.ranks, sorted({use.size for use in job.threads if use.size})
+    if not sizes:
+        return str(ranks)
+    return f"{ranks} x {sizes[0]}" if len(sizes) == 1 else f"{ranks} x {sizes[0]}-{sizes[-1]}"
+
+
 def _cells(job: SeenJob) -> Iterator[RenderableType]:
     yield Text(job.entry.record.job)
     yield Text(job.state, style=_STATE_STYLES[job.state])
-    yield str(job.entry.record.ranks)
+    yield _ranks_text(job)
     yield time_text(job.cpu_s) if job.cpu_s else NOTHING
     yield size_text(job.memory_bytes) if job.memory_bytes else NOTHING
     yield elapsed_text(job.age_s)
@@ -116,16 +128,16 @@ def top_view(jobs: Sequence[SeenJob], shares: Mapping[str, float], width: int) -
         return Group(head, block(Text("no job runs", style="quiet")))
     table = plain_table()
     table.add_column("job", style="name", no_wrap=True)
-    for name in ("ranks", "cores", ""):
+    for name in (_ranks_title(jobs), "cores", ""):
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
-    for name in ("a rank", "CPU", "memory", "age"):
+    for name in ("busy", "CPU", "memory", "age"):
         table.add_column(name, justify="right", no_wrap=True)
     for job in sorted(jobs, key=lambda each: -shares[each.entry.record.job]):
-        name, ranks = job.entry.record.job, job.entry.record.ranks
-        share = shares[name] / ranks
+        name = job.entry.record.job
+        share = shares[name] / max(job.entry.record.ranks, sum(use.size for use in job.threads))
         bar = Text(bar_text(share, max(4, min(20, width - 76))), style="bar.predicted")
         table.add_row(
-            name, str(ranks), f"{shares[name]:.2f}", bar, percent_text(share), time_text(job.cpu_s),
+            name, _ranks_text(job), f"{shares[name]:.2f}", bar, percent_text(share), time_text(job.cpu_s),
             size_text(job.memory_bytes), elapsed_text(job.age_s),
         )  # fmt: skip
     return Group(head, block(table))

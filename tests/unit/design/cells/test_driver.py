@@ -50,10 +50,15 @@ def test_files_of_options_are_read(tmp_path: Path) -> None:
         understand([f"@{tmp_path}/inner"])
 
 
-@pytest.mark.parametrize("word", ["-shared", "-fopenmp", "-m32", "-fsanitize=address", "-pg"])
+@pytest.mark.parametrize("word", ["-shared", "-fopenmp-targets=nvptx64", "-m32", "-fsanitize=address", "-pg"])
 def test_what_cells_cannot_have_is_refused_with_what_to_do(word: str) -> None:
     with pytest.raises(InputError, match=f"{word}: .*(leave|make an archive)"):
         understand([word, "x.c"])
+
+
+@pytest.mark.parametrize("word", ["-fopenmp", "-qopenmp", "-fopenmp=libomp"])
+def test_openmp_is_asked_for_as_other_compilers_call_it(word: str) -> None:
+    assert understand([word, "x.c"]).flags == ["-fopenmp"]
 
 
 def test_unknown_words_for_the_linker_are_told() -> None:
