@@ -10,6 +10,7 @@ import os
 import select
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 
 import msgspec
@@ -17,7 +18,7 @@ import msgspec
 from ecotone.core.errors import ConflictError, InputError
 from ecotone.execution.cells._compiled import compiled_module, module_digest
 from ecotone.execution.cells._control import control_words
-from ecotone.execution.cells._moving import Gate
+from ecotone.execution.cells._moving import Gate, MoveRefusedError, NoSafePointError
 from ecotone.execution.cells._passage import Passage
 from ecotone.execution.cells._process import RankProcess, kill_all, start_rank
 from ecotone.execution.cells._region import open_region
@@ -186,6 +187,35 @@ class LocalJob:
         self._start(rank, snapshot)
         self._out.discard(rank)
         self._clear_gone()
+
+    def switch(self, code: Path, timeout_s: float) -> int:
+        """Lets the ranks go on with other code of the same module, each from its next MPI call on.
+
+        Args:
+            code: of the module, for this machine.
+            timeout_s: how long to wait for each rank; one that makes no MPI call in that time goes on as it is.
+
+        Returns:
+            How many have been switched.
+
+        Raises:
+            InputError: it is code of another module.
+        """
+        if module_digest(code) != self._digest:
+            raise InputError(f"{code.name} is not code of the module that runs")
+        self._compiled = code
+        switched = 0
+        for rank in sorted(process.rank for process in self._running.values()):
+            try:
+                snapshot = self.take_out(rank, timeout_s)
+            except (ConflictError, MoveRefusedError, NoSafePointError):
+                continue
+            try:
+                self.put_back(rank, snapshot)
+                switched += 1
+            finally:
+                os.close(snapshot)
+        return switched
 
     def _clear_gone(self) -> None:
         while self._gone:
