@@ -28,18 +28,21 @@ MOST_COMBINATIONS = 6000
 
 
 def ways(problem: Problem, component: Component) -> list[tuple[Assignment, ...]]:
-    """Every placement of one component: any variant, up to its replicas, spread over the nodes of one site. What the
-    compiler refused is included: the judge must refuse it, too."""
+    """Every placement of one component: any variant and number of cores, up to its replicas, spread over the nodes of
+    one site. What the compiler refused is included: the judge must refuse it, too."""
     found: list[tuple[Assignment, ...]] = []
     totals = range(1, problem.replica_limits[component.name] + 1)
-    for variant, total, site in itertools.product(component.variants, totals, problem.continuum.sites):
+    choices = itertools.product(component.variants, component.core_counts, totals, problem.continuum.sites)
+    for variant, cores, total, site in choices:
         nodes = [node for node in problem.nodes.values() if node.site == site.name]
         for counts in itertools.product(*(range(min(total, node.type.cores) + 1) for node in nodes)):
             if sum(counts) == total:
                 rows = zip(nodes, counts, strict=True)
                 found.append(
                     tuple(
-                        Assignment(component=component.name, variant=variant.name, node=node.name, replicas=count)
+                        Assignment(
+                            component=component.name, variant=variant.name, node=node.name, replicas=count, cores=cores
+                        )
                         for node, count in rows
                         if count
                     )

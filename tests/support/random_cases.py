@@ -5,13 +5,22 @@ from __future__ import annotations
 import random
 from itertools import pairwise
 
+import msgspec
 from tests.support.applications import after, camera, measured, samples_of
 
-from ecotone.core.application import Accelerator, Application, Component, LatencyPromise, PathPromise, Requirements
+from ecotone.core.application import (
+    Accelerator,
+    Application,
+    Cell,
+    Component,
+    LatencyPromise,
+    PathPromise,
+    Requirements,
+)
 from ecotone.core.continuum import Continuum, Device, Link, NodeType, Power, Site, Trust
-from ecotone.orchestration.performance.samples import Samples
+from ecotone.orchestration.performance.samples import CoresSamples, Samples, VariantSamples
 
-__all__ = ["random_application", "random_case", "random_continuum", "random_samples"]
+__all__ = ["random_application", "random_case", "random_continuum", "random_samples", "with_cores"]
 
 _LAYERS = ("device", "edge", "cloud")
 
@@ -23,6 +32,52 @@ def random_case(
     rng = random.Random(seed)
     application = random_application(rng, components, strictness)
     return application, random_continuum(rng, node_types), random_samples(rng, application)
+
+
+def with_cores(seed: int, application: Application, samples: Samples) -> tuple[Application, Samples]:
+    """The same, but some components can use several cores, and a cell has ranks; with samples at some of the counts."""
+    rng = random.Random(f"cores/{seed}")
+    components: list[Component] = []
+    for each in application.components:
+        cores = rng.choice(((1, 1), (1, 2), (1, 4), (1, 4), (2, 4)))
+        cell = Cell(file="x.cell", ranks=2) if rng.random() < 0.15 and each.trigger.kind == "data" else None
+        components.append(msgspec.structs.replace(each, cores=cores, cell=cell))
+    variants = tuple(
+        _at_counts(rng, each, next(c for c in components if c.name == each.component)) for each in samples.variants
+    )
+    return (
+        msgspec.structs.replace(application, components=tuple(components)),
+        msgspec.structs.replace(samples, variants=variants),
+    )
+
+
+def _at_counts(rng: random.Random, found: VariantSamples, component: Component) -> VariantSamples:
+    """A part of the work is serial, and threads cost something."""
+    serial, spun = rng.uniform(0.0, 0.6), rng.uniform(0.0, 0.2)
+    counts = [count for count in component.core_counts if rng.random() < 0.8]
+    ranks = 1 if component.cell is None else component.cell.ranks
+
+    def cpu_s(cores: int) -> tuple[float, ...]:
+        return tuple(each * (1.0 + spun * (cores * ranks - 1)) for each in found.cpu_s)
+
+    def wall_s(cores: int) -> tuple[float, ...]:
+        waits = [wall - cpu for wall, cpu in zip(found.wall_s, found.cpu_s, strict=True)]
+        return tuple(
+            cpu * (serial + (1.0 - serial) / (cores * ranks)) + wait
+            for cpu, wait in zip(found.cpu_s, waits, strict=True)
+        )
+
+    by_cores = [
+        CoresSamples(
+            cores=count, cpu_s=cpu_s(count), wall_s=wall_s(count), memory_peak_bytes=found.memory_peak_bytes * count
+        )
+        for count in counts
+        if count > component.cores[0]
+    ]
+    least = component.cores[0]
+    return msgspec.structs.replace(
+        found, cpu_s=cpu_s(least), wall_s=wall_s(least), cores=least, by_cores=tuple(by_cores)
+    )
 
 
 def random_application(rng: random.Random, count: int, strictness: float) -> Application:

@@ -166,7 +166,8 @@ class Component(_Frozen, frozen=True, kw_only=True):
     `live` says that its output is worth nothing when old: a full channel drops the oldest item, counted, instead of
     making the component wait. `capacity` bounds its output channel, in items. `item_timeout_s` None: 20 times the
     profiled p99. `agreement` names a function `(output, reference) -> float` in 0..1 that compares variants.
-    `input_type` and `output_type` are normalised source text of the hints, "" when there is none.
+    `cores` are the least and the most that a replica can use at once: the threads of its numeric libraries, or of each
+    rank of its cell. `input_type` and `output_type` are normalised source text of the hints, "" when there is none.
     """
 
     name: str
@@ -178,6 +179,7 @@ class Component(_Frozen, frozen=True, kw_only=True):
     batching: Batching | None = None
     state: State | None = None
     cell: Cell | None = None
+    cores: tuple[int, int] = (1, 1)
     live: bool = False
     capacity: int = 64
     item_timeout_s: float | None = None
@@ -193,6 +195,17 @@ class Component(_Frozen, frozen=True, kw_only=True):
             if variant.name == name:
                 return variant
         raise KeyError(name)
+
+    @property
+    def core_counts(self) -> tuple[int, ...]:
+        """What a plan chooses from: the least, the most, and the powers of two between them."""
+        least, most = self.cores
+        powers = (2**power for power in range(most.bit_length()))
+        return tuple(sorted({least, most} | {each for each in powers if least < each < most}))
+
+    def held(self, cores: int) -> int:
+        """How many cores of its node a replica with `cores` holds while it works: a cell's ranks have so many each."""
+        return cores * (1 if self.cell is None else self.cell.ranks)
 
 
 class Channel(_Frozen, frozen=True, kw_only=True):

@@ -40,12 +40,14 @@ class _Frozen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Assignment(_Frozen, frozen=True, kw_only=True):
-    """`replicas` copies of one variant of a component on one node; one row for a component on a node."""
+    """`replicas` copies of one variant of a component on one node, each with so many `cores` (of a cell: each of its
+    ranks); one row for a component on a node."""
 
     component: str
     variant: str
     node: str
     replicas: int = 1
+    cores: int = 1
 
 
 class LatencyPrediction(_Frozen, frozen=True, kw_only=True):
@@ -156,17 +158,17 @@ def plan_differences(before: Plan | None, after: Plan) -> list[str]:
     return lines
 
 
-def _placed(plan: Plan) -> dict[str, dict[tuple[str, str], int]]:
-    placed: dict[str, dict[tuple[str, str], int]] = {}
+def _placed(plan: Plan) -> dict[str, dict[tuple[str, str, int], int]]:
+    placed: dict[str, dict[tuple[str, str, int], int]] = {}
     for each in plan.assignments:
-        placed.setdefault(each.component, {})[each.variant, each.node] = each.replicas
+        placed.setdefault(each.component, {})[each.variant, each.node, each.cores] = each.replicas
     return placed
 
 
-def _where(copies: dict[tuple[str, str], int]) -> str:
+def _where(copies: dict[tuple[str, str, int], int]) -> str:
     return " and ".join(
-        (f"{replicas} x " if replicas > 1 else "") + f"{variant} on {node}"
-        for (variant, node), replicas in sorted(copies.items())
+        (f"{replicas} x " if replicas > 1 else "") + f"{variant} on {node}" + (f", {cores} cores" if cores > 1 else "")
+        for (variant, node, cores), replicas in sorted(copies.items())
     )
 
 

@@ -31,13 +31,15 @@ class _Frozen(msgspec.Struct, frozen=True):
 
 class ComponentReport(_Frozen, frozen=True, kw_only=True):
     """One component over all its replicas. Percentiles are of the response time (arrival to end), None before the
-    first item; `rate_per_s` is that of the last second, `mean_rate_per_s` that of the whole run. `kept` is None
-    without a promise or a measurement. `phases` counts instances by phase. `energy_j` is above the idle nodes; that it
-    is measured means that profiling measured what one item takes."""
+    first item; `cores` are those that each replica has now (of a cell: each of its ranks); `rate_per_s` is that of the
+    last second, `mean_rate_per_s` that of the whole run. `kept` is None without a promise or a measurement. `phases`
+    counts instances by phase. `energy_j` is above the idle nodes; that it is measured means that profiling measured
+    what one item takes."""
 
     component: str
     variant: str
     nodes: tuple[str, ...]
+    cores: int = 1
     count: int = 0
     emitted: int = 0
     dropped: int = 0
@@ -163,6 +165,7 @@ def report_document(report: RunReport) -> dict[str, Any]:
             each.component: {
                 "variant": each.variant,
                 "nodes": list(each.nodes),
+                "cores": each.cores,
                 "count": each.count,
                 "emitted": each.emitted,
                 "dropped": each.dropped,

@@ -37,6 +37,7 @@ __all__ = [
     "read_fields",
     "scalar",
     "several",
+    "span",
     "text",
 ]
 
@@ -194,6 +195,42 @@ def integer(least: int, most: int = LARGEST_COUNT) -> Convert:
         return written.value
 
     return convert
+
+
+_SPAN = re.compile(r"\s*(\d{1,9})(?:\s*\.\.\s*(\d{1,9}))?\s*\Z")
+
+
+def span(least: int, most: int) -> Convert:
+    """Whole numbers from one to another, both at least `least` and at most `most`: (1, 4), "1..4", or 4 alone."""
+
+    def convert(what: str, written: Written, mistakes: Mistakes) -> Any:
+        if isinstance(written.value, tuple) and any(each.value is BROKEN for each in written.value):
+            return BROKEN
+        ends = _ends(written)
+        if ends is None:
+            return _wrong_type(what, written, 'a whole number, or two such as (1, 4) or "1..4"', mistakes)
+        if not all(least <= each <= most for each in ends):
+            return _out_of_range(what, written, f"between {least} and {most}", mistakes)
+        if ends[0] > ends[1]:
+            message = f"{what}: {plain(written)!r} begins above its end"
+            mistakes.add(written.place, "out-of-range", message, f"write ({ends[1]}, {ends[0]})")
+            return BROKEN
+        return ends
+
+    return convert
+
+
+def _ends(written: Written) -> tuple[int, int] | None:
+    value = plain(written)
+    if isinstance(value, str) and (match := _SPAN.match(value)):
+        return int(match[1]), int(match[2] or match[1])
+    ends: list[object] = list(value) if isinstance(value, (list, tuple)) else [value, value]  # pyright: ignore
+    if len(ends) != 2:
+        return None
+    first, last = ends
+    if isinstance(first, bool) or isinstance(last, bool) or not isinstance(first, int) or not isinstance(last, int):
+        return None
+    return first, last
 
 
 def number(above: float, below: float) -> Convert:

@@ -43,6 +43,7 @@ from ecotone.design._fields import (
     read_fields,
     scalar,
     several,
+    span,
     text,
 )
 from ecotone.design._written import BROKEN, Mistakes, Pairs, Reference, VariantCall, Written, plain
@@ -67,6 +68,7 @@ __all__ = [
 ]
 
 LAYERS = ("device", "edge", "cloud")
+CORES_MOST = 1024
 RESERVED = frozenset({"dead-letters"})  # streams of the platform's own
 
 
@@ -165,6 +167,7 @@ COMPONENT: Mapping[str, Field] = {
     "kind": Field(name, "kind"),
     "cell": Field(text, "cell.file"),
     "ranks": Field(integer(1, RANKS_MOST), "cell.ranks"),
+    "cores": Field(span(1, CORES_MOST), "cores"),
 }
 """The keywords of `component`; `Field.goes` is the attribute of `core.application.Component` that each becomes."""
 

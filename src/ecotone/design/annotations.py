@@ -100,6 +100,7 @@ def component(
     kind: str | None = None,
     cell: str | ParameterHandle[str] | None = None,
     ranks: int | ParameterHandle[int] | None = None,
+    cores: int | str | Sequence[int | ParameterHandle[int]] | ParameterHandle[int] | ParameterHandle[str] | None = None,
     **unknown: Never,
 ) -> Callable[[T], T]:
     """Make a function or class a component: what makes it run, what it needs, where it may be.

@@ -21,6 +21,7 @@ __all__ = [
     "arrows",
     "bar_text",
     "cloud_relief",
+    "cores_text",
     "count_text",
     "elapsed_text",
     "energy_text",
@@ -108,6 +109,14 @@ def percentile_text(percentile: float) -> str:
 def count_text(number: int, one: str, many: str = "") -> str:
     """A number with its noun: (1, "item") -> "1 item", (3, "item") -> "3 items"."""
     return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def cores_text(application: Application | None, component: str, cores: int) -> str:
+    """Cores that a replica holds: "4"; of a cell, its ranks times the cores of each."""
+    if application is None:
+        return str(cores)
+    held = application.component(component).held(cores)
+    return str(cores) if held == cores else f"{held // cores}×{cores}"  # noqa: RUF001 - the sign for times
 
 
 def arrows(components: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ecotone.core.units import Dimension, format_quantity
 from ecotone.frontends.report.markup import Html, join, tag
-from ecotone.frontends.words import count_text, percent_text, price_text, promise_s, rate_text, time_text
+from ecotone.frontends.words import cores_text, count_text, percent_text, price_text, promise_s, rate_text, time_text
 
 if TYPE_CHECKING:
     from ecotone.core.application import Application
@@ -164,7 +164,8 @@ def _draw_node(picture: _Picture, node: Node, column: int, y: float) -> None:
 
 
 def _draw_box(picture: _Picture, box: _Box) -> Html:
-    """A component: name, variant and replicas; its p95 against its promise; green, red or neutral at its left side."""
+    """A component: name, variant, replicas and cores; its p95 against its promise; green, red or neutral at its left
+    side."""
     mine = next(each for each in picture.plan.assignments_of(box.component) if each.node == box.node)
     prediction, measured = picture.plan.prediction_of(box.component), picture.measured(box.component)
     promised_s = promise_s(picture.application, box.component)
@@ -173,7 +174,13 @@ def _draw_box(picture: _Picture, box: _Box) -> Html:
     kept = measured.kept if measured else None if promised_s is None or value_s is None else value_s <= promised_s
     colour = "channel" if kept is None else "kept" if kept else "broken"
     variant = "" if mine.variant == "default" else mine.variant
-    right = " ".join(part for part in (variant, f"×{mine.replicas}" if mine.replicas > 1 else "") if part)  # noqa: RUF001
+    cores = cores_text(picture.application, box.component, mine.cores)
+    parts = (
+        variant,
+        f"×{mine.replicas}" if mine.replicas > 1 else "",  # noqa: RUF001 - the sign for times
+        f"{cores} cores" if cores != "1" else "",
+    )
+    right = " ".join(part for part in parts if part)
     return join(
         _rect("p-box", box.x, box.y, box.width, _BOX_HEIGHT),
         _rect("p-bar", box.x + 4, box.y + 6, 4, _BOX_HEIGHT - 12, f"fill:var(--{colour})"),

@@ -9,6 +9,7 @@ from ecotone.frontends.words import (
     NOTHING,
     arrows,
     cloud_relief,
+    cores_text,
     count_text,
     elapsed_text,
     energy_text,
@@ -145,12 +146,14 @@ def components_table(report: RunReport) -> Html:
             if number
         ]
         variant = "" if each.variant == "default" else each.variant
+        cores = cores_text(report.application, each.component, each.cores)
+        more = " ".join(part for part in (variant, f"{cores} cores" if cores != "1" else "") if part)
         promised = NOTHING
         if each.promised_s is not None:
             promised = f"{percentile_text(each.percentile)} {time_text(each.promised_s)}"
         rows.append(
             (
-                join(each.component, tag("span", f" {variant}", class_="soft")),
+                join(each.component, tag("span", f" {more}", class_="soft")),
                 ", ".join(each.nodes),
                 str(each.count),
                 rate_text(each.mean_rate_per_s),

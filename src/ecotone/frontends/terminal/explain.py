@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ecotone.orchestration.placement import (
         Alternative,
         ComponentExplanation,
+        CoresVerdict,
         Explanation,
         NodeVerdict,
         PathExplanation,
@@ -45,6 +46,8 @@ _PARTS = (
 )
 _REASONS_SHOWN = 3
 _SAME_EUR_PER_H = 1e-6
+_SAME_SHARE = 0.01
+"""Of a promise: times that differ by less are told as equal."""
 
 
 def explain_view(explanation: Explanation, width: int) -> RenderableType:
@@ -140,6 +143,9 @@ def _component(each: ComponentExplanation, explanation: Explanation) -> Renderab
         f"{row.node}" + (f" ×{row.replicas}" if row.replicas > 1 else "")  # noqa: RUF001 - the sign for times
         for row in each.assignments
     )
+    cores = each.assignments[0].cores
+    if cores > 1:
+        where += f" with {cores} cores" + (" each" if any(row.replicas > 1 for row in each.assignments) else "")
     head = Text(each.component, style="name")
     variant = "" if each.variant == "default" else f"{each.variant} "
     head.append(f"  {variant}on {where}", style="not bold")
@@ -155,6 +161,7 @@ def _component(each: ComponentExplanation, explanation: Explanation) -> Renderab
             [_promise(promise) for promise in each.promises if promise.binds or promise.what != "path latency"],
         ),
         ("next best", [_alternative(other, each.component, explanation.paths) for other in each.alternatives]),
+        ("cores", [_cores(other, explanation) for other in each.cores if not other.chosen]),
         ("elsewhere", _elsewhere(each.nodes, explanation.cost_eur_per_h)),
         ("refused", [Text(reason) for reason in each.variants_refused]),
     ):
@@ -190,16 +197,39 @@ def _alternative(other: Alternative, component: str, paths: Sequence[PathExplana
         line.append("the same price, no faster" if other.paths_s else "the same price")
     else:
         line.append(f"{price_text(abs(extra))} EUR/h {'more' if extra > 0 else 'less'}", style="close")
-    if paths and len(paths) == len(other.paths_s):
-        path, now_s = max(
-            zip(paths, other.paths_s, strict=True),
-            key=lambda pair: abs(pair[1] - pair[0].predicted_s) / pair[0].promised_s,
-        )
-        if abs(now_s - path.predicted_s) > 0.01 * path.promised_s:
-            times = f"{time_text(now_s)} instead of {time_text(path.predicted_s)}"
-            line.append(f", {path.components[0]} → {path.components[-1]} {times}")
+    line.append(_changed_path(paths, other.paths_s))
     if other.moved:
         line.append(f", moving {', '.join(other.moved)} too", style="quiet")
+    return line
+
+
+def _changed_path(paths: Sequence[PathExplanation], paths_s: Sequence[float]) -> str:
+    """The path that another plan changes most, if it changes one by much."""
+    if not paths or len(paths) != len(paths_s):
+        return ""
+    path, now_s = max(
+        zip(paths, paths_s, strict=True),
+        key=lambda pair: abs(pair[1] - pair[0].predicted_s) / pair[0].promised_s,
+    )
+    if abs(now_s - path.predicted_s) <= _SAME_SHARE * path.promised_s:
+        return ""
+    times = f"{time_text(now_s)} instead of {time_text(path.predicted_s)}"
+    return f", {path.components[0]} → {path.components[-1]} {times}"
+
+
+def _cores(other: CoresVerdict, explanation: Explanation) -> Text:
+    """Another number of cores: what it would cost, and what it would break where the component is."""
+    line = Text(f"{other.cores}{'' if other.measured else ' (not measured)'}: ")
+    if other.extra_eur_per_h is None:
+        line.append("impossible" if other.searched else "the time was up before a plan was found")
+    elif abs(other.extra_eur_per_h) <= _SAME_EUR_PER_H:
+        line.append("the same price")
+    else:
+        more = "more" if other.extra_eur_per_h > 0 else "less"
+        line.append(f"{price_text(abs(other.extra_eur_per_h))} EUR/h {more}", style="close")
+    line.append(_changed_path(explanation.paths, other.paths_s))
+    if other.breaks:
+        line.append(f"; here: {'; '.join(other.breaks[:_REASONS_SHOWN])}", style="quiet")
     return line
 
 

@@ -11,6 +11,7 @@ from ecotone.frontends.terminal.style import block, budget_bar, heading, plain_t
 from ecotone.frontends.words import (
     NOTHING,
     arrows,
+    cores_text,
     energy_text,
     kept_text,
     percent_text,
@@ -81,6 +82,8 @@ def _table(plan: Plan, application: Application | None, continuum: Continuum | N
     table.add_column("component", style="name", no_wrap=True, max_width=28 if wide else 18)
     table.add_column("variant", no_wrap=True, max_width=18 if wide else 11)
     table.add_column("×", justify="right")  # noqa: RUF001 - the sign for times
+    if _has_cores(plan, application):
+        table.add_column("cores", justify="right", no_wrap=True)
     if wide:
         table.add_column("rate", justify="right", no_wrap=True)
         table.add_column("memory", justify="right", no_wrap=True)
@@ -102,6 +105,11 @@ def _table(plan: Plan, application: Application | None, continuum: Continuum | N
     return table
 
 
+def _has_cores(plan: Plan, application: Application | None) -> bool:
+    """Whether any replica holds more than one."""
+    return any(cores_text(application, each.component, each.cores) != "1" for each in plan.assignments)
+
+
 def _by_site(plan: Plan, continuum: Continuum | None) -> list[tuple[str, str, str, Assignment]]:
     """Assignments with site, layer and region, in the order of the continuum's nodes."""
     nodes = {} if continuum is None else {node.name: (at, node) for at, node in enumerate(continuum.nodes)}
@@ -119,6 +127,8 @@ def _cells(plan: Plan, application: Application | None, each: Assignment, wide: 
     prediction = plan.prediction_of(each.component)
     promised_s = promise_s(application, each.component)
     start: list[RenderableType] = [Text(each.component), Text(each.variant), str(each.replicas)]
+    if _has_cores(plan, application):
+        start.append(cores_text(application, each.component, each.cores))
     promised = Text(time_text(promised_s), style="quiet" if promised_s is None else "")
     if prediction is None:
         return start + [NOTHING] * (3 if wide else 1) + ([NOTHING] if wide else []) + [promised, NOTHING, NOTHING]

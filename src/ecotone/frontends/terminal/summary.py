@@ -11,6 +11,7 @@ from ecotone.frontends.terminal.style import block, heading, plain_table, promis
 from ecotone.frontends.words import (
     arrows,
     cloud_relief,
+    cores_text,
     count_text,
     elapsed_text,
     energy_text,
@@ -54,6 +55,10 @@ def _components(report: RunReport, *, wide: bool) -> Table:
     if wide:
         table.add_column("variant", no_wrap=True, max_width=14)
         table.add_column("node", no_wrap=True, max_width=18)
+    cores = [cores_text(report.application, each.component, each.cores) for each in report.components]
+    shows_cores = wide and any(each != "1" for each in cores)
+    if shows_cores:
+        table.add_column("cores", justify="right", no_wrap=True)
     table.add_column("items", justify="right", no_wrap=True)
     table.add_column("rate", justify="right", no_wrap=True)
     table.add_column("p50", justify="right", no_wrap=True)
@@ -63,7 +68,7 @@ def _components(report: RunReport, *, wide: bool) -> Table:
     table.add_column("", no_wrap=True)
     if wide:
         table.add_column("trouble", min_width=10)
-    for each in report.components:
+    for each, held in zip(report.components, cores, strict=True):
         promised = Text(time_text(each.promised_s))
         if each.promised_s is None:
             promised.stylize("quiet")
@@ -78,7 +83,7 @@ def _components(report: RunReport, *, wide: bool) -> Table:
             promised,
             verdict(each.kept) if each.promised_s is not None else "",
         ]
-        where = [Text(each.variant), Text(", ".join(each.nodes))]
+        where = [Text(each.variant), Text(", ".join(each.nodes)), *([held] if shows_cores else [])]
         table.add_row(Text(each.component), *(where if wide else []), *cells, *([_trouble(each)] if wide else []))
     return table
 

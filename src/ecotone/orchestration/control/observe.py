@@ -305,6 +305,7 @@ def _component_report(deployment: Deployment, component: Component, facts: Facts
         component=name,
         variant=", ".join(dict.fromkeys(each.variant for each in assignments)),
         nodes=tuple(each.node for each in assignments),
+        cores=max((each.cores for each in assignments), default=1),
         count=count,
         emitted=sum(each.emitted for each in instances),
         dropped=sum(each.dropped for each in instances),

@@ -54,16 +54,16 @@ class IdleTimes:
         self.exact = numbers is not None and len(numbers) > 0
         self._numbers = numpy.zeros(0, dtype=numpy.int64) if numbers is None else numbers % TABLE_ITEMS
 
-    def service(self, component: str, variant: str, node: Node) -> Floats:
+    def service(self, component: str, variant: str, node: Node, cores: int = 1) -> Floats:
         """Of one call on an idle node."""
-        cpu, wait, _ = self._timing.table(component, variant)
+        computing, wait = self._timing.times(component, variant, cores)
         model = self._timing.model
-        longer = math.exp(Z90 * model.service_error(component, variant, node.type)) if self._upper else 1.0
-        return self._counted((cpu * model.slowdown(component, variant, node.type) + wait) * longer)
+        longer = math.exp(Z90 * model.service_error(component, variant, node.type, cores)) if self._upper else 1.0
+        return self._counted((computing * model.slowdown(component, variant, node.type, cores) + wait) * longer)
 
     def transfer(self, producer: str, variant: str, source: str, target: str) -> Floats:
         """Of an output of `producer` from site to site. Raises KeyError when there is no way."""
-        sizes = self._timing.table(producer, variant)[2]
+        sizes = self._timing.sizes(producer, variant)
         time = numpy.zeros(TABLE_ITEMS)
         for _, latency_s, s_per_byte in self._timing.route(source, target):
             time = time + (latency_s + sizes * s_per_byte)

@@ -94,8 +94,9 @@ class TimingModel:
         self._load = load
         self._seed = seed
         self._order = {component.name: at for at, component in enumerate(application.components)}
-        self._tables: dict[tuple[str, str], tuple[Floats, Floats, Floats]] = {}
-        self._steps: dict[tuple[str, str, float, float, float], tuple[list[float], list[float]]] = {}
+        self._times: dict[tuple[str, str, int], tuple[Floats, Floats]] = {}
+        self._sizes: dict[tuple[str, str], Floats] = {}
+        self._steps: dict[tuple[str, str, int, float, float, float], tuple[list[float], list[float]]] = {}
         self._site_routes: dict[tuple[str, str], tuple[tuple[int, float, float], ...]] = {}
 
     def flows(self, variants: Mapping[str, str]) -> dict[str, Flow]:
@@ -104,7 +105,7 @@ class TimingModel:
         def profiled(component: Component) -> tuple[float, float]:
             variant = variants[component.name]
             per_input = self.model.outputs(component.name, variant).per_input
-            return per_input, self.model.samples(component.name, variant).batch_items
+            return per_input, self.model.batch_items(component.name, variant)
 
         return propagate(self.application, profiled, load=self._load)
 
@@ -143,18 +144,31 @@ class TimingModel:
         last = max(1, math.ceil(self.horizon_s * self._rate_of(base)))
         return int(last * _WARM_SHARE), last
 
-    def table(self, component: str, variant: str) -> tuple[Floats, Floats, Floats]:
-        """Computing and waiting seconds of a call at speed 1, and bytes of an output, by item number."""
-        found = self._tables.get((component, variant))
+    def times(self, component: str, variant: str, cores: int) -> tuple[Floats, Floats]:
+        """Computing and waiting seconds of a call at speed 1, by item number."""
+        found = self._times.get((component, variant, cores))
         if found is None:
-            samples = self.model.samples(component, variant)
-            at = self._strata(component, "service", len(samples.cpu_s))
+            samples = self.model.samples(component, variant, cores)
+            at = self._strata(component, "service", len(samples.computing_s))
             factor = 1.0
             if self.application.component(component).trigger.kind == "every":
                 factor = max(1.0, self.most[component].items_per_call / samples.batch_items)
-            sizes = samples.output_bytes[self._strata(component, "size", len(samples.output_bytes))]
-            found = self._tables[component, variant] = (samples.cpu_s[at] * factor, samples.wait_s[at] * factor, sizes)
+            found = samples.computing_s[at] * factor, samples.wait_s[at] * factor
+            self._times[component, variant, cores] = found
         return found
+
+    def sizes(self, component: str, variant: str) -> Floats:
+        """Bytes of an output, by item number."""
+        found = self._sizes.get((component, variant))
+        if found is None:
+            # However many cores: the same for all.
+            output_bytes = self.model.samples(component, variant, self._least_cores(component)).output_bytes
+            found = output_bytes[self._strata(component, "size", len(output_bytes))]
+            self._sizes[component, variant] = found
+        return found
+
+    def _least_cores(self, component: str) -> int:
+        return self.application.component(component).cores[0]
 
     def hops(self, component: str) -> Floats:
         """Seconds that the platform takes to bring an item to `component`, by item number."""
@@ -169,16 +183,17 @@ class TimingModel:
         ranks = numpy.random.default_rng(seed).permutation(TABLE_ITEMS)
         return ((ranks + 0.5) / TABLE_ITEMS * count).astype(numpy.int64)
 
-    def step(self, component: str, variant: str, node: Node, z: float) -> tuple[list[float], list[float]]:
-        """Computing and waiting seconds on a core of `node`, by item number, `z` standard errors above the estimate."""
-        slower = self.model.slowdown(component, variant, node.type)
-        error = self.model.service_error(component, variant, node.type)
-        key = component, variant, slower, error, z
+    def step(self, component: str, variant: str, node: Node, cores: int, z: float) -> tuple[list[float], list[float]]:
+        """Computing and waiting seconds with so many cores of `node`, by item number, `z` standard errors above the
+        estimate."""
+        slower = self.model.slowdown(component, variant, node.type, cores)
+        error = self.model.service_error(component, variant, node.type, cores)
+        key = component, variant, cores, slower, error, z
         found = self._steps.get(key)
         if found is None:
-            cpu, wait, _ = self.table(component, variant)
+            computing, wait = self.times(component, variant, cores)
             factor = math.exp(z * error)
-            computing, wait = cpu * slower * factor, wait * factor
+            computing, wait = computing * slower * factor, wait * factor
             if self._continuum.emulated:  # a host holds its emulated core from the beginning to the end
                 computing, wait = computing + wait, wait * 0.0
             found = self._steps[key] = (computing.tolist(), wait.tolist())
@@ -304,7 +319,7 @@ class _Compiler:
         name, trigger = component.name, component.trigger
         variant = self._placed[name][0].variant
         per_input = timing.model.outputs(name, variant).per_input
-        profiled_items = timing.model.samples(name, variant).batch_items
+        profiled_items = timing.model.batch_items(name, variant)
         promised = list(enumerate(timing.application.paths))
         is_periodic = trigger.kind == "every" and bool(trigger.inputs)
         if is_periodic:
@@ -320,7 +335,7 @@ class _Compiler:
             batch_profiled=profiled_items,
             roles={at: path.components.index(name) for at, path in promised if name in path.components},
             begins=tuple(at for at, path in promised if path.components[0] == name),
-            size_bytes=timing.table(name, variant)[2].tolist(),
+            size_bytes=timing.sizes(name, variant).tolist(),
             hop_s=timing.hops(name).tolist(),
             warm=timing.counted(name, arriving=True)[0],
         )
@@ -331,10 +346,19 @@ class _Compiler:
             node = self._timing.nodes[row.node]
             steps: list[Step] = []
             for name in self._group_of.get(component.name, (component.name,)):
-                cpu, wait = self._timing.step(name, self._placed[name][0].variant, node, self._z)
-                steps.append(Step(stage=self._index[name], cpu_s=cpu, wait_s=wait))
+                first = self._placed[name][0]
+                computing, wait = self._timing.step(name, first.variant, node, first.cores, self._z)
+                steps.append(Step(stage=self._index[name], computing_s=computing, wait_s=wait))
             deal += [len(servers)] * row.replicas
-            servers.append(Server(node=self._nodes.index(row.node), steps=tuple(steps), idle=row.replicas))
+            servers.append(
+                Server(
+                    node=self._nodes.index(row.node),
+                    steps=tuple(steps),
+                    idle=row.replicas,
+                    # More than the node has is refused elsewhere; a simulation must end all the same.
+                    cores=min(node.type.cores, self._timing.model.held(component.name, row.cores)),
+                )
+            )
         stage.deal = tuple(deal)
 
 
@@ -421,7 +445,7 @@ class _Reading:
         is_first = before is None
         hop_s = 0.0
         if before is not None and self._result.arrived[at]:  # not fused behind it
-            sizes = timing.table(before, self._placed[before][0].variant)[2]
+            sizes = timing.sizes(before, self._placed[before][0].variant)
             hop_s = float(timing.hops(name).mean() + sizes.mean() * timing.overheads.hop_s_per_byte)
         return StageTiming(
             component=name,
@@ -434,10 +458,10 @@ class _Reading:
     def _service_mean(self, name: str) -> float:
         total = replicas = 0.0
         for row in self._placed[name]:
-            cpu, wait, _ = self._timing.table(name, row.variant)
+            computing, wait = self._timing.times(name, row.variant, row.cores)
             node = self._timing.nodes[row.node]
-            slower = self._timing.model.slowdown(name, row.variant, node.type)
-            total += row.replicas * float(cpu.mean() * slower + wait.mean())
+            slower = self._timing.model.slowdown(name, row.variant, node.type, row.cores)
+            total += row.replicas * float(computing.mean() * slower + wait.mean())
             replicas += row.replicas
         return total / replicas
 

@@ -48,7 +48,8 @@ def ancestors(application: Application, component: str) -> frozenset[str]:
 
 def fusable(application: Application) -> frozenset[tuple[str, str]]:
     """Channels whose two ends may share a host process: both stateless, unbatched and run by plain data, the consumer
-    has no other input and the producer no other consumer, and no item between them may be dropped."""
+    has no other input and the producer no other consumer, no item between them may be dropped, and both use one core:
+    a process has one number of threads."""
 
     def plain(name: str) -> bool:
         component = application.component(name)
@@ -58,6 +59,7 @@ def fusable(application: Application) -> frozenset[tuple[str, str]]:
             and len(trigger.inputs) == 1
             and component.state is None
             and component.batching is None
+            and component.held(component.cores[1]) == 1
         )
 
     return frozenset(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy
 
 from ecotone.core.errors import InputError
+from ecotone.orchestration.performance._cores import at_cores
 from ecotone.orchestration.performance._machines import is_like, slowdown
 from ecotone.orchestration.performance.interface import OVERHEADS, Z90, Estimate, Outputs, Overheads, ServiceSamples
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ecotone.core.application import Application, Component, Variant
     from ecotone.core.continuum import NodeType
     from ecotone.core.plan import EnergySource
+    from ecotone.orchestration.performance._cores import AtCores
     from ecotone.orchestration.performance._machines import Slowdown
     from ecotone.orchestration.performance.samples import Samples, VariantSamples, WorkMix
 
@@ -29,68 +31,112 @@ _FLOOR = 0.03
 """Two runs of the same code on the same machine differ by about this much."""
 
 
+class _Calls:
+    """Of one variant with one number of cores: the samples, their means, and how sure the mean of a call is."""
+
+    def __init__(self, found: VariantSamples, cores: int, held: int) -> None:
+        at = at_cores(found, cores)
+        self.samples = _service_samples(at, found, held)
+        self.computing_s, self.wait_s = float(self.samples.computing_s.mean()), float(self.samples.wait_s.mean())
+        self.cpu_s = self.computing_s if held == 1 else float(at.cpu_s.mean())
+        self.held_s = held * self.computing_s
+        self.of_mean = math.hypot(_error_of_mean(self.samples), found.foreseen_error)
+        if at.error:
+            self.of_mean = math.hypot(self.of_mean, at.error)
+        self.memory_peak_bytes = at.memory_peak_bytes
+        self.extrapolated_from = at.counts if at.extrapolated else ()
+
+
 class SampledModel:
     """Answers from samples alone; see `PerformanceModel`."""
 
-    def __init__(self, samples: Samples, variants: dict[tuple[str, str], VariantSamples],
-                 outputs: dict[tuple[str, str], Outputs], overheads: Overheads) -> None:  # fmt: skip
+    def __init__(
+        self,
+        samples: Samples,
+        variants: dict[tuple[str, str], VariantSamples],
+        outputs: dict[tuple[str, str], Outputs],
+        overheads: Overheads,
+        ranks: dict[str, int],
+    ) -> None:
+        """Args: ranks: of components that are cells, by name."""
         self._machine, self._here = samples.machine, samples.calibration
         self._variants = variants
         self._outputs = outputs
         self._overheads = overheads
-        self._samples = {key: _service_samples(each) for key, each in variants.items()}
-        self._means = {key: (float(s.cpu_s.mean()), float(s.wait_s.mean())) for key, s in self._samples.items()}
-        self._of_mean = {
-            key: math.hypot(_error_of_mean(each), variants[key].foreseen_error) for key, each in self._samples.items()
-        }
+        self._ranks = ranks
+        self._calls: dict[tuple[str, str, int], _Calls] = {}
         observed = () if samples.observed is None else samples.observed.corrections
         self._observed = {(each.component, each.variant, each.node_type): each.used for each in observed}
         self._slowdowns: dict[tuple[WorkMix | None, float, int], tuple[NodeType, Slowdown]] = {}
 
-    def samples(self, component: str, variant: str) -> ServiceSamples:
-        return self._samples[component, variant]
+    def _of(self, component: str, variant: str, cores: int) -> _Calls:
+        key = component, variant, cores
+        found = self._calls.get(key)
+        if found is None:
+            measured = self._variants[component, variant]
+            found = self._calls[key] = _Calls(measured, cores, self.held(component, cores))
+        return found
 
-    def slowdown(self, component: str, variant: str, node: NodeType) -> float:
-        return self._slowdown(component, variant, node).factor * self._correction(component, variant, node)
+    def held(self, component: str, cores: int) -> int:
+        return cores * self._ranks.get(component, 1)
 
-    def _correction(self, component: str, variant: str, node: NodeType) -> float:
+    def samples(self, component: str, variant: str, cores: int = 1) -> ServiceSamples:
+        return self._of(component, variant, cores).samples
+
+    def batch_items(self, component: str, variant: str) -> float:
+        return self._variants[component, variant].batch_items
+
+    def slowdown(self, component: str, variant: str, node: NodeType, cores: int = 1) -> float:
+        return self._slowdown(component, variant, node).factor * self._correction(component, variant, node, cores)
+
+    def _correction(self, component: str, variant: str, node: NodeType, cores: int) -> float:
         """On computing time, so that a whole call takes as much longer as calls of running applications did."""
         ratio = self._observed.get((component, variant, node.name), 1.0)
-        cpu_s, wait_s = self._means[component, variant]
-        cpu_s *= self._slowdown(component, variant, node).factor
-        if ratio == 1.0 or cpu_s <= 0.0:
+        calls = self._of(component, variant, cores)
+        computing_s = calls.computing_s * self._slowdown(component, variant, node).factor
+        if ratio == 1.0 or computing_s <= 0.0:
             return 1.0
-        return max(_CORRECTION_MIN, ratio + (ratio - 1.0) * wait_s / cpu_s)
+        return max(_CORRECTION_MIN, ratio + (ratio - 1.0) * calls.wait_s / computing_s)
 
-    def service_error(self, component: str, variant: str, node: NodeType) -> float:
-        return math.hypot(self._of_mean[component, variant], self._slowdown(component, variant, node).error)
+    def service_error(self, component: str, variant: str, node: NodeType, cores: int = 1) -> float:
+        of_mean = self._of(component, variant, cores).of_mean
+        return math.hypot(of_mean, self._slowdown(component, variant, node).error)
 
-    def cpu_s(self, component: str, variant: str, node: NodeType) -> float:
-        return self._means[component, variant][0] * self.slowdown(component, variant, node)
+    def cpu_s(self, component: str, variant: str, node: NodeType, cores: int = 1) -> float:
+        return self._of(component, variant, cores).cpu_s * self.slowdown(component, variant, node, cores)
 
-    def service(self, component: str, variant: str, node: NodeType) -> Estimate:
-        value = self.cpu_s(component, variant, node) + self._means[component, variant][1]
+    def held_s(self, component: str, variant: str, node: NodeType, cores: int = 1) -> float:
+        return self._of(component, variant, cores).held_s * self.slowdown(component, variant, node, cores)
+
+    def service(self, component: str, variant: str, node: NodeType, cores: int = 1) -> Estimate:
+        calls = self._of(component, variant, cores)
+        value = calls.computing_s * self.slowdown(component, variant, node, cores) + calls.wait_s
         slower = self._slowdown(component, variant, node)
-        own = 1.0 + Z90 * self._of_mean[component, variant]
-        reach = max(1.0 + Z90 * self.service_error(component, variant, node), math.exp(slower.least_reach) * own)
+        own = 1.0 + Z90 * calls.of_mean
+        error = self.service_error(component, variant, node, cores)
+        reach = max(1.0 + Z90 * error, math.exp(slower.least_reach) * own)
         return Estimate(value=value, low=value / reach, high=value * reach, supported=slower.supported)
 
-    def energy(self, component: str, variant: str, node: NodeType) -> Estimate:
+    def energy(self, component: str, variant: str, node: NodeType, cores: int = 1) -> Estimate:
         """Measured joules grow with the CPU time of a call."""
-        found, service = self._variants[component, variant], self.service(component, variant, node)
-        items = self._samples[component, variant].batch_items
+        found, service = self._variants[component, variant], self.service(component, variant, node, cores)
+        items = found.batch_items
         if found.energy_j is not None and self.energy_source(component, variant, node) == "measured":
-            value = found.energy_j * self.slowdown(component, variant, node) / items
+            more = 1.0
+            if cores != found.cores and (before_s := self._of(component, variant, found.cores).cpu_s) > 0:
+                more = self._of(component, variant, cores).cpu_s / before_s
+            value = found.energy_j * more * self.slowdown(component, variant, node, cores) / items
             reach = 1.0 + found.energy_noise
             return Estimate(value=value, low=value / reach, high=value * reach, supported=service.supported)
-        value = node.power.per_core_w(node.cores) * self.cpu_s(component, variant, node) / items
+        value = node.power.per_core_w(node.cores) * self.cpu_s(component, variant, node, cores) / items
         ratio_low, ratio_high = (service.low / service.value, service.high / service.value) if service.value else (1, 1)
         return Estimate(value=value, low=value * ratio_low, high=value * ratio_high, supported=service.supported)
 
     def energy_source(self, component: str, variant: str, node: NodeType) -> EnergySource:
-        found, cpu_s = self._variants[component, variant], self._means[component, variant][0]
+        found = self._variants[component, variant]
         if found.energy_j is None:
             return "estimated"
+        cpu_s = self._of(component, variant, found.cores).cpu_s
         core_w = found.energy_j / cpu_s if cpu_s > 0 else 0.0
         return "measured" if is_like(node, self._machine, self._here, core_w) else "estimated"
 
@@ -102,14 +148,17 @@ class SampledModel:
             kept = self._slowdowns[key] = node, slowdown(node, self._here, mix)
         return kept[1]
 
-    def memory_bytes(self, component: Component, variant: str) -> float:
+    def memory_bytes(self, component: Component, variant: str, cores: int = 1) -> float:
         declared = component.requirements.memory_bytes
         if declared is not None:
             return declared
-        return self._variants[component.name, variant].memory_peak_bytes + self._overheads.host_memory_bytes
+        return self._of(component.name, variant, cores).memory_peak_bytes + self._overheads.host_memory_bytes
 
     def foreseen(self, component: str, variant: str) -> int:
         return self._variants[component, variant].foreseen
+
+    def extrapolated_from(self, component: str, variant: str, cores: int) -> tuple[int, ...]:
+        return self._of(component, variant, cores).extrapolated_from
 
     def outputs(self, component: str, variant: str) -> Outputs:
         return self._outputs[component, variant]
@@ -117,7 +166,7 @@ class SampledModel:
 
 def _error_of_mean(samples: ServiceSamples) -> float:
     """Standard error of a mean service time, relative to it."""
-    total = samples.cpu_s + samples.wait_s
+    total = samples.computing_s + samples.wait_s
     mean = float(total.mean())
     of_mean = float(total.std()) / mean / math.sqrt(len(total)) if mean > 0 else 0.0
     return math.hypot(_FLOOR, of_mean)
@@ -143,7 +192,8 @@ def sampled_model(application: Application, samples: Samples, overheads: Overhea
             key = component.name, variant.name
             measured[key] = found
             outputs[key] = _outputs(variant, found)
-    return SampledModel(samples, measured, outputs, overheads)
+    ranks = {each.name: each.cell.ranks for each in application.components if each.cell is not None}
+    return SampledModel(samples, measured, outputs, overheads, ranks)
 
 
 def _outputs(variant: Variant, found: VariantSamples) -> Outputs:
@@ -156,13 +206,16 @@ def _outputs(variant: Variant, found: VariantSamples) -> Outputs:
     )
 
 
-def _service_samples(found: VariantSamples) -> ServiceSamples:
-    cpu = numpy.asarray(found.cpu_s, dtype=numpy.float64)
-    wall = numpy.asarray(found.wall_s, dtype=numpy.float64)
-    wait = numpy.maximum(0.0, wall - cpu)
-    order = numpy.argsort(cpu + wait, kind="stable")
+def _service_samples(at: AtCores, found: VariantSamples, held: int) -> ServiceSamples:
+    """Of elapsed time, what cannot be computing is waiting; on several cores, calls compute for as long as they can
+    have: CPU time says for how long on one core, and no longer than they took."""
+    wait = numpy.maximum(0.0, at.wall_s - at.cpu_s)
+    computing = at.cpu_s if held == 1 else numpy.minimum(at.cpu_s, at.wall_s)
+    order = numpy.argsort(computing + wait, kind="stable")
     sizes = numpy.sort(numpy.asarray(found.output_bytes or (0,), dtype=numpy.float64))
-    return ServiceSamples(cpu_s=cpu[order], wait_s=wait[order], output_bytes=sizes, batch_items=found.batch_items)
+    return ServiceSamples(
+        computing_s=computing[order], wait_s=wait[order], output_bytes=sizes, batch_items=found.batch_items
+    )
 
 
 def _check(found: VariantSamples) -> None:
@@ -181,6 +234,14 @@ def _check(found: VariantSamples) -> None:
         "mix": () if found.mix is None else (found.mix.interpreted, found.mix.native, found.mix.system),
     }
     where = f"samples of {found.component}, variant {found.variant}"
+    for each in found.by_cores:
+        series |= {
+            f"cpu_s with {each.cores} cores": each.cpu_s,
+            f"wall_s with {each.cores} cores": each.wall_s,
+            f"memory_peak_bytes with {each.cores} cores": (each.memory_peak_bytes,),
+        }
+        if each.cores < 1 or not each.cpu_s or len(each.cpu_s) != len(each.wall_s):
+            raise InputError(f"{where}: its calls with {each.cores} cores are incomplete; profile it again")
     for name, values in series.items():
         if any(not math.isfinite(value) or value < 0 for value in values):
             raise InputError(f"{where}: {name} holds a value that is negative or not finite; profile it again")
@@ -188,5 +249,7 @@ def _check(found: VariantSamples) -> None:
         raise InputError(f"{where}: {len(found.cpu_s)} cpu_s and {len(found.wall_s)} wall_s; profile it again")
     if found.mix is not None and not sum(series["mix"]) > 0:
         raise InputError(f"{where}: mix says that it does nothing; profile it again")
+    if found.cores < 1:
+        raise InputError(f"{where}: cores is {found.cores}; profile it again")
     if found.batch_items <= 0:
         raise InputError(f"{where}: batch_items is {found.batch_items}; profile it again")

@@ -4,9 +4,9 @@ Textbook formulas assume random arrivals; cameras and timers are regular, and st
 so the formulas overestimate waiting badly. Service times come in as tables indexed by the number of the item, so two
 assignments differ only by what they decide (common random numbers), and the same input gives the same output.
 
-Rules: handling is not interrupted; a replica handles one item (or batch) at a time in order of arrival; it needs a core
-of its node while it computes; items are dealt evenly over the nodes of a component's replicas; a link sends one object
-after the other in each direction. Called by `_queueing` only.
+Rules: handling is not interrupted; a replica handles one item (or batch) at a time in order of arrival; it needs its
+cores of its node while it computes, all of them at once, first come first served; items are dealt evenly over the nodes
+of a component's replicas; a link sends one object after the other in each direction. Called by `_queueing` only.
 """
 
 from __future__ import annotations
@@ -53,17 +53,19 @@ class Step:
     """What a server does for one stage: seconds of computing and of waiting, by item number."""
 
     stage: int
-    cpu_s: list[float]
+    computing_s: list[float]
     wait_s: list[float]
 
 
 @dataclass(slots=True, eq=False)
 class Server:
-    """The equal replicas of one stage on one node, with one queue; further steps are stages fused behind it."""
+    """The equal replicas of one stage on one node, with one queue; further steps are stages fused behind it. Each
+    replica holds so many `cores` while it computes, at most all of the node."""
 
     node: int
     steps: tuple[Step, ...]
     idle: int
+    cores: int = 1
     queue: deque[Entry] = field(default_factory=deque[Entry])
     wants_core: bool = False
 
@@ -78,19 +80,23 @@ class Source:
 
 @dataclass(slots=True, eq=False)
 class _Node:
+    """`releases` has one entry for each core that is taken: when it is free again."""
+
     free: int
     contended: bool
     releases: list[float] = field(default_factory=list[float])
     wake_at: float = inf
     waiting: deque[Server] = field(default_factory=deque["Server"])
 
-    def take(self, now: float) -> bool:
+    def take(self, now: float, cores: int, *, is_its_turn: bool = False) -> bool:
+        """So many cores, unless there are fewer, or someone who waits for more than there are came before."""
         while self.releases and self.releases[0] <= now:
             heappop(self.releases)
             self.free += 1
-        if self.free == 0:
+        is_behind = bool(self.waiting) and self.waiting[0].cores > self.free and not is_its_turn
+        if self.free < cores or is_behind:
             return False
-        self.free -= 1
+        self.free -= cores
         return True
 
 
@@ -128,7 +134,7 @@ class Simulation:
     ) -> None:
         demand = [0] * len(cores)
         for server in servers:
-            demand[server.node] += server.idle
+            demand[server.node] += server.idle * server.cores
         self._contended = contended
         self._stages = stages
         self._servers = servers
@@ -206,8 +212,8 @@ class Simulation:
         if now + stage.period_s < horizon_s:
             self._push(now + stage.period_s, _TICK, stage, (number + 1, horizon_s))
 
-    def _start_ready(self, server: Server, now: float) -> None:
-        """Start what has an item, an idle replica and a core."""
+    def _start_ready(self, server: Server, now: float, *, is_its_turn: bool = False) -> None:
+        """Start what has an item, an idle replica and its cores. `is_its_turn`: nobody waits for cores before it."""
         queue = server.queue
         node = self._nodes[server.node]
         stage = self._stages[server.steps[0].stage]
@@ -217,12 +223,13 @@ class Simulation:
                 if due > now:
                     self._push(due, _TIMER, server, None)
                     return
-            if node.contended and not node.take(now):
+            if node.contended and not node.take(now, server.cores, is_its_turn=is_its_turn):
                 if not server.wants_core:
                     server.wants_core = True
                     node.waiting.append(server)
                 self._wake(node)
                 return
+            is_its_turn = False
             server.idle -= self._contended
             if stage.batch_max:
                 items = [queue.popleft() for _ in range(min(len(queue), stage.batch_max))]
@@ -238,11 +245,11 @@ class Simulation:
     def _core_free(self, now: float, node: _Node) -> None:
         if now >= node.wake_at:
             node.wake_at = inf
-        while node.waiting and node.take(now):
-            node.free += 1  # only looked: the server takes it itself
+        while node.waiting and node.take(now, node.waiting[0].cores, is_its_turn=True):
             server = node.waiting.popleft()
+            node.free += server.cores  # only looked: the server takes them itself
             server.wants_core = False
-            self._start_ready(server, now)
+            self._start_ready(server, now, is_its_turn=True)
         if node.waiting:
             self._wake(node)
 
@@ -256,15 +263,16 @@ class Simulation:
             stage = self._stages[step.stage]
             number = entry[1]
             factor = copies * self._batch_factor(stage, entry)
-            cpu = step.cpu_s[number % len(step.cpu_s)] * factor
-            core_until = end + cpu
-            begun, end = end, end + cpu + step.wait_s[number % len(step.wait_s)] * factor
+            computing = step.computing_s[number % len(step.computing_s)] * factor
+            core_until = end + computing
+            begun, end = end, end + computing + step.wait_s[number % len(step.wait_s)] * factor
             outputs = self._handled(stage, outputs, begun, end)
             copies = len(outputs)
             if not copies:
                 break
         if node.contended:
-            heappush(node.releases, core_until)
+            for _ in range(server.cores):
+                heappush(node.releases, core_until)
         self._push(end + self._turnaround_s, _DONE, server, (end, outputs))
 
     def _batch_factor(self, stage: Stage, entry: Entry) -> float:

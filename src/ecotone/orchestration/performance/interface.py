@@ -71,9 +71,10 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServiceSamples(msgspec.Struct, frozen=True, kw_only=True):
-    """Measured calls of one variant, one pair each: `cpu_s` scales with a node's speed, `wait_s` does not."""
+    """Measured calls of one variant with one number of cores, one pair each: `computing_s`, elapsed, scales with a
+    node's speed, `wait_s` does not. With one core `computing_s` is the CPU time."""
 
-    cpu_s: Floats
+    computing_s: Floats
     wait_s: Floats
     output_bytes: Floats
     batch_items: float
@@ -89,29 +90,43 @@ class Outputs(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PerformanceModel(Protocol):
-    """Predicts one variant of one component on one type of node. Pure; unknown variants are programmer errors."""
+    """Predicts one variant of one component on one type of node, with a number of `cores` as an assignment has it.
+    Pure; unknown variants are programmer errors."""
 
-    def samples(self, component: str, variant: str) -> ServiceSamples:
+    def samples(self, component: str, variant: str, cores: int = 1) -> ServiceSamples:
         """The distribution that simulation draws from, at speed 1."""
         ...
 
-    def service(self, component: str, variant: str, node: NodeType) -> Estimate:
+    def batch_items(self, component: str, variant: str) -> float:
+        """Input items of one call, as it was profiled."""
+        ...
+
+    def held(self, component: str, cores: int) -> int:
+        """Cores of its node that a replica holds while it computes."""
+        ...
+
+    def service(self, component: str, variant: str, node: NodeType, cores: int = 1) -> Estimate:
         """Mean seconds of one call, computing and waiting."""
         ...
 
-    def cpu_s(self, component: str, variant: str, node: NodeType) -> float:
-        """Mean seconds of one call on a core."""
+    def cpu_s(self, component: str, variant: str, node: NodeType, cores: int = 1) -> float:
+        """Mean CPU seconds of one call, all threads together."""
         ...
 
-    def slowdown(self, component: str, variant: str, node: NodeType) -> float:
+    def held_s(self, component: str, variant: str, node: NodeType, cores: int = 1) -> float:
+        """Mean seconds of cores that one call takes from others: all that it holds, while it computes. With one core
+        this is the CPU time; with more it is more, as far as some of them idle."""
+        ...
+
+    def slowdown(self, component: str, variant: str, node: NodeType, cores: int = 1) -> float:
         """Computing time on this node over that at speed 1."""
         ...
 
-    def service_error(self, component: str, variant: str, node: NodeType) -> float:
+    def service_error(self, component: str, variant: str, node: NodeType, cores: int = 1) -> float:
         """Standard error of `service`, relative to it."""
         ...
 
-    def energy(self, component: str, variant: str, node: NodeType) -> Estimate:
+    def energy(self, component: str, variant: str, node: NodeType, cores: int = 1) -> Estimate:
         """Joules of one item above what the idle node takes."""
         ...
 
@@ -120,12 +135,17 @@ class PerformanceModel(Protocol):
         node's declared power."""
         ...
 
-    def memory_bytes(self, component: Component, variant: str) -> float:
+    def memory_bytes(self, component: Component, variant: str, cores: int = 1) -> float:
         """What one replica needs: declared, or profiled and an empty host's."""
         ...
 
     def foreseen(self, component: str, variant: str) -> int:
         """From how many runs at other parameters its samples were predicted; 0: they were measured."""
+        ...
+
+    def extrapolated_from(self, component: str, variant: str, cores: int) -> tuple[int, ...]:
+        """The numbers of cores that were measured where this one was not, and Amdahl's law stands in; () where it
+        was."""
         ...
 
     def outputs(self, component: str, variant: str) -> Outputs:

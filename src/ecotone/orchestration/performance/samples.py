@@ -18,7 +18,15 @@ from ecotone.orchestration.performance.observed import Observed
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["SAMPLES_VERSION", "Samples", "VariantSamples", "WorkMix", "read_samples", "write_samples"]
+__all__ = [
+    "SAMPLES_VERSION",
+    "CoresSamples",
+    "Samples",
+    "VariantSamples",
+    "WorkMix",
+    "read_samples",
+    "write_samples",
+]
 
 SAMPLES_VERSION = 1
 
@@ -31,8 +39,18 @@ class WorkMix(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     system: float
 
 
+class CoresSamples(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The same calls with another number of cores: CPU time of all threads and elapsed time of each, peak memory."""
+
+    cores: int
+    cpu_s: tuple[float, ...]
+    wall_s: tuple[float, ...]
+    memory_peak_bytes: float
+    complete: bool = True
+
+
 class VariantSamples(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One variant of one component, measured alone on one core.
+    """One variant of one component, measured alone.
 
     Attributes:
         key: digest of the code, inputs and parameters that this was measured for.
@@ -47,6 +65,8 @@ class VariantSamples(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         mix: what kind of work its CPU time is; None: unknown.
         foreseen: how many runs of other configurations the times, memory and sizes were predicted from (0: measured
             themselves); foreseen_error is the standard error of that, as a share.
+        cores: with how many cores all of this was measured (of a cell: for each rank); by_cores: with how many others,
+            for a component that says that it can use several.
     """
 
     component: str
@@ -69,6 +89,8 @@ class VariantSamples(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     mix: WorkMix | None = None
     foreseen: int = 0
     foreseen_error: float = 0.0
+    cores: int = 1
+    by_cores: tuple[CoresSamples, ...] = ()
 
     @property
     def energy_source(self) -> EnergySource:

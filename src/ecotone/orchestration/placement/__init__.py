@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ecotone.orchestration.placement.explanation import (
         Alternative,
         ComponentExplanation,
+        CoresVerdict,
         Explanation,
         NodeVerdict,
         PathExplanation,
@@ -33,6 +34,7 @@ __all__ = [
     "Alternative",
     "ComponentExplanation",
     "Conflict",
+    "CoresVerdict",
     "Evaluation",
     "Evaluator",
     "Explanation",
@@ -70,6 +72,7 @@ __getattr__ = lazy_names(
         ".explanation": (
             "Alternative",
             "ComponentExplanation",
+            "CoresVerdict",
             "Explanation",
             "NodeVerdict",
             "PathExplanation",

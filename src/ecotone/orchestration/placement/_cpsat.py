@@ -4,8 +4,9 @@ Everything here is a relaxation: figures are rounded in the problem's favour, pe
 stages, shared traffic as its linear bound. So the optimum here is a lower bound there; `solve` adds cuts until the two
 meet. One worker, so that the same input gives the same plan.
 
-Variables: a component runs a variant in a site with so many replicas in all (`whole`), so many of them on a node
-(`part`); it runs a variant on a node at all (`here`), is on the node at all (`on`); the node is paid for (`used`).
+Variables: a component runs a way (a variant with so many cores) in a site with so many replicas in all (`whole`), so
+many of them on a node (`part`); it runs the way on a node at all (`here`), is on the node at all (`on`); the node is
+paid for (`used`).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from ecotone.core.continuum import NodeType
     from ecotone.orchestration.placement._cuts import Cut, TimeLimit
     from ecotone.orchestration.placement.goal import Goal
-    from ecotone.orchestration.placement.problem import Option, Problem
+    from ecotone.orchestration.placement.problem import Option, Problem, Way
 
 __all__ = ["UNITS", "Answer", "LinearModel"]
 
@@ -65,9 +66,9 @@ class LinearModel:
         self._limits = limits
         self._seed = seed
         self._model = cp_model.CpModel()
-        self._whole: dict[tuple[str, str, str, int], cp_model.IntVar] = {}
-        self._part: dict[tuple[str, str, int, str], cp_model.IntVar] = {}
-        self._here: dict[tuple[str, str, str], cp_model.IntVar] = {}
+        self._whole: dict[tuple[str, Way, str, int], cp_model.IntVar] = {}
+        self._part: dict[tuple[str, Way, int, str], cp_model.IntVar] = {}
+        self._here: dict[tuple[str, Way, str], cp_model.IntVar] = {}
         self._on: dict[tuple[str, str], cp_model.IntVar] = {}
         self._used = {name: self._model.new_bool_var(f"used {name}") for name in problem.nodes}
         self._link_costs: dict[str, cp_model.IntVar] = {}
@@ -155,7 +156,7 @@ class LinearModel:
             if not rows or price == 0:
                 continue
             total = sum(row.replicas for row in rows)
-            parts = [self._part.get((component.name, row.variant, total, row.node)) for row in rows]
+            parts = [self._part.get((component.name, (row.variant, row.cores), total, row.node)) for row in rows]
             moves = self._model.new_bool_var(f"{component.name} moves")
             for row, part in zip(rows, parts, strict=True):
                 if part is None:  # there is no such node any more, or it may not run there
@@ -191,8 +192,8 @@ class LinearModel:
         if status not in {cp_model.OPTIMAL, cp_model.FEASIBLE}:
             return Answer(status="unknown", bound=max(0, math.ceil(solver.best_objective_bound - 1e-6)))
         rows = [
-            Assignment(component=name, variant=variant, node=node, replicas=count)
-            for (name, variant, _, node), part in self._part.items()
+            Assignment(component=name, variant=variant, node=node, replicas=count, cores=cores)
+            for (name, (variant, cores), _, node), part in self._part.items()
             if (count := solver.value(part))
         ]
         return Answer(
@@ -211,8 +212,8 @@ class LinearModel:
         for name, inside in cut.outside:
             literals += [
                 here
-                for (component, variant, node), here in self._here.items()
-                if component == name and (variant, node) not in inside
+                for (component, (variant, cores), node), here in self._here.items()
+                if component == name and (variant, cores, node) not in inside
             ]
         literals += [self._on[key] for key in cut.joins if key in self._on]
         self._model.add_bool_or(literals)
@@ -231,25 +232,25 @@ class LinearModel:
         self._model.add_bool_or([exactly, *(literal for each in rows for literal in self._differs(each))])
         self._model.add(self._value >= value).only_enforce_if(exactly)
 
-    def forbid(self, name: str, variants: Iterable[str], nodes: Iterable[str]) -> None:
-        """`name` must not run any of `variants` on any of `nodes`."""
-        for variant in variants:
-            for node in nodes:
-                if (name, variant, node) in self._here:
-                    self._model.add(self._here[name, variant, node] == 0)
+    def forbid(self, name: str, variants: Iterable[str], nodes: Iterable[str], cores: Iterable[int] = ()) -> None:
+        """`name` must not run any of `variants` on any of `nodes`, with any of `cores` (none: with whatever number)."""
+        variants, nodes, cores = set(variants), set(nodes), set(cores)
+        for (component, (variant, count), node), here in self._here.items():
+            if component == name and variant in variants and node in nodes and (not cores or count in cores):
+                self._model.add(here == 0)
 
     def _differs(self, rows: Sequence[Assignment]) -> Literals:
         total = sum(row.replicas for row in rows)
-        name, variant = rows[0].component, rows[0].variant
-        whole = self._whole.get((name, variant, self._problem.nodes[rows[0].node].site, total))
-        if whole is None or any((name, variant, total, row.node) not in self._part for row in rows):
+        name, way = rows[0].component, (rows[0].variant, rows[0].cores)
+        whole = self._whole.get((name, way, self._problem.nodes[rows[0].node].site, total))
+        if whole is None or any((name, way, total, row.node) not in self._part for row in rows):
             return [self._model.new_constant(1)]
         if total == 1:
-            return [self._part[name, variant, 1, rows[0].node].negated()]
+            return [self._part[name, way, 1, rows[0].node].negated()]
         literals: Literals = [whole.negated()]
         for row in rows:
             other = self._model.new_bool_var("")
-            part = self._part[name, variant, total, row.node]
+            part = self._part[name, way, total, row.node]
             self._model.add(part != row.replicas).only_enforce_if(other)
             literals.append(other)
         return literals
@@ -257,19 +258,19 @@ class LinearModel:
     # -- building
 
     def _place(self, component: Component) -> None:
-        """One variant, one site, one number of replicas, so many on each node; none where one could not keep up."""
+        """One way, one site, one number of replicas, so many on each node; none where one could not keep up."""
         problem, name = self._problem, component.name
         most = problem.replica_limits[name]
-        options: dict[tuple[str, str], list[Option]] = defaultdict(list)
+        options: dict[tuple[Way, str], list[Option]] = defaultdict(list)
         for option in problem.options[name]:
-            options[option.variant, problem.nodes[option.node].site].append(option)
-        for (variant, site), there in options.items():
+            options[option.way, problem.nodes[option.node].site].append(option)
+        for (way, site), there in options.items():
             for total in range(1, most + 1):
                 able = [option for option in there if option.replicas_min <= total]
-                self._place_whole(name, variant, site, total, able)
+                self._place_whole(name, way, site, total, able)
         self._model.add_exactly_one(whole for key, whole in self._whole.items() if key[0] == name)
         for option in problem.options[name]:
-            self._place_here(name, option.variant, option.node, most)
+            self._place_here(option, most)
         for node in problem.nodes_of(name):
             here = [on for (each, _, at), on in self._here.items() if (each, at) == (name, node)]
             if len(here) == 1:
@@ -281,32 +282,34 @@ class LinearModel:
             if component_name == name:
                 self._model.add_implication(on, self._used[node])
 
-    def _place_whole(self, name: str, variant: str, site: str, total: int, options: Sequence[Option]) -> None:
-        if sum(self._problem.nodes[option.node].type.cores for option in options) < total:
+    def _room(self, option: Option) -> int:
+        """How many replicas the node has cores for."""
+        return self._problem.nodes[option.node].type.cores // option.held
+
+    def _place_whole(self, name: str, way: Way, site: str, total: int, options: Sequence[Option]) -> None:
+        if sum(map(self._room, options)) < total:
             return
         model = self._model
-        whole = self._whole[name, variant, site, total] = model.new_bool_var(f"{name} {variant} x{total} in {site}")
+        whole = self._whole[name, way, site, total] = model.new_bool_var(f"{name} {way} x{total} in {site}")
         parts: Variables = []
         for option in options:
-            cores = min(total, self._problem.nodes[option.node].type.cores)
-            part = model.new_int_var(0, cores, f"{name} {variant} x{total} on {option.node}")
-            self._part[name, variant, total, option.node] = part
+            part = model.new_int_var(0, min(total, self._room(option)), f"{name} {way} x{total} on {option.node}")
+            self._part[name, way, total, option.node] = part
             parts.append(part)
         model.add(sum(parts) == total * whole)
 
-    def _place_here(self, name: str, variant: str, node: str, most: int) -> None:
+    def _place_here(self, option: Option, most: int) -> None:
+        name, way, node = option.component, option.way, option.node
         parts = [
-            self._part[name, variant, total, node]
-            for total in range(1, most + 1)
-            if (name, variant, total, node) in self._part
+            self._part[name, way, total, node] for total in range(1, most + 1) if (name, way, total, node) in self._part
         ]
         if not parts:
             return
         if most == 1:
-            self._here[name, variant, node] = parts[0]
+            self._here[name, way, node] = parts[0]
             return
-        here = self._here[name, variant, node] = self._model.new_bool_var(f"{name} {variant} on {node}")
-        self._model.add(sum(parts) <= min(most, self._problem.nodes[node].type.cores) * here)
+        here = self._here[name, way, node] = self._model.new_bool_var(f"{name} {way} on {node}")
+        self._model.add(sum(parts) <= min(most, self._room(option)) * here)
         self._model.add(sum(parts) >= here)
 
     def _options(self) -> Iterable[tuple[Component, Option, int, cp_model.IntVar]]:
@@ -314,7 +317,7 @@ class LinearModel:
         for component in self._problem.components:
             for option in self._problem.options[component.name]:
                 for total in range(1, self._problem.replica_limits[component.name] + 1):
-                    part = self._part.get((component.name, option.variant, total, option.node))
+                    part = self._part.get((component.name, option.way, total, option.node))
                     if part is not None:
                         yield component, option, total, part
 
@@ -327,7 +330,7 @@ class LinearModel:
         sizes = {(a.kind, a.memory_bytes) for c in problem.components for a in c.requirements.accelerators}
         for component, option, total, part in self._options():
             work = work_of(problem, component, option.variant, problem.flows_least)
-            load[option.node].append(int(work.calls_per_s * work.factor * option.cpu_s / total * _PARTS) * part)
+            load[option.node].append(int(work.calls_per_s * work.factor * option.held_s / total * _PARTS) * part)
             memory[option.node].append(int(option.memory_bytes) * part)
             for kind, size in sizes:
                 wanted = component.requirements.accelerators
@@ -391,7 +394,7 @@ class LinearModel:
         """Exactly one is true when `name` runs `variant` (None: any) in `site`."""
         return [
             whole
-            for (component, v, s, _), whole in self._whole.items()
+            for (component, (v, _), s, _), whole in self._whole.items()
             if component == name and s == site and variant in {None, v}
         ]
 
@@ -471,19 +474,19 @@ class LinearModel:
         """Exact for one replica; for more, what the fastest node of the site would take."""
         nodes = self._problem.nodes
         floors = {
-            (option.variant, option.node): _ticks(
-                limit.idle.additive_floor(limit.idle.service(name, option.variant, nodes[option.node]))
+            (option.way, option.node): _ticks(
+                limit.idle.additive_floor(limit.idle.service(name, option.variant, nodes[option.node], option.cores))
             )
             for option in self._problem.options[name]
         }
         terms: list[Linear] = [
-            floors[variant, node] * part
-            for (component, variant, total, node), part in self._part.items()
+            floors[way, node] * part
+            for (component, way, total, node), part in self._part.items()
             if component == name and total == 1
         ]
-        for (component, variant, site, total), whole in self._whole.items():
+        for (component, way, site, total), whole in self._whole.items():
             if component == name and total > 1:
-                there = [floor for (v, node), floor in floors.items() if v == variant and nodes[node].site == site]
+                there = [floor for (w, node), floor in floors.items() if w == way and nodes[node].site == site]
                 terms.append(min(there) * whole)
         return sum(terms)
 
@@ -492,7 +495,7 @@ class LinearModel:
         problem = self._problem
         time = self._model.new_int_var(0, 1 << 40, "")
         targets = dict.fromkeys(site for name, _, site, _ in self._whole if name == consumer)
-        for variant, source in dict.fromkeys((v, site) for name, v, site, _ in self._whole if name == producer):
+        for variant, source in dict.fromkeys((v, site) for name, (v, _), site, _ in self._whole if name == producer):
             leaving = sum(self._in_site(producer, variant, source))
             for target in targets:
                 if source == target or problem.continuum.route(source, target) is None:
@@ -513,7 +516,8 @@ class LinearModel:
         return sum(idle) + sum(busy)
 
     def _replicas(self) -> Linear:
-        return sum(part for _, _, _, part in self._options())
+        """Weighed by the cores that they hold."""
+        return sum(option.held * part for _, option, _, part in self._options())
 
 
 def _ticks(seconds: float) -> int:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Choice", "Cut", "TimeLimit", "cuts_of", "time_limits"]
 
-Choice = tuple[str, str]
-"""A variant on a node."""
+Choice = tuple[str, int, str]
+"""A variant with so many cores on a node."""
 
 
 class Cut(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,10 +97,11 @@ class _IdleCut:
         self._transfers: dict[tuple[str, str, str, str], Floats] = {}
         route = limit.idle.route
         self._sets: dict[str, set[Choice]] = {
-            name: {(row.variant, row.node) for row in judged.assignments if row.component == name} for name in route
+            name: {(row.variant, row.cores, row.node) for row in judged.assignments if row.component == name}
+            for name in route
         }
         self._all: dict[str, set[Choice]] = {
-            name: {(option.variant, option.node) for option in problem.options[name]} | self._sets[name]
+            name: {(option.variant, option.cores, option.node) for option in problem.options[name]} | self._sets[name]
             for name in route
         }
 
@@ -138,14 +139,14 @@ class _IdleCut:
     def _service(self, name: str, choice: Choice) -> Floats:
         key = name, choice
         if key not in self._services:
-            variant, node = choice
-            self._services[key] = self._limit.idle.service(name, variant, self._problem.nodes[node])
+            variant, cores, node = choice
+            self._services[key] = self._limit.idle.service(name, variant, self._problem.nodes[node], cores)
         return self._services[key]
 
     def _fastest_transfer(self, producer: str, consumer: str) -> Floats:
         nodes = self._problem.nodes
-        sources = {(variant, nodes[node].site) for variant, node in self._sets[producer]}
-        targets = {nodes[node].site for _, node in self._sets[consumer]}
+        sources = {(variant, nodes[node].site) for variant, _, node in self._sets[producer]}
+        targets = {nodes[node].site for _, _, node in self._sets[consumer]}
         found = [
             self._transfer(producer, variant, source, target)
             for variant, source in sorted(sources)

@@ -190,7 +190,7 @@ def _reached(question: _Question, requirement: Requirement, judged: Evaluation) 
         return question.model.outputs(requirement.subject, rows[0].variant).accuracy
     nodes = {node.name: node.type for node in question.continuum.nodes}
     if requirement.what == "energy":
-        energies = (question.model.energy(row.component, row.variant, nodes[row.node]) for row in rows)
+        energies = (question.model.energy(row.component, row.variant, nodes[row.node], row.cores) for row in rows)
         return max(question.problem.judged_j(each) for each in energies)
     if requirement.what == "throughput":
         found = next(each for each in judged.components if each.component == requirement.subject)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from ecotone.core.application import Accelerator, Component
+    from ecotone.core.continuum import Node
     from ecotone.orchestration.performance import ComponentTiming
 
 __all__ = ["Evaluation", "Evaluator", "LinkUse", "NodeUse", "Violation"]
@@ -50,7 +51,7 @@ class Violation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NodeUse(msgspec.Struct, frozen=True, kw_only=True):
-    """A node that hosts something; `utilisation` is the busy share of all its cores."""
+    """A node that hosts something; `utilisation` is the share of its cores that are held by someone who computes."""
 
     node: str
     components: tuple[str, ...]
@@ -108,7 +109,9 @@ class Evaluator:
     def evaluate(self, assignments: Sequence[Assignment], *, intervals: bool = False) -> Evaluation:
         """The judgement; with `intervals`, predictions carry both ends of their intervals, else only what promises are
         held against. Fused where the problem allows, unless that breaks a promise that separate hosts keep."""
-        rows = tuple(sorted(assignments, key=lambda row: (row.component, row.node, row.variant, row.replicas)))
+        rows = tuple(
+            sorted(assignments, key=lambda row: (row.component, row.node, row.variant, row.replicas, row.cores))
+        )
         key = rows, intervals
         if key not in self._known:
             self._known[key] = self._judge(rows, intervals)
@@ -144,12 +147,16 @@ def _structure(problem: Problem, rows: Sequence[Assignment]) -> Iterator[Violati
             yield Violation(subject=row.component, what="node", message=f"there is no node {row.node}")
         elif row.replicas < 1:
             yield Violation(subject=row.component, what="replicas", message=f"{row.replicas} replicas on {row.node}")
+        elif row.cores < 1:
+            yield Violation(subject=row.component, what="cores", message=f"{row.cores} cores on {row.node}")
     for component in problem.components:
         mine = [row for row in rows if row.component == component.name]
         if not mine:
             yield _violation(component, "component", "it is not placed")
         if len({row.variant for row in mine}) > 1:
             yield _violation(component, "variant", "all replicas run the same variant")
+        if len({row.cores for row in mine}) > 1:
+            yield _violation(component, "cores", "all replicas use the same number of cores")
         if len({row.node for row in mine}) < len(mine):
             yield _violation(component, "node", "two rows for one node")
         yield from _unreachable(problem, component, mine, rows)
@@ -183,9 +190,11 @@ class _Judgement:
         for row in rows:
             self.placed[row.component].append(row)
         self.variants = {name: placed[0].variant for name, placed in self.placed.items()}
+        self.cores = {name: placed[0].cores for name, placed in self.placed.items()}
         self.replicas = {name: sum(row.replicas for row in placed) for name, placed in self.placed.items()}
         self.flows: dict[str, Flow] = problem.timing.flows(self.variants)
         self.core_load: dict[tuple[str, str], float] = {}
+        self.cpu_load: dict[tuple[str, str], float] = {}
         self.busy: dict[str, float] = {}
         self.pressed: dict[str, float] = {}
         self._load()
@@ -200,9 +209,11 @@ class _Judgement:
             services: list[Estimate] = []
             for row in self.placed[name]:
                 kind = self.problem.nodes[row.node].type
-                cpu_s = self.problem.model.cpu_s(name, variant, kind)
-                self.core_load[name, row.node] = calls_per_s * row.replicas * cpu_s
-                services.append(self.problem.model.service(name, variant, kind))
+                model = self.problem.model
+                calls_here_per_s = calls_per_s * row.replicas
+                self.core_load[name, row.node] = calls_here_per_s * model.held_s(name, variant, kind, row.cores)
+                self.cpu_load[name, row.node] = calls_here_per_s * model.cpu_s(name, variant, kind, row.cores)
+                services.append(model.service(name, variant, kind, row.cores))
             self.busy[name] = calls_per_s * max(service.value for service in services)
             self.pressed[name] = calls_per_s * max(pressed_s(service) for service in services)
         for group in self.groups:
@@ -258,7 +269,8 @@ class _Judgement:
             here = [row for row in self.rows if row.node == name]
             if not here:
                 continue
-            utilisation = sum(self.core_load[row.component, name] for row in here) / node.type.cores
+            cores = node.type.cores
+            utilisation = sum(self.core_load[row.component, name] for row in here) / cores
             uses.append(
                 NodeUse(
                     node=name,
@@ -266,13 +278,14 @@ class _Judgement:
                     utilisation=utilisation,
                     memory_bytes=sum(row.replicas * self._memory(row) for row in here),
                     price_eur_per_h=node.type.price_eur_per_h,
-                    power_w=node.type.power.at_w(utilisation),
+                    power_w=node.type.power.at_w(sum(self.cpu_load[row.component, name] for row in here) / cores),
                 )
             )
         return tuple(uses)
 
     def _memory(self, row: Assignment) -> float:
-        return self.problem.model.memory_bytes(self.problem.application.component(row.component), row.variant)
+        component = self.problem.application.component(row.component)
+        return self.problem.model.memory_bytes(component, row.variant, row.cores)
 
     def _links(self) -> tuple[tuple[LinkUse, ...], dict[str, float]]:
         """What every direction of every link carries, and what each producer's output costs on the way.
@@ -326,15 +339,19 @@ class _Judgement:
                 node = problem.nodes[row.node]
                 for what, reason in node_refusals(problem.application, problem.private_layers, component, node):
                     yield _violation(component, what, reason)
-                energy = problem.model.energy(component.name, row.variant, node.type)
+                energy = problem.model.energy(component.name, row.variant, node.type, row.cores)
                 judged_j = problem.judged_j(energy)
                 if needs.energy_max_j is not None and judged_j > needs.energy_max_j * (1 + _SLACK):
                     text = _broken_text(energy.value, judged_j, needs.energy_max_j, Dimension.ENERGY)
                     text = f"an item on {row.node} would take {text}"
                     yield _violation(component, "energy", text, needs.energy_max_j, judged_j)
-                if row.replicas > node.type.cores:
-                    text = f"{row.replicas} replicas on {row.node}, which has {node.type.cores} cores"
-                    yield _violation(component, "replicas", text, node.type.cores, row.replicas)
+                yield from _too_wide(component, row, node)
+            least, most = component.cores
+            if not least <= self.cores[component.name] <= most:
+                text = (
+                    f"{self.cores[component.name]} cores, it can use {least if least == most else f'{least} to {most}'}"
+                )
+                yield _violation(component, "cores", text, most, self.cores[component.name])
             accuracy = problem.model.outputs(component.name, self.variants[component.name]).accuracy
             if needs.accuracy_min is not None and (accuracy is None or accuracy < needs.accuracy_min):
                 found = "unknown" if accuracy is None else f"{accuracy:.3g}"
@@ -430,7 +447,7 @@ class _Judgement:
             share = self.core_load[name, row.node] / busy if busy > 0 else 1.0 / len(use.components)
             cost += use.price_eur_per_h * share
             kind = problem.nodes[row.node].type
-            item = problem.model.energy(name, variant, kind)
+            item = problem.model.energy(name, variant, kind, row.cores)
             energy += item.value * row.replicas / self.replicas[name]
             energy_high = max(energy_high, item.high)
             memory += row.replicas * self._memory(row)
@@ -451,6 +468,18 @@ class _Judgement:
             accuracy=problem.model.outputs(name, variant).accuracy,
             cost_eur_per_h=cost,
         )
+
+
+def _too_wide(component: Component, row: Assignment, node: Node) -> Iterator[Violation]:
+    """Replicas of one component hold no more cores together than their node has."""
+    held, cores = component.held(row.cores), node.type.cores
+    if held > cores:
+        text = f"each replica uses {held} cores at once, {row.node} has {cores}"
+        yield _violation(component, "cores", text, cores, held)
+    elif row.replicas * held > cores:
+        each = "" if held == 1 else f" with {held} cores each"
+        text = f"{row.replicas} replicas{each} on {row.node}, which has {cores} cores"
+        yield _violation(component, "replicas", text, cores, row.replicas * held)
 
 
 def _promised(component: Component, times: ComponentTiming) -> LatencyPrediction | None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Alternative",
     "ComponentExplanation",
+    "CoresVerdict",
     "Explanation",
     "NodeVerdict",
     "PathExplanation",
@@ -88,6 +89,24 @@ class Alternative(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[str, ...] = ()
 
 
+class CoresVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """One number of cores that a component can use, of several.
+
+    `breaks`: what this number would break with all else as it is; `cost_eur_per_h` of the best plan with it, and
+    `extra_eur_per_h` over the plan: None where there is none, or no time to find one (`searched` False). `paths_s`:
+    what each promised path would take in that plan, at its percentile. `measured` False: its times are extrapolated.
+    """
+
+    cores: int
+    chosen: bool
+    measured: bool
+    breaks: tuple[str, ...] = ()
+    searched: bool = True
+    cost_eur_per_h: float | None = None
+    extra_eur_per_h: float | None = None
+    paths_s: tuple[float, ...] = ()
+
+
 class ComponentExplanation(msgspec.Struct, frozen=True, kw_only=True):
     """One component: where it is, why not elsewhere, which promises concern it, and what else would cost."""
 
@@ -100,6 +119,8 @@ class ComponentExplanation(msgspec.Struct, frozen=True, kw_only=True):
     variants_refused: tuple[str, ...]
     promises: tuple[Promise, ...]
     alternatives: tuple[Alternative, ...]
+    cores: tuple[CoresVerdict, ...] = ()
+    """Of one that can use several numbers of them."""
 
 
 class PathExplanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -271,6 +292,9 @@ class _Explainer:
             variants_refused=tuple(refused.values()),
             promises=concerning,
             alternatives=self._alternatives(name, rows, verdicts),
+            cores=tuple(self._cores(component, rows, count) for count in component.core_counts)
+            if len(component.core_counts) > 1
+            else (),
         )
 
     def _verdict(self, name: str, node: str, rows: tuple[Assignment, ...]) -> NodeVerdict:
@@ -283,9 +307,16 @@ class _Explainer:
         if chosen:
             cost = self._judged.cost_eur_per_h
             return NodeVerdict(node=node, chosen=True, admissible=True, reasons=(), cost_eur_per_h=cost)
-        option = next((each for each in options if each.variant == rows[0].variant), options[0])
-        cores = self._problem.nodes[node].type.cores
-        there = Assignment(component=name, variant=option.variant, node=node, replicas=min(cores, option.replicas_min))
+        as_now = [each for each in options if each.variant == rows[0].variant] or options
+        option = next((each for each in as_now if each.cores == rows[0].cores), as_now[0])
+        room = self._problem.nodes[node].type.cores // option.held
+        there = Assignment(
+            component=name,
+            variant=option.variant,
+            node=node,
+            replicas=min(room, option.replicas_min),
+            cores=option.cores,
+        )
         moved = self._evaluator.evaluate([*(r for r in self._judged.assignments if r.component != name), there])
         return NodeVerdict(
             node=node,
@@ -293,6 +324,36 @@ class _Explainer:
             admissible=True,
             reasons=tuple(violation.message for violation in moved.violations),
             cost_eur_per_h=None if moved.timing is None else moved.cost_eur_per_h,
+        )
+
+    def _cores(self, component: Component, rows: tuple[Assignment, ...], cores: int) -> CoresVerdict:
+        name, model, judged = component.name, self._problem.model, self._judged
+        verdict = CoresVerdict(
+            cores=cores,
+            chosen=cores == rows[0].cores,
+            measured=not model.extrapolated_from(name, rows[0].variant, cores),
+        )
+        if verdict.chosen:
+            return msgspec.structs.replace(
+                verdict,
+                cost_eur_per_h=judged.cost_eur_per_h,
+                extra_eur_per_h=0.0,
+                paths_s=tuple(path.predicted_s for path in judged.paths),
+            )
+        others = tuple(count for count in component.core_counts if count != cores)
+        variants = tuple(variant.name for variant in component.variants)
+        ban = Ban(component=name, variants=variants, nodes=tuple(self._problem.nodes), cores=others)
+        best, is_proven = self._best(self._problem, [ban])
+        changed = [msgspec.structs.replace(row, cores=cores) if row in rows else row for row in judged.assignments]
+        in_place = self._evaluator.evaluate(changed)
+        verdict = msgspec.structs.replace(verdict, breaks=tuple(each.message for each in in_place.violations))
+        if best is None:
+            return msgspec.structs.replace(verdict, searched=is_proven)
+        return msgspec.structs.replace(
+            verdict,
+            cost_eur_per_h=best.cost_eur_per_h,
+            extra_eur_per_h=best.cost_eur_per_h - judged.cost_eur_per_h,
+            paths_s=tuple(path.predicted_s for path in best.paths),
         )
 
     def _alternatives(

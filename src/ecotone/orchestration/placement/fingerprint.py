@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["fingerprint_of"]
 
-_MODEL_VERSION = 4
+_MODEL_VERSION = 5
 """Raised when the same input would give another plan."""
 
 

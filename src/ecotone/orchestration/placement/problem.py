@@ -41,6 +41,7 @@ __all__ = [
     "Option",
     "Problem",
     "Refusal",
+    "Way",
     "Work",
     "accelerators_fit",
     "compile_problem",
@@ -56,26 +57,41 @@ UTILISATION_MAX = 0.9
 _REPLICAS_USUAL = 4
 
 
+Way = tuple[str, int]
+"""A variant, and with how many cores: how all replicas of a component do their work."""
+
+
 class Option(msgspec.Struct, frozen=True, kw_only=True):
-    """One variant of a component on one node: admissible by itself. Figures are of one replica."""
+    """One variant of a component on one node with so many cores: admissible by itself. Figures are of one replica."""
 
     component: str
     variant: str
     node: str
+    cores: int = 1
+    held: int = 1
+    """Cores of the node that it holds while it works."""
     service_s: float
     cpu_s: float
+    held_s: float
+    """Seconds of cores that one call takes from others."""
     energy_j: float
     memory_bytes: float
     replicas_min: int
     """The least replicas in all with which one here keeps up."""
 
+    @property
+    def way(self) -> Way:
+        return self.variant, self.cores
+
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a component may not run on `node` ("": nowhere) with `variant` ("": any); `what` names the requirement."""
+    """Why a component may not run on `node` ("": nowhere) with `variant` ("": any) and `cores` (0: any); `what` names
+    the requirement."""
 
     component: str
     variant: str = ""
     node: str = ""
+    cores: int = 0
     what: str
     reason: str
 
@@ -160,8 +176,11 @@ class Problem:
             self._refuse(component.name, "accuracy", reason, variant=variant.name)
         return tuple(allowed)
 
-    def _refuse(self, component: str, what: str, reason: str, *, variant: str = "", node: str = "") -> None:
-        self.refusals.append(Refusal(component=component, variant=variant, node=node, what=what, reason=reason))
+    def _refuse(
+        self, component: str, what: str, reason: str, *, variant: str = "", node: str = "", cores: int = 0
+    ) -> None:
+        refusal = Refusal(component=component, variant=variant, node=node, cores=cores, what=what, reason=reason)
+        self.refusals.append(refusal)
 
     def _quietest(self, name: str, allowed: Iterable[str]) -> str:
         """The variant that emits least; any where none is allowed, since nothing will be placed."""
@@ -175,55 +194,72 @@ class Problem:
                 self._refuse(component.name, what, reason, node=node.name)
             if refused:
                 continue
-            for variant in variants:
-                option = self._option(component, variant, node)
-                if option is not None:
-                    yield option
+            for cores in component.core_counts:
+                if component.held(cores) > node.type.cores:
+                    reason = f"it uses {_cores(component, cores)}, {node.name} has {node.type.cores}"
+                    self._refuse(component.name, "cores", reason, node=node.name, cores=cores)
+                    continue
+                for variant in variants:
+                    option = self._option(component, variant, node, cores)
+                    if option is not None:
+                        yield option
 
-    def _option(self, component: Component, variant: str, node: Node) -> Option | None:
+    def _option(self, component: Component, variant: str, node: Node, cores: int) -> Option | None:
         name = component.name
-        memory = self.model.memory_bytes(component, variant)
+        of_several = len(component.core_counts) > 1
+        said = f"{variant} with {_cores(component, cores)}" if of_several else variant
+        memory = self.model.memory_bytes(component, variant, cores)
         if memory > node.type.memory_bytes:
             needs, has = _size(memory), _size(node.type.memory_bytes)
-            reason = f"{variant} needs {needs}, {node.name} has {has}"
-            self._refuse(name, "memory", reason, variant=variant, node=node.name)
+            reason = f"{said} needs {needs}, {node.name} has {has}"
+            self._refuse(name, "memory", reason, variant=variant, node=node.name, cores=cores)
             return None
-        energy = self.model.energy(name, variant, node.type)
+        energy = self.model.energy(name, variant, node.type, cores)
         energy_max = component.requirements.energy_max_j
         if energy_max is not None and self.judged_j(energy) > energy_max * (1 + 1e-9):
             allowed, takes = _energy(energy_max), _energy(energy.value)
             if energy.value <= energy_max:
                 takes += f", perhaps {_energy(energy.high)},"
-            reason = f"{variant} takes {takes} an item on {node.name}, at most {allowed} is allowed"
-            self._refuse(name, "energy", reason, variant=variant, node=node.name)
+            reason = f"{said} takes {takes} an item on {node.name}, at most {allowed} is allowed"
+            self._refuse(name, "energy", reason, variant=variant, node=node.name, cores=cores)
             return None
         work = work_of(self, component, variant, self.flows_least)
-        service = self.model.service(name, variant, node.type)
-        cpu = self.model.cpu_s(name, variant, node.type)
+        service = self.model.service(name, variant, node.type, cores)
         needed = 1
         if self.carries:
             needed = max(1, math.ceil(work.calls_per_s * pressed_s(service) * work.factor / UTILISATION_MAX - 1e-9))
         limit = most_replicas(component)
         if limit is not None and needed > limit:
             reason = (
-                f"{variant} takes {_time(service.value)} a call on {node.name}: {needed} replicas would be needed for "
+                f"{said} takes {_time(service.value)} a call on {node.name}: {needed} replicas would be needed for "
                 f"{work.calls_per_s:.3g} calls/s, {limit} {'is' if limit == 1 else 'are'} allowed"
             )
-            self._refuse(name, "throughput", reason, variant=variant, node=node.name)
+            self._refuse(name, "throughput", reason, variant=variant, node=node.name, cores=cores)
             return None
         return Option(
-            component=name, variant=variant, node=node.name, service_s=service.value, cpu_s=cpu, energy_j=energy.value,
-            memory_bytes=memory, replicas_min=needed,
-        )  # fmt: skip
+            component=name,
+            variant=variant,
+            node=node.name,
+            cores=cores,
+            held=component.held(cores),
+            service_s=service.value,
+            cpu_s=self.model.cpu_s(name, variant, node.type, cores),
+            held_s=self.model.held_s(name, variant, node.type, cores),
+            energy_j=energy.value,
+            memory_bytes=memory,
+            replicas_min=needed,
+        )
 
     def _replica_limit(self, component: Component) -> int:
         """As declared; else what the slowest option needs to keep up, and a few where more could shorten waiting."""
         options = self.options[component.name]
-        cores = sum(self.nodes[name].type.cores for name in {option.node for option in options})
+        room = {option.node: 0 for option in options}
+        for option in options:
+            room[option.node] = max(room[option.node], self.nodes[option.node].type.cores // option.held)
         most = most_replicas(component)
         if most is None:
             most = max([_REPLICAS_USUAL, *(min(16, option.replicas_min) for option in options)])
-        return max(1, min(most, cores))
+        return max(1, min(most, sum(room.values())))
 
 
 def compile_problem(
@@ -320,7 +356,7 @@ def work_of(problem: Problem, component: Component, variant: str, flows: dict[st
     """The calls that a component must be able to make: its flow, or the throughput that it promises if that is more;
     full batches, since a backlog fills them."""
     flow = flows[component.name]
-    profiled = problem.model.samples(component.name, variant).batch_items
+    profiled = problem.model.batch_items(component.name, variant)
     if component.trigger.kind == "every":
         factor = max(1.0, flow.items_per_call / profiled) if component.trigger.inputs else 1.0
         return Work(calls_per_s=flow.calls_per_s, factor=factor)
@@ -403,6 +439,13 @@ def groups_of(
             else:
                 groups.append([following])
     return tuple(tuple(group) for group in groups if len(group) > 1)
+
+
+def _cores(component: Component, cores: int) -> str:
+    """In words: a cell's cores are those of all its ranks."""
+    held = component.held(cores)
+    text = f"{held} core{'s' if held > 1 else ''} at once"
+    return text if held == cores else f"{text} ({held // cores} ranks with {cores} each)"
 
 
 def _size(value: float) -> str:

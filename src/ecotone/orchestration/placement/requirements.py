@@ -22,7 +22,7 @@ __all__ = ["Requirement", "What", "requirements_of", "with_value", "without"]
 
 What = Literal[
     "path latency", "latency", "throughput", "memory", "energy", "accuracy",
-    "layers", "regions", "labels", "accelerators", "private", "confidential", "load",
+    "layers", "regions", "labels", "accelerators", "private", "confidential", "cores", "load",
 ]  # fmt: skip
 
 _FIELDS: dict[What, str] = {
@@ -107,7 +107,8 @@ def _of(component: Component, model: PerformanceModel) -> Iterator[Requirement]:
         rate = needs.throughput_min_per_s
         text = f"{name} must be able to carry {format_quantity(rate, Dimension.RATE)}"
         yield Requirement(subject=name, what="throughput", value=rate, sentence=text)
-    memory = max(model.memory_bytes(component, variant.name) for variant in component.variants)
+    least = component.cores[0]
+    memory = max(model.memory_bytes(component, variant.name, least) for variant in component.variants)
     said = "asks for" if needs.memory_bytes is not None else "was profiled to need up to"
     text = f"{name} {said} {format_quantity(memory, Dimension.SIZE)} of memory"
     yield Requirement(subject=name, what="memory", value=memory, sentence=text)
@@ -118,6 +119,9 @@ def _of(component: Component, model: PerformanceModel) -> Iterator[Requirement]:
         text = f"{name} promises an accuracy of at least {needs.accuracy_min:.3g}"
         yield Requirement(subject=name, what="accuracy", value=needs.accuracy_min, sentence=text)
     yield from _rules(name, needs)
+    held = component.held(least)
+    if held > 1:
+        yield Requirement(subject=name, what="cores", sentence=f"{name} uses {held} cores at once in each replica")
 
 
 def _rules(name: str, needs: Requirements) -> Iterator[Requirement]:
@@ -147,7 +151,20 @@ def without(application: Application, requirement: Requirement) -> Application:
         return application
     if requirement.path is not None:
         return _with_path_latency(application, requirement.path, None)
+    if requirement.what == "cores":
+        return _on_one_core(application, requirement.subject)
     return _with_field(application, requirement.subject, _FIELDS[requirement.what], _DROPPED.get(requirement.what))
+
+
+def _on_one_core(application: Application, name: str) -> Application:
+    """As if it could do with one, which it may still have more of."""
+
+    def changed(component: Component) -> Component:
+        cell = None if component.cell is None else msgspec.structs.replace(component.cell, ranks=1)
+        return msgspec.structs.replace(component, cores=(1, component.cores[1]), cell=cell)
+
+    components = tuple(changed(each) if each.name == name else each for each in application.components)
+    return msgspec.structs.replace(application, components=components)
 
 
 def with_value(application: Application, requirement: Requirement, value: float) -> Application:

@@ -47,11 +47,12 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ban(msgspec.Struct, frozen=True, kw_only=True):
-    """Forbids a component every one of `variants` on every one of `nodes`."""
+    """Forbids a component every one of `variants` on every one of `nodes`; with `cores`, only those numbers of them."""
 
     component: str
     variants: tuple[str, ...]
     nodes: tuple[str, ...]
+    cores: tuple[int, ...] = ()
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -218,7 +219,7 @@ class _Search:
         self._limits = time_limits(problem)
         self._model = LinearModel(problem, self._limits, goal=goal, seed=seed)
         for ban in bans:
-            self._model.forbid(ban.component, ban.variants, ban.nodes)
+            self._model.forbid(ban.component, ban.variants, ban.nodes, ban.cores)
         self._best: Evaluation | None = None
         self._value = math.inf
         self._bound = 0
@@ -362,6 +363,10 @@ def _promises(component: Component) -> bool:
     return needs.latency is not None or needs.energy_max_j is not None
 
 
+def _listed(counts: Sequence[int]) -> str:
+    return " and ".join(filter(None, (", ".join(map(str, counts[:-1])), str(counts[-1]))))
+
+
 def _notes(problem: Problem, best: Evaluation) -> tuple[str, ...]:
     """What the figures rest on."""
     notes = [
@@ -377,7 +382,7 @@ def _notes(problem: Problem, best: Evaluation) -> tuple[str, ...]:
     far = {
         row.node
         for row in best.assignments
-        if not problem.model.service(row.component, row.variant, problem.nodes[row.node].type).supported
+        if not problem.model.service(row.component, row.variant, problem.nodes[row.node].type, row.cores).supported
     }
     if far:
         notes.append(
@@ -389,6 +394,16 @@ def _notes(problem: Problem, best: Evaluation) -> tuple[str, ...]:
         f"{name}: times at these parameters are predicted from {runs} runs at others; to measure them: ecotone profile"
         for name, runs in foreseen.items()
         if runs
+    ]
+    law = {
+        (r.component, r.cores): problem.model.extrapolated_from(r.component, r.variant, r.cores)
+        for r in best.assignments
+    }
+    notes += [
+        f"{name}: its times with {cores} cores are extrapolated by Amdahl's law from calls with {_listed(measured)}; "
+        "to measure them, profile on a machine that has as many"
+        for (name, cores), measured in law.items()
+        if measured
     ]
     notes += [
         f"{component.name} states no throughput: 1 request/s is assumed"
