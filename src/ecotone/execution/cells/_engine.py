@@ -31,8 +31,11 @@ def shared_linker() -> wasmtime.Linker:
     return wasmtime.Linker(shared_engine())
 
 
-def new_engine() -> wasmtime.Engine:
+def new_engine(*, compiles_with_threads: bool = True) -> wasmtime.Engine:
     """An engine that knows lines of source, where a module has them, for the stack of a trap.
+
+    Args:
+        compiles_with_threads: whether compilation may use all cores; not in a process that forks.
 
     A cell has one memory of 32 bits that does not move: host functions hold addresses in it. Whoever changes a setting
     raises the number in `_compiled.machine_kind`, so that code compiled before is not used.
@@ -46,6 +49,7 @@ def new_engine() -> wasmtime.Engine:
     config.wasm_function_references = False
     config.memory_reservation = MEMORY_MOST_BYTES
     config.memory_may_move = False
+    config.parallel_compilation = compiles_with_threads
     return wasmtime.Engine(config)
 
 

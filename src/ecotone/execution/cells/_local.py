@@ -20,7 +20,7 @@ from ecotone.execution.cells._compiled import compiled_module, module_digest
 from ecotone.execution.cells._control import control_words
 from ecotone.execution.cells._moving import Gate, MoveRefusedError, NoSafePointError
 from ecotone.execution.cells._passage import Passage
-from ecotone.execution.cells._process import RankProcess, kill_all, start_rank
+from ecotone.execution.cells._process import RankProcess, StartRank, kill_all, start_rank
 from ecotone.execution.cells._region import open_region
 from ecotone.execution.cells._snapshot import open_snapshot
 from ecotone.execution.cells.interface import RANKS_MOST, Job, JobResult, RankEnd
@@ -34,20 +34,36 @@ class LocalJob:
     Args:
         job: what to run.
         streams: gives the descriptors for a rank's output, if each has its own.
+        compiled: the module's compiled form, if the caller knows that it is that of the file as it is now.
+        start: how a rank is started.
+
+    Attributes:
+        compiled: the module's compiled form.
+        cpu_s: CPU time of the ranks that have ended.
 
     Raises:
         InputError: the module is not there or cannot be compiled, or the number of ranks is out of range.
+        UnavailableError: the system has no more processes or descriptors.
     """
 
-    def __init__(self, job: Job, streams: Callable[[int], tuple[int, int]] | None = None) -> None:
+    def __init__(
+        self,
+        job: Job,
+        streams: Callable[[int], tuple[int, int]] | None = None,
+        *,
+        compiled: Path | None = None,
+        start: StartRank = start_rank,
+    ) -> None:
         if not 1 <= job.ranks <= RANKS_MOST:
             raise InputError(f"a job has 1 to {RANKS_MOST} ranks, not {job.ranks}")
-        if not job.module.is_file():
+        if compiled is None and not job.module.is_file():
             raise InputError(f"there is no file {job.module}")
         self._job = job
         self._streams = streams
-        self._compiled = compiled_module(job.module)
-        self._digest = module_digest(self._compiled)
+        self._start_rank = start
+        self.compiled = compiled or compiled_module(job.module)
+        self.cpu_s = 0.0
+        self._digest = module_digest(self.compiled)
         self._running: dict[int, RankProcess] = {}  # by the descriptor that tells of the end
         self._out: set[int] = set()
         self._gone: list[RankProcess] = []  # whose rank has left; the system takes its time to clear them away
@@ -71,7 +87,7 @@ class LocalJob:
         if self._streams is not None:
             stdout, stderr = self._streams(rank)
             job = msgspec.structs.replace(job, stdout=stdout, stderr=stderr)
-        process = start_rank(job, self._compiled, rank, self._region, passage=passage)
+        process = self._start_rank(job, self.compiled, rank, self._region, passage=passage)
         self._running[process.ended] = process
 
     def __enter__(self) -> LocalJob:
@@ -86,7 +102,7 @@ class LocalJob:
         """Kills the ranks that still run, and waits for their end; idempotent."""
         kill_all(self._running.values())
         for rank in self._running.values():
-            rank.collect("")
+            self._collected(rank)
         self._running.clear()
         self._clear_gone()
         self._gate.close()
@@ -117,6 +133,21 @@ class LocalJob:
             return None
         return JobResult(ends=tuple(self._ends[rank] for rank in sorted(self._ends)), first=self._first)
 
+    @property
+    def deadline(self) -> float | None:
+        """When it is to be looked at by `wait`, as `time.monotonic` tells it, though nothing has happened; None if
+        never."""
+        return None if self._killed else self._deadline
+
+    def watched(self) -> list[int]:
+        """Descriptors that become readable when a rank ends."""
+        return list(self._running)
+
+    def descriptors(self) -> list[int]:
+        """All that a process forked meanwhile has no use for."""
+        ranks = [each for rank in self._running.values() for each in (rank.ended, rank.reasons)]
+        return [*ranks, self._region.descriptor, *self._gate.descriptors()]
+
     def kill(self, reason: str) -> None:
         """Ends all ranks; `wait` then says how the job ended."""
         if not self._killed:
@@ -127,11 +158,16 @@ class LocalJob:
         return max(0.0, min(times) - time.monotonic()) * 1000 if times else None
 
     def _collect(self, rank: RankProcess) -> None:
-        end = rank.collect(self._killed)
+        end = self._collected(rank)
         self._ends[end.rank] = end
         if end.exit_code and self._first is None:
             self._first = end
             self._kill(self._killed or f"ended because rank {end.rank} had: {end.reason.splitlines()[0]}")
+
+    def _collected(self, rank: RankProcess) -> RankEnd:
+        end = rank.collect(self._killed)
+        self.cpu_s += rank.cpu_s
+        return end
 
     def _kill(self, reason: str) -> None:
         self._killed = reason
@@ -219,4 +255,4 @@ class LocalJob:
 
     def _clear_gone(self) -> None:
         while self._gone:
-            self._gone.pop().collect("")
+            self._collected(self._gone.pop())

@@ -5,31 +5,49 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
+import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
 
 from ecotone.core.errors import UnavailableError
 from ecotone.execution.cells._passage import Passage
 from ecotone.execution.cells._region import Region
-from ecotone.execution.cells.interface import Job, RankEnd
+from ecotone.execution.cells._spare import Spare, name_process
+from ecotone.execution.cells.interface import Job, RankEnd, as_path
 
 if TYPE_CHECKING:  # only a job of several nodes loads the network
     from ecotone.execution.cells._wires import Wiring
 
-__all__ = ["RankProcess", "kill_all", "start_rank"]
+__all__ = ["RankProcess", "StartRank", "as_rank", "kill_all", "start_rank", "start_spare"]
 
 _REASON_MOST = 4096
 
 
 class RankProcess:
-    """A running rank: its process, a descriptor that tells of its end, and one from which the reason is read."""
+    """A running rank: its process, a descriptor that tells of its end, and one from which the reason is read.
 
-    def __init__(self, rank: int, process: int, reasons: int) -> None:
+    Args:
+        rank: of the job.
+        process: its number.
+        reasons: descriptor, read when it has ended.
+        ended: descriptor that tells of its end; opened here if -1.
+        cpu_before_s: CPU time that the process had used before it became a rank.
+
+    Attributes:
+        cpu_s: CPU time that it has used as a rank; 0 before `collect`.
+    """
+
+    def __init__(self, rank: int, process: int, reasons: int, *, ended: int = -1, cpu_before_s: float = 0.0) -> None:
         self.rank = rank
         self.process = process
-        self.ended = os.pidfd_open(process)
+        self.ended = os.pidfd_open(process) if ended < 0 else ended
         self.reasons = reasons
+        self.cpu_s = 0.0
+        self._cpu_before_s = cpu_before_s
 
     def kill(self) -> None:
         """Idempotent; call `collect` then."""
@@ -38,7 +56,8 @@ class RankProcess:
 
     def collect(self, killed: str) -> RankEnd:
         """Waits for its end and says how it was; `killed` is the reason if the job itself has killed it."""
-        _, status = os.waitpid(self.process, 0)
+        _, status, used = os.wait4(self.process, 0)
+        self.cpu_s = max(0.0, used.ru_utime + used.ru_stime - self._cpu_before_s)
         reason = os.read(self.reasons, _REASON_MOST).decode(errors="replace")  # its writer has ended: never blocks
         os.close(self.reasons)
         os.close(self.ended)
@@ -79,9 +98,7 @@ def start_rank(
         raise _no_rank(rank, error) from None
     if process == 0:
         try:
-            if job.bind:
-                cores = sorted(os.sched_getaffinity(0))
-                os.sched_setaffinity(0, {cores[region.ranks.index(rank) % len(cores)]})
+            _dress(job, rank, region)
             run_rank(
                 job=job, compiled=compiled, rank=rank, region=region, report=report, parent=parent, wiring=wiring,
                 bells=bells, passage=passage,
@@ -92,6 +109,95 @@ def start_rank(
             os._exit(1)
     os.close(report)
     return _watched(rank, process, reasons)
+
+
+def _dress(job: Job, rank: int, region: Region) -> None:
+    """What others see of a rank's process, and where it may run."""
+    name_process(f"cell-rank-{rank}")
+    if job.bind:
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[region.ranks.index(rank) % len(cores)]})
+
+
+class _Order(msgspec.Struct, array_like=True):
+    """What a spare process is told when it becomes a rank; with it come the descriptors of `start_spare`."""
+
+    job: Job
+    compiled: str
+    rank: int
+    ranks: tuple[int, ...]
+    world: int
+    windows_bytes: int
+    digest: str
+    parent: int
+
+
+_orders_out = msgspec.msgpack.Encoder(enc_hook=str)
+_orders_in = msgspec.msgpack.Decoder(_Order, dec_hook=as_path)
+
+
+def start_spare(spare: Spare, job: Job, compiled: Path, rank: int, region: Region, *, passage: Passage) -> RankProcess:
+    """Makes a rank of a process that waits in `as_rank`; the spare is the rank's from then on.
+
+    Raises:
+        OSError: the spare has ended, and is still to be buried.
+        UnavailableError: the system has no more descriptors.
+    """
+    order = _Order(
+        job, str(compiled), rank, region.ranks, region.world, region.windows_bytes, passage.digest, os.getpid()
+    )
+    try:
+        reasons, report = os.pipe2(os.O_CLOEXEC)
+    except OSError as error:
+        raise _no_rank(rank, error) from None
+    try:
+        cpu_before_s = time.clock_gettime(_clock_of(spare.pid))
+        given = [report, region.descriptor, passage.gate.fileno(), job.stdin, job.stdout, job.stderr]
+        spare.tell(_orders_out.encode(order), given)
+    except OSError:
+        os.close(reasons)
+        raise
+    finally:
+        os.close(report)
+    spare.link.close()
+    return RankProcess(rank, spare.pid, reasons, ended=spare.ended, cpu_before_s=cpu_before_s)
+
+
+def _clock_of(process: int) -> int:
+    """The clock that counts the CPU time of another process, as clock_getcpuclockid(3) makes it."""
+    return ~process << 3 | 2
+
+
+def as_rank(order: bytes, descriptors: list[int], _link: socket.socket) -> None:
+    """In a spare: becomes the rank that `start_spare` asks for."""
+    from ecotone.execution.cells._rank import run_rank  # noqa: PLC0415 - loads wasmtime
+
+    report, shared, gate, *streams = descriptors
+    for number, descriptor in enumerate(streams):
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    told = _orders_in.decode(order)
+    job = msgspec.structs.replace(told.job, stdin=0, stdout=1, stderr=2)
+    region = Region(shared, told.ranks, told.world)
+    region.windows_bytes = told.windows_bytes
+    try:
+        _dress(job, told.rank, region)
+        passage = Passage(told.digest, socket.socket(fileno=gate))
+        run_rank(
+            job=job, compiled=Path(told.compiled), rank=told.rank, region=region, report=report, parent=told.parent,
+            passage=passage,
+        )  # fmt: skip
+    except Exception as error:  # noqa: BLE001 - the outermost edge of this process
+        os.write(report, f"could not start: {error}".encode()[:_REASON_MOST])
+        os._exit(1)
+
+
+class StartRank(Protocol):
+    """How a job on one node starts a rank: `start_rank`, or with a process that waits for it."""
+
+    def __call__(self, job: Job, compiled: Path, rank: int, region: Region, *, passage: Passage) -> RankProcess:
+        """Raises UnavailableError: the system has no more processes or descriptors."""
+        ...
 
 
 def _watched(rank: int, process: int, reasons: int) -> RankProcess:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
 
-from ecotone.execution.cells._callbacks import link
 from ecotone.execution.cells._ending import IN_MPI, Ending, trap_reason
-from ecotone.execution.cells._engine import MEMORY_MOST_BYTES, shared_linker
+from ecotone.execution.cells._engine import MEMORY_MOST_BYTES
 from ecotone.execution.cells._files import FileTable
 from ecotone.execution.cells._host import CellHost
 from ecotone.execution.cells._leaving import Leaving
@@ -29,7 +28,7 @@ from ecotone.execution.cells.interface import Job
 if TYPE_CHECKING:  # only a job of several nodes loads the network
     from ecotone.execution.cells._wires import Wiring
 
-__all__ = ["prepare", "run_rank"]
+__all__ = ["rehearse", "run_rank"]
 
 
 def run_rank(
@@ -127,14 +126,26 @@ def _world(
     return wasi, threads, leaving
 
 
-def prepare() -> None:
-    """Has ready in this process what the ranks need that it forks: they start in half the time."""
-    job = Job(module=Path(os.devnull))
+def rehearse(program: Path) -> None:
+    """Runs a program of our own to its end, in a process that forks ranks or waits to be one, and lets go of it.
+
+    What a start loads is loaded then, and the memory that it writes is no longer shared with the process that has
+    forked this one, which is most of what a start costs.
+
+    Args:
+        program: compiled, see `_rehearsal.py`.
+
+    Raises:
+        InputError: wasmtime cannot run programs on this machine as it is.
+    """
+    job = Job(module=program)
     region = open_region([0], 1, 1)
     end = Ending(job, -1)
     try:
+        host = CellHost(0, region, end)
+        _run(job=job, compiled=program, host=host, rank=0, region=region, passage=None, end=end)
+        # The host's functions hold on to the first world.
         _world(job=job, host=CellHost(0, region, end), rank=0, region=region, passage=None, end=end)
-        link(shared_linker())
     finally:
         os.close(region.descriptor)
 

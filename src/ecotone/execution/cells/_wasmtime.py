@@ -15,11 +15,15 @@ from ecotone.execution.cells._engine import limit, shared_engine, shared_linker
 from ecotone.execution.cells._program import MemoryLimitError, ProgramTrapError
 from ecotone.execution.cells._snapshot import Variable
 
-__all__ = ["WasmtimeProgram", "load_program"]
+__all__ = ["WasmtimeProgram", "forget_module", "keep_module", "load_program"]
 
 _PAGE = 65536
 _NO_PROGRAM = "the module has no `memory` and `_start`, so it is not a program: build it with a main"
 _WRONG_MEMORY = "the module's memory is not one of 32 bits: build it for wasm32, with ecotone cell build"
+
+
+# By the path of the compiled form, whose name is the module's digest.
+_kept: dict[Path, wasmtime.Module] = {}
 
 
 class _SharedMemory(wasmtime.SharedMemory):
@@ -107,6 +111,24 @@ class WasmtimeProgram:
         return WasmtimeProgram(self._module, self._memory_max_bytes, self._shared)
 
 
+def keep_module(compiled: Path) -> None:
+    """Opens a module for all processes that this one forks from now on: a start has one thing less to do.
+
+    Raises:
+        wasmtime.WasmtimeError: it cannot be opened.
+    """
+    _kept[compiled] = _open_module(compiled)
+
+
+def forget_module(compiled: Path) -> None:
+    """Closes what `keep_module` has opened."""
+    _kept.pop(compiled, None)
+
+
+def _open_module(compiled: Path) -> wasmtime.Module:
+    return wasmtime.Module.deserialize_file(shared_engine(), str(compiled))
+
+
 def _signed(value: int) -> int:
     """As wasmtime wants numbers of 32 bits, of which addresses use all."""
     return value - (1 << 32) if value >> 31 == 1 else value
@@ -123,7 +145,7 @@ def load_program(compiled: Path, memory_max_bytes: int, reserve_bytes: int) -> W
     Raises:
         InputError: it is not a program that can be run.
     """
-    module = wasmtime.Module.deserialize_file(shared_engine(), str(compiled))
+    module = _kept.get(compiled) or _open_module(compiled)
     link(shared_linker())
     # Before anything of the module runs: with one memory, which is exported here, it can have no other that is shared
     # and so without limit.

@@ -19,8 +19,7 @@ from ecotone import CellRun
 from ecotone.core.application import Cell
 from ecotone.core.errors import ComponentError, InputError, UnavailableError
 from ecotone.design import check
-from ecotone.execution.cells import Job, JobResult, RankEnd
-from ecotone.execution.cells import server as cell_server
+from ecotone.execution.cells import Job, JobResult, RankEnd, _serving
 from ecotone.execution.cells.server import CellServer, Done
 from ecotone.execution.host.kinds import load
 from ecotone.execution.host.used import used_cpu_s
@@ -55,9 +54,17 @@ def children(pid: int) -> list[int]:
         return []
 
 
+def name_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
 def ranks_of(server: int) -> list[int]:
-    """Jobs are its children, and one that waits to become one; ranks are theirs."""
-    return [rank for job in children(server) for rank in children(job)]
+    """They are its children, beside those that wait to be one, or children of jobs that are."""
+    below = [each for child in children(server) for each in (child, *children(child))]
+    return [each for each in below if name_of(each).startswith("cell-rank-") and alive(each)]
 
 
 def wait_until(condition: Callable[[], object], what: str) -> None:
@@ -125,7 +132,7 @@ def test_long_reasons_of_many_ranks_still_make_an_answer() -> None:
     done = Done(result=JobResult(ends=ends, first=ends[5]), wall_s=1.5)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
-        ours.send(cell_server._encoded(done))
+        ours.send(_serving._encoded(done))
         told = msgspec.msgpack.decode(theirs.recv(1 << 20), type=Done)
     assert told.result is not None
     assert told.result.first == ends[5]
