@@ -72,20 +72,20 @@ def run_cell(
         UnavailableError: the state folder or the cache cannot be written.
     """
     from ecotone.execution.cells import EmulatedJob, LocalJob
-    from ecotone.execution.cells.building import compiled_module
     from ecotone.execution.cells.output import Output
     from ecotone.execution.cells.registry import enter
+    from ecotone.session.cell_tiers import JobTier
 
     if not job.module.is_file():
         raise InputError(f"there is no file {job.module}")
-    compiled_module(job.module)  # before the job is entered: this may take long, and fail
+    watched = listening and os.isatty(job.stderr)
+    tier = JobTier(job, can_change=nodes is None, told=job.stderr if watched else None)  # may take long, and fail
     entry = enter(job.module, job.ranks, job.arguments, time.time())
-    watched = listening and os.isatty(job.stdout)
     output = Output(
         job.ranks,
         log=entry.log,
         label=label,
-        line_by_line=watched or not listening,
+        line_by_line=not listening or os.isatty(job.stdout),
         pass_on=(job.stdout, job.stderr) if listening else None,
     )
     begun_s, before_s = time.monotonic(), _children_cpu_s()
@@ -99,7 +99,7 @@ def run_cell(
                     output.start()
                     if on_start is not None:
                         on_start(entry.record.job)
-                    result = running.wait()
+                    result = tier.wait(running, entry.cpu_s)
                 except KeyboardInterrupt:
                     cut = _why(entry, output)
                     running.kill(cut[1])
@@ -118,7 +118,11 @@ def run_cell(
     finally:
         if output.trouble and result and not result.exit_code:
             cut = cut or output.trouble
-        end = _ended(result, time.monotonic() - begun_s, _children_cpu_s() - before_s, cut, problem)
+        used_s = _children_cpu_s() - before_s - tier.compiling_s
+        tier.close(used_s, by_itself=cut is None and result is not None)
+        wall_s = time.monotonic() - begun_s
+        took = {"wall_s": wall_s, "cpu_s": used_s, "tier": tier.name, "events": tuple(tier.events)}
+        end = _ended(result, cut, problem, took)
         entry.finish(end)
     return entry.record.job, end
 
@@ -147,14 +151,18 @@ def _children_cpu_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _ended(result: JobResult | None, wall_s: float, cpu_s: float, cut: tuple[int, str] | None, problem: str) -> JobEnd:
-    """How the job ended, from what its ranks had, unless it was `cut` from outside; of neither, the problem is told."""
+def _ended(result: JobResult | None, cut: tuple[int, str] | None, problem: str, took: dict[str, Any]) -> JobEnd:
+    """How the job ended, from what its ranks had, unless it was `cut` from outside; of neither, the problem is told.
+
+    Args:
+        took: the other fields of a `JobEnd`.
+    """
     from ecotone.execution.cells.registry import JobEnd
 
     if cut is None and result is None:
         cut = 1, problem
     if cut is not None:
-        return JobEnd(exit_code=cut[0], reason=cut[1], wall_s=wall_s, cpu_s=cpu_s)
+        return JobEnd(exit_code=cut[0], reason=cut[1], **took)
     assert result is not None
     first = result.first
     reason, *stack = first.reason.split("\n") if first else [""]
@@ -163,8 +171,7 @@ def _ended(result: JobResult | None, wall_s: float, cpu_s: float, cut: tuple[int
         reason=reason,
         stack=tuple(line.strip() for line in stack),
         rank=first.rank if first else None,
-        wall_s=wall_s,
-        cpu_s=cpu_s,
+        **took,
     )
 
 

@@ -17,7 +17,15 @@ from ecotone.execution.cells._scratch import scratch_beside
 from ecotone.execution.cells._wasm import WASM_MAGIC
 from ecotone.infrastructure.packages import installed_version
 
-__all__ = ["cache_folder", "compile_module", "compiled_module", "machine_kind", "module_digest"]
+__all__ = [
+    "cache_folder",
+    "compile_module",
+    "compiled_module",
+    "machine_kind",
+    "module_digest",
+    "private_folder",
+    "processor",
+]
 
 _DIGEST_DIGITS = 40
 _SETTINGS = 3  # of `_engine.new_engine`; another number for each change of them
@@ -41,10 +49,10 @@ def machine_kind() -> str:
     version = installed_version("wasmtime")
     if version is None:
         raise MissingExtraError("wasmtime", "cells")
-    return f"{os.uname().machine}-{_processor()}-wasmtime-{version}-{_SETTINGS}"
+    return f"{os.uname().machine}-{processor()}-wasmtime-{version}-{_SETTINGS}"
 
 
-def _processor() -> str:
+def processor() -> str:
     """A short name for what the processor can do. wasmtime itself refuses code for what it cannot."""
     try:
         with open(_CPU, "rb") as file:  # noqa: PTH123 - on the way to a cell's start
@@ -90,7 +98,7 @@ def module_digest(compiled: Path) -> str:
 
 
 def _from_cache(module: Path, digest: str, machine: str, code: bytes, carried: bytes | None) -> Path:
-    folder = _private(cache_folder() / "compiled")
+    folder = private_folder(cache_folder() / "compiled")
     target = folder / f"{digest[:_DIGEST_DIGITS]}-{machine}.cwasm"
     if _is_whole(target):
         return target
@@ -108,7 +116,7 @@ def _from_cache(module: Path, digest: str, machine: str, code: bytes, carried: b
     return target
 
 
-def _private(folder: Path) -> Path:
+def private_folder(folder: Path) -> Path:
     """Makes a folder of native code, which must be this user's alone, and belong to the user who runs this."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -16,13 +16,14 @@ from types import TracebackType
 import msgspec
 
 from ecotone.core.errors import ConflictError, InputError
-from ecotone.execution.cells._compiled import compiled_module, module_digest
+from ecotone.execution.cells._compiled import module_digest
 from ecotone.execution.cells._control import control_words
 from ecotone.execution.cells._moving import Gate, MoveRefusedError, NoSafePointError
 from ecotone.execution.cells._passage import Passage
 from ecotone.execution.cells._process import RankProcess, StartRank, kill_all, start_rank
 from ecotone.execution.cells._region import open_region
 from ecotone.execution.cells._snapshot import open_snapshot
+from ecotone.execution.cells._tier import code_of
 from ecotone.execution.cells.interface import RANKS_MOST, Job, JobResult, RankEnd
 
 __all__ = ["LocalJob"]
@@ -61,7 +62,7 @@ class LocalJob:
         self._job = job
         self._streams = streams
         self._start_rank = start
-        self.compiled = compiled or compiled_module(job.module)
+        self.compiled = compiled or code_of(job)
         self.cpu_s = 0.0
         self._digest = module_digest(self.compiled)
         self._running: dict[int, RankProcess] = {}  # by the descriptor that tells of the end

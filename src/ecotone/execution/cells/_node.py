@@ -18,7 +18,6 @@ from pathlib import Path
 import msgspec
 
 from ecotone.core.errors import EcotoneError, UnavailableError
-from ecotone.execution.cells._compiled import compiled_module
 from ecotone.execution.cells._control import control_words
 from ecotone.execution.cells._door import Door
 from ecotone.execution.cells._network import (
@@ -37,6 +36,7 @@ from ecotone.execution.cells._network import (
 )
 from ecotone.execution.cells._process import RankProcess, kill_all, start_rank
 from ecotone.execution.cells._region import open_region
+from ecotone.execution.cells._tier import code_of
 from ecotone.execution.cells._wires import Address, Wiring
 from ecotone.execution.cells.interface import as_path
 
@@ -93,7 +93,7 @@ class _PartRun:
     def __init__(self, part: Part, channel: Channel) -> None:
         self._part = part
         self._channel = channel
-        self._compiled: Path = compiled_module(part.job.module)
+        self._compiled: Path = code_of(part.job)
         self._listeners = {rank: socket.create_server((part.host, 0), backlog=1024) for rank in part.ranks}
         self._ranks: dict[int, RankProcess] = {}  # by the descriptor that tells of the end
         self._orders: dict[int, socket.socket] = {}  # to each rank

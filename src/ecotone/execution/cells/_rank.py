@@ -20,6 +20,7 @@ from ecotone.execution.cells._passage import Passage
 from ecotone.execution.cells._program import Program, ProgramTrapError
 from ecotone.execution.cells._region import Region, open_region
 from ecotone.execution.cells._threads import CellThreads, stack_is_full
+from ecotone.execution.cells._tier import is_native
 from ecotone.execution.cells._unwinder import PLACE_BYTES, State, Unwinder
 from ecotone.execution.cells._wasi import Wasi
 from ecotone.execution.cells._wasmtime import load_program
@@ -47,7 +48,7 @@ def run_rank(
 
     Args:
         job: the whole job.
-        compiled: the module, compiled for this machine.
+        compiled: the module, compiled for this machine, by whichever tier.
         rank: of this process.
         region: the memory shared by the ranks of this node.
         report: descriptor to which the reason is written if the rank does not end well.
@@ -90,7 +91,7 @@ def _run(
     end: Ending,
 ) -> tuple[int, str]:
     wasi, threads, leaving = _world(job=job, host=host, rank=rank, region=region, passage=passage, end=end)
-    program = load_program(compiled, job.memory_max_bytes, PLACE_BYTES)
+    program = _load(compiled, job.memory_max_bytes)
     memory = CellMemory(program)
     host.attach(memory)
     wasi.attach(memory)
@@ -104,6 +105,14 @@ def _run(
         return _run_parts(program, unwinder, leaving, end)
     except ProgramTrapError as trap:
         return end.judged(134, trap_reason(str(trap), unwinder.during, stack_is_full=stack_is_full(program, 0)))
+
+
+def _load(code: Path, memory_max_bytes: int) -> Program:
+    if not is_native(code):
+        return load_program(code, memory_max_bytes, PLACE_BYTES)
+    from ecotone.execution.cells._native import load_native  # noqa: PLC0415 - most jobs do without
+
+    return load_native(code, memory_max_bytes)
 
 
 def _world(

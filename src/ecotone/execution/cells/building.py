@@ -6,7 +6,9 @@ Called by `ecotone.design.cells`, apart from the package's own face: a node that
 from __future__ import annotations
 
 from ecotone.execution.cells._cell_file import SHEBANG, Built, Cell, Compiled, Manifest, Needs, read_cell, write_cell
-from ecotone.execution.cells._compiled import compiled_module, machine_kind
+from ecotone.execution.cells._compiled import compiled_module, machine_kind, module_digest
+from ecotone.execution.cells._native_cache import native_cached, native_folder, store_native
+from ecotone.execution.cells._tier import code_of, is_native
 from ecotone.execution.cells._trust import is_signed, sign
 from ecotone.execution.cells._wasm import (
     WASM_MAGIC,
@@ -25,15 +27,21 @@ __all__ = [
     "Compiled",
     "Manifest",
     "Needs",
+    "code_of",
     "compiled_module",
     "has_threads",
+    "is_native",
     "is_object",
     "is_signed",
     "machine_kind",
+    "module_digest",
     "module_imports",
     "module_memory_bytes",
+    "native_cached",
+    "native_folder",
     "read_cell",
     "sign",
+    "store_native",
     "without_debugging",
     "write_cell",
 ]

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-__all__ = ["RANKS_MOST", "THREADS_MOST", "Folder", "Job", "JobResult", "RankEnd", "as_path"]
+__all__ = ["RANKS_MOST", "THREADS_MOST", "Folder", "Job", "JobResult", "RankEnd", "Tier", "as_path"]
 
 RANKS_MOST = 1024
 """Of one job."""
 
 THREADS_MOST = 256
 """Of one rank."""
+
+
+Tier = Literal["auto", "native", "wasmtime"]
+"""What runs a program: code of wasmtime's, which is there at once; code that was compiled for this processor; or the
+latter if it is there, else the former."""
 
 
 def as_path(kind: type, value: Any) -> Any:
@@ -51,6 +56,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     threads_most: int | None = None
     """How many processors the program is told that there are: what it may ever be given of its own accord. None for
     `threads`, or the rank's share of the cores if that is more."""
+    tier: Tier = "auto"
     time_max_s: float | None = None
     """Of the whole job; then it is killed."""
     stdin: int = 0

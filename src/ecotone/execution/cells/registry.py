@@ -59,6 +59,10 @@ class JobEnd(msgspec.Struct, frozen=True, kw_only=True):
     """The rank that ended it."""
     wall_s: float
     cpu_s: float
+    tier: str = "wasmtime"
+    """What the ranks ran on at the end: wasmtime, or native."""
+    events: tuple[str, ...] = ()
+    """What the platform did about it while the job ran, in order."""
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +97,10 @@ class Entry:
             return msgspec.json.decode((self.folder / "end.json").read_bytes(), type=JobEnd)
         except (OSError, msgspec.MsgspecError):
             return None
+
+    def cpu_s(self) -> float:
+        """CPU time that the ranks that run now have used."""
+        return sum(map(_cpu_s, _last_descendants(self.record.launcher)))
 
     def usage(self) -> Usage:
         """What its ranks use now. They are children of the launcher, or of one that it has started for each node."""

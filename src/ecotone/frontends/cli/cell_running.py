@@ -12,7 +12,7 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from ecotone.core.errors import EcotoneError, InputError
 
@@ -28,7 +28,7 @@ _WRONG_INPUT, _INTERRUPTED, _PIPE_CLOSED = 2, 130, 141
 _WITH_VALUE = {
     "-n": "ranks", "--ranks": "ranks", "--dir": "dir", "--env": "env", "--memory": "memory", "--time": "time",
     "--output-limit": "output_limit", "--files": "files", "--nodes": "nodes",
-    "--threads": "threads",
+    "--threads": "threads", "--tier": "tier",
 }  # fmt: skip
 _ALONE = {"--label": "label", "--detach": "detach", "-d": "detach", "--json": "json"}
 _MPIRUN_IGNORED = {"--oversubscribe", "--allow-run-as-root", "-q", "--quiet", "--use-hwthread-cpus"}
@@ -47,6 +47,7 @@ def to_job(
     output_limit: str | None = None,
     files: int | None = None,
     threads: str | None = None,
+    tier: str = "auto",
     given: Mapping[str, Folder] | None = None,
 ) -> Job:
     """A job from options as they are written on a command line.
@@ -57,13 +58,15 @@ def to_job(
     Raises:
         InputError: one of them does not say what it should.
     """
-    from ecotone.execution.cells import Job
+    from ecotone.execution.cells.interface import Job, Tier
 
     most = 1 << 32
     memory_bytes = most if memory is None else int(_quantity("--memory", memory, "SIZE"))
     if not 1 << 16 <= memory_bytes <= most:
         raise InputError(f"--memory {memory}: a rank can have 64 KiB to 4 GiB")
     limits: dict[str, Any] = {} if files is None else {"files_max": files}
+    if tier not in get_args(Tier):
+        raise InputError(f"--tier {tier}: write auto, native or wasmtime")
     return Job(
         module=cell,
         ranks=_ranks(cell) if ranks is None else ranks,
@@ -73,6 +76,7 @@ def to_job(
         memory_max_bytes=memory_bytes,
         time_max_s=None if time is None else _quantity("--time", time, "DURATION"),
         **_threads(threads),
+        tier=cast("Tier", tier),
         output_max_bytes=None if output_limit is None else int(_quantity("--output-limit", output_limit, "SIZE")),
         **limits,
     )

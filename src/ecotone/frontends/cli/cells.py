@@ -141,6 +141,13 @@ def run(
             help="How many threads a rank begins with, and may ever have; by default what the program asks for.",
         ),
     ] = None,
+    tier: Annotated[
+        str,
+        Parameter(
+            metavar="auto|native|wasmtime",
+            help="Code for this processor, compiled first; code that is ready at once; or what pays: auto.",
+        ),
+    ] = "auto",
     label: Annotated[bool, Parameter(help="Put the rank in front of each line.")] = False,
     detach: Annotated[
         bool, Parameter(name=["--detach", "-d"], help="Go on in the background; print the job's name.")
@@ -170,6 +177,7 @@ def run(
         output_limit=output_limit,
         files=files,
         threads=threads,
+        tier=tier,
     )
     return run_and_tell(job, label=label, detach=detach, json=json, nodes=nodes)
 
