@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import importlib.util
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
@@ -18,6 +19,12 @@ from ecotone.design.cells._complaints import catches, readable, risks
 from ecotone.design.cells._errors import BuildError
 from ecotone.design.cells._powers import powers_header
 from ecotone.design.cells._profiling_names import names_header, weak_functions
+from ecotone.design.cells._threads_library import (
+    archives_told,
+    asking_for_archives,
+    locked_flags,
+    locked_sources,
+)
 from ecotone.execution.cells.building import without_debugging
 from ecotone.infrastructure.packages import installed_version
 
@@ -49,6 +56,7 @@ _FILES = LIBRARY / "cplusplus" / "files.cpp"
 
 _OPENMP = LIBRARY / "openmp"
 _THREADS = LIBRARY / "threads"
+_LOCKED = _THREADS / "musl"
 
 # What every object of a cell is compiled for, also of one without threads, so that any can be linked with any. The
 # library uses atomic instructions on memory that is not declared shared, too: ranks are processes, and what they share
@@ -61,11 +69,14 @@ _LENIENT = [
     "-Wno-error=int-conversion",
 ]
 _EMULATED = ["SIGNAL", "PROCESS_CLOCKS", "GETPID", "MMAN"]
-# The compiler's C++ library is built without files, which library/cplusplus/files.cpp adds.
+# The compiler's C++ library is built without files, which library/cplusplus/files.cpp adds. Its headers are for several
+# threads in all programs, so that inline functions of all objects are the same.
 _DEFINES = [
     *(f"-D_WASI_EMULATED_{name}" for name in _EMULATED),
     "-U_LIBCPP_HAS_FILESYSTEM",
     "-D_LIBCPP_HAS_FILESYSTEM=1",
+    "-U_LIBCPP_HAS_THREADS",
+    "-D_LIBCPP_HAS_THREADS=1",
 ]
 _LIBRARIES = [f"-lwasi-emulated-{name.lower().replace('_', '-')}" for name in _EMULATED]
 _LINK = [
@@ -73,10 +84,12 @@ _LINK = [
     "-Wl,--export=__stack_pointer",  # a snapshot carries it
 ]
 _LINK_THREADS = [
+    "-nostdlib",  # what `threads_library` gives stands for it
     "-Wl,--shared-memory,--import-memory,--export-memory",
     "-Wl,--max-memory=4294901760",  # the most that the compiler lets pass, a page below 4 GiB
     "-Wl,--export=__tls_base",  # a thread that is started again in another process has its variables where they were
 ]
+_MALLOC = "memory"  # the file of library/libc that library/threads has another version of
 _NO_MAIN = b"undefined_weak:main"  # what the linker calls the function that stands for a missing main
 _MAINS = ("__main_argc_argv", "__original_main", "main")  # by its parameters
 _OWN_FLAGS = ["-O2", "-g0", "-std=gnu11", "-Wall", "-Wextra", "-DECO_NAMES"]
@@ -208,10 +221,14 @@ def link(
     """
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".build-") as folder:
         linked = Path(folder) / "linked.wasm"
-        shared = _LINK_THREADS if threads else []
-        before = [*compiler(plus=plus), *_TARGET, *_optimised(flags), *_LINK, *shared, *flags]
-        behind = [*map(str, objects), str(archive), *_LIBRARIES, "-o", str(linked)]
-        own_functions = [*threads, *sorted(archive.parent.glob("libc/*.o"))]
+        own_functions = sorted(archive.parent.glob("libc/*.o"))
+        if threads:
+            before = [*compiler(), *_TARGET, *_optimised(flags), *_LINK, *_LINK_THREADS, *flags]
+            behind = [*map(str, [*objects, archive, *threads]), "-o", str(linked)]
+            own_functions = [each for each in own_functions if each.stem != _MALLOC]
+        else:
+            before = [*compiler(plus=plus), *_TARGET, *_optimised(flags), *_LINK, *flags]
+            behind = [*map(str, objects), str(archive), *_LIBRARIES, "-o", str(linked)]
         warnings = _link_with_own_functions(before, own_functions, behind)
         if _NO_MAIN in linked.read_bytes():
             warnings = _link_with_main(before, own_functions, behind, linked)
@@ -221,7 +238,7 @@ def link(
             linked.write_bytes(without_debugging(linked.read_bytes()))  # that of the C library, which is most of it
         linked.replace(target)
     own = [(Path(each).name, Path(each).read_bytes()) for each in objects if str(each).endswith(".o")]
-    return "\n".join(filter(None, [warnings, *risks(own)]))
+    return "\n".join(filter(None, [warnings, *risks(own, threads=bool(threads))]))
 
 
 def _link_with_main(before: Sequence[str], own: Sequence[Path], behind: Sequence[str], linked: Path) -> str:
@@ -293,7 +310,7 @@ def build_module(
         progress(f"linking {target.name}")
         plus = any(source.suffix in CPLUSPLUS for source in sources)
         kept = [flag for flag in compiling if flag.startswith(("-g", "-O"))]
-        threads = threads_library(progress) if OPENMP in flags else []
+        threads = threads_library(progress, plus=plus) if OPENMP in flags else []
         linked = link(objects, target, [*kept, *linking], plus=plus, archive=archive, threads=threads, movable=movable)
     return "\n".join(filter(None, [*warnings, linked]))
 
@@ -343,10 +360,22 @@ def library(progress: Progress = _silent) -> Path:
     return _kept(digest, _build_library, progress) / "libecotone.a"
 
 
-def threads_library(progress: Progress = _silent) -> list[Path]:
-    """The objects of the OpenMP library and of what threads need of the C library, built now if they are new."""
-    digest = _digest(sorted([*LIBRARY.glob("*.h"), *_OPENMP.iterdir(), *_THREADS.iterdir()]))
-    return sorted(_kept(f"{digest}-threads", _build_threads, progress).glob("*.o"))
+def threads_library(progress: Progress = _silent, *, plus: bool = False) -> list[Path]:
+    """What a program with threads is linked with instead of the compiler's libraries, built now if it is new.
+
+    Args:
+        progress: told what takes long.
+        plus: whether the program is C++.
+
+    Returns:
+        The objects of the OpenMP library; the archives of the C library and, if wanted, of the C++ library; the object
+        that programs begin in. They go behind all else, in this order.
+    """
+    openmp = _kept(f"{_digest(sorted([*LIBRARY.glob('*.h'), *_OPENMP.iterdir()]))}-openmp", _build_openmp, progress)
+    own = [*_THREADS.iterdir(), *_LOCKED.iterdir(), Path(__file__).parent / "_threads_library.py"]
+    threads = _kept(f"{_digest(sorted(own))}-threads", _build_threads, progress)
+    cplusplus = _kept_archives(progress, plus=True) if plus else []
+    return [*sorted(openmp.glob("*.o")), threads / "libthreads.a", *cplusplus, *_kept_archives(progress)]
 
 
 def _kept(name: str, build: Callable[[Path, Progress], None], progress: Progress) -> Path:
@@ -371,12 +400,18 @@ def _kept(name: str, build: Callable[[Path, Progress], None], progress: Progress
     return folder
 
 
+def _package() -> Path:
+    """Where the compiler is installed, with the sources of its libraries."""
+    return Path(compiler()[0]).parent
+
+
 def _own_command(source: Path) -> list[str]:
     """How a source of ours is compiled."""
     if source == _FILES:
-        package = Path(importlib.util.find_spec("ziglang").origin).parent  # type: ignore[union-attr, arg-type]
-        sources = package / "lib" / "libcxx" / "src"
+        sources = _package() / "lib" / "libcxx" / "src"
         return [*compiler(plus=True), *_TARGET, *_DEFINES, *_CPLUSPLUS_FLAGS, f"-I{sources}"]
+    if source.parent == _LOCKED or _package() in source.parents:
+        return [*compiler(), *_TARGET, *locked_flags(_package(), _LOCKED)]
     own = _LIBC_FLAGS if source.parent in (_LIBC, _THREADS) else _OWN_FLAGS
     own = [flag for flag in own if source.stem != "weak" or flag != "-DECO_NAMES"]
     return [*compiler(), *_TARGET, *own, f"-I{LIBRARY}"]
@@ -405,12 +440,42 @@ def _build_library(folder: Path, progress: Progress) -> None:
     (folder / "libc" / "powers.h").write_text(powers_header())
     sources = [*sorted(LIBRARY.glob("*.c")), *sorted(_LIBC.glob("*.c")), folder / "weak.c", _FILES]
     _compile_own(sources, lambda source: folder / ("libc" if source.parent == _LIBC else ""), "MPI", progress)
+    _archive_objects(folder, "libecotone.a")
+
+
+def _archive_objects(folder: Path, name: str) -> None:
+    """Moves the objects of a folder into an archive in it."""
     objects = sorted(folder.glob("*.o"))
-    run_compiler([compiler()[0], "ar", "rcs", str(folder / "libecotone.a"), *map(str, objects)])
+    run_compiler([compiler()[0], "ar", "rcs", str(folder / name), *map(str, objects)])
     for each in objects:
         each.unlink()
 
 
+def _build_openmp(folder: Path, progress: Progress) -> None:
+    _compile_own(sorted(_OPENMP.glob("*.c")), lambda _source: folder, "OpenMP", progress)
+
+
 def _build_threads(folder: Path, progress: Progress) -> None:
-    sources = [*sorted(_OPENMP.glob("*.c")), *sorted(_THREADS.glob("*.c"))]
-    _compile_own(sources, lambda _source: folder, "OpenMP", progress)
+    archive = next(each for each in _kept_archives(progress) if each.name == "libc.a")
+    members, _ = run_compiler([compiler()[0], "ar", "t", str(archive)])
+    locked = [*locked_sources(_package(), members.decode().split()), *sorted(_LOCKED.glob("*.c"))]
+    _compile_own([*sorted(_THREADS.glob("*.c")), *locked], lambda _source: folder, "threads", progress)
+    _archive_objects(folder, "libthreads.a")
+
+
+def _kept_archives(progress: Progress, *, plus: bool = False) -> list[Path]:
+    """The compiler's libraries for programs with threads, and the object that programs begin in."""
+
+    def build(folder: Path, progress: Progress) -> None:
+        progress(f"building the compiler's {'C++' if plus else 'C'} library for threads, once")
+        with tempfile.TemporaryDirectory() as scratch:
+            source, thing = Path(scratch) / "main.c", Path(scratch) / "main.o"
+            source.write_text("int main(void) { return 0; }\n")
+            run_compiler([*compiler(), *_TARGET, "-O2", "-g0", "-c", str(source), "-o", str(thing)])
+            asking = asking_for_archives(thing, Path(scratch) / "main.wasm", plus=plus)
+            _, told = run_compiler([compiler()[0], *asking])
+        for each in archives_told(told):
+            if each.name.startswith("libc++") == plus:
+                shutil.copyfile(each, folder / each.name)
+
+    return sorted(_kept(f"{_digest([])}-{'c++' if plus else 'c'}", build, progress).iterdir())

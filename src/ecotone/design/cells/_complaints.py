@@ -46,9 +46,9 @@ _ADVICE: tuple[tuple[str, str], ...] = (
         "a cell has no network: exchange data by MPI, or by files in a folder given with --dir",
     ),
     (
-        _named("pthread_\\w+", "thrd_\\w+")
-        + r"|no (?:member|type) named '(?:j?thread|mutex|async)' in namespace 'std'",
-        "a rank has one thread: use more ranks instead",
+        _named("pthread_\\w+", "thrd_\\w+", r"std::__1::(?:\w*thread|\w*mutex|condition_variable|__assoc)\w*")
+        + r"|no (?:member|type) named 'jthread' in namespace 'std'",
+        "a rank has one thread unless its program is built and linked with -fopenmp: do so, or use more ranks instead",
     ),
     (
         _named("__kmpc_\\w+", "omp_\\w+"),
@@ -76,8 +76,9 @@ _ADVICE: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 _CATCH = re.compile(r"\bcatch\s*\(")
 _QUOTED = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
+_THREAD = b"pthread_create"
 _RISKS = (
-    (b"pthread_create", "starts threads with pthread_create, which always fails in a cell: use more ranks instead"),
+    (_THREAD, "starts threads, which a cell only has if it is linked with -fopenmp: do so, or use more ranks"),
     (b"dlopen", "loads libraries with dlopen, which always fails in a cell: link the library's objects or its .a"),
 )
 
@@ -133,10 +134,12 @@ def catches(name: str, source: str) -> str:
     )
 
 
-def risks(objects: Iterable[tuple[str, bytes]]) -> list[str]:
+def risks(objects: Iterable[tuple[str, bytes]], *, threads: bool = False) -> list[str]:
     """Warnings about what links but cannot work.
 
     Args:
         objects: names and contents of the program's own objects.
+        threads: whether the program is linked with threads.
     """
-    return [f"warning: {name} {risk}" for name, data in objects for sign, risk in _RISKS if sign in data]
+    signs = [(sign, risk) for sign, risk in _RISKS if sign != _THREAD or not threads]
+    return [f"warning: {name} {risk}" for name, data in objects for sign, risk in signs if sign in data]

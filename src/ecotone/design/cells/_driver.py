@@ -235,7 +235,7 @@ def _link(line: CommandLine, *, plus: bool) -> None:
         plus = plus or any(Path(name).suffix in CPLUSPLUS for name, _ in line.inputs)
         linked = Path(folder) / f"{target.stem}.wasm"
         threaded = OPENMP in line.flags or any(name in _OPENMP_LIBRARIES for name, _ in line.inputs)
-        threads = threads_library(_say) if threaded else []
+        threads = threads_library(_say, plus=plus) if threaded else []
         kept = [flag for flag in line.flags if flag.startswith(("-g", "-O"))]
         _warn(link(objects, linked, [*kept, *line.linking], plus=plus, archive=archive, threads=threads))
         names = [name for name, _ in line.inputs]
