@@ -1,0 +1,91 @@
+"""The stack of a trap in native code, as wasmtime would write it. Called by `_native.py`."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import struct
+from bisect import bisect_right
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Symbols", "backtrace_text"]
+
+_INNER, _OUTER = 20, 3  # frames that are told, of those that are deeper
+_SECTION = struct.Struct("<IIQQQQIIQQ")
+_SYMBOL = struct.Struct("<IBBHQQ")
+_SYMBOLS = 2
+_FUNCTION = 2
+_OURS = re.compile(rb"w2c_cell_(?:f(\d+)|e(\d+)_0)$")
+
+
+class Symbols:
+    """The functions of a library, by address in this process.
+
+    Args:
+        library: the file, which has a table of symbols.
+        known: a function of it, as loaded.
+        names: how many functions the module has, their names, and names by number of export; a zero behind each.
+    """
+
+    def __init__(self, library: Path, known: Any, names: bytes) -> None:
+        count, *self._names = names.split(b"\0")
+        self._count = int(count or b"0")
+        data = library.read_bytes()
+        found = _functions(data)
+        by_name = {name: start for start, _, name in found}
+        self._base = (ctypes.cast(known, ctypes.c_void_p).value or 0) - by_name[b"native_version"]
+        self._found = sorted(found)
+        self._starts = [start for start, _, _ in self._found]
+
+    def name(self, address: int) -> str | None:
+        """Of the module's function that is at an address; None if it is none of the module."""
+        at = bisect_right(self._starts, address - self._base) - 1
+        if at < 0:
+            return None
+        start, size, symbol = self._found[at]
+        match = _OURS.match(symbol)
+        if match is None or address - self._base >= start + size:
+            return None
+        function, export = match.groups()
+        index = int(function) if function else self._count + int(export)
+        name = self._names[index] if index < len(self._names) else b""
+        return name.decode(errors="replace") or "<unknown>"
+
+
+def _functions(data: bytes) -> list[tuple[int, int, bytes]]:
+    """Start, size and name of each, from the table of symbols of an ELF file of 64 bits."""
+    place, width, count = struct.unpack_from("<Q", data, 0x28)[0], *struct.unpack_from("<HH", data, 0x3A)
+    sections = [_SECTION.unpack_from(data, place + index * width) for index in range(count)]
+    found: list[tuple[int, int, bytes]] = []
+    for section in sections:
+        if section[1] != _SYMBOLS:
+            continue
+        strings = sections[section[6]][4]
+        for at in range(section[4], section[4] + section[5], _SYMBOL.size):
+            name, info, _, _, value, size = _SYMBOL.unpack_from(data, at)
+            if info & 15 == _FUNCTION and value:
+                start = strings + name
+                found.append((value, size, data[start : data.index(b"\0", start)]))
+    return found
+
+
+def backtrace_text(symbols: Symbols, report: Any) -> str:
+    """The frames of a report as lines, the innermost first; of a deep stack some, and how many more there are."""
+    frames = int(report.frames)
+    inner = list(report.inner[: min(frames, len(report.inner))])
+    left = max(0, frames - len(inner))
+    lines = _lines(symbols, inner)
+    if left:
+        known = range(max(len(inner), frames - len(report.outer)), frames)
+        outer = _lines(symbols, [report.outer[number % len(report.outer)] for number in known])[-_OUTER:]
+        gap = left + len(lines) - len(lines[:_INNER]) - len(outer)
+        lines = [*lines[:_INNER], *([f"0x0 - ... {gap} more"] if gap > 0 else []), *outer]
+    numbered = [f"{number:>5}: {line}" for number, line in enumerate(lines)]
+    return "\n".join(["error while executing at wasm backtrace:", *numbered])
+
+
+def _lines(symbols: Symbols, addresses: list[int]) -> list[str]:
+    """What lies in functions of the module; addresses are those to which is returned, so just behind a call."""
+    named = ((address, symbols.name(address - 1)) for address in addresses)
+    return [f"{address:#x} - cell!{name}" for address, name in named if name is not None]
