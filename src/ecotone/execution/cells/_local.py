@@ -240,7 +240,7 @@ class LocalJob:
         """
         if module_digest(code) != self._digest:
             raise InputError(f"{code.name} is not code of the module that runs")
-        self._compiled = code
+        self.compiled = code
         switched = 0
         for rank in sorted(process.rank for process in self._running.values()):
             try:
