@@ -20,6 +20,7 @@ import numpy
 from ecotone.core.errors import ComponentError, InputError
 from ecotone.design.profiling._belief import Entry
 from ecotone.design.profiling._child import measure, scratch_folder
+from ecotone.design.profiling._counts import counts_to_measure
 from ecotone.design.profiling._exploration import Exploration, Foreseen
 from ecotone.design.profiling._grid import Configuration, axes_of, configurations, features
 from ecotone.design.profiling._jobs import Jobs, is_input, steps_for
@@ -189,7 +190,7 @@ class _Worker:
         items = configuration.batch or job.items_per_call
         job = msgspec.structs.replace(
             job,
-            cores=configuration.cores or 1,
+            cores=configuration.cores or next(iter(counts_to_measure(component, own_cores())), 1),
             items_per_call=items,
             period_s=job.period_s * items / job.items_per_call,
             reference_path=None,

@@ -69,7 +69,7 @@ def foresee(
         fixed = {name: value for name, value in parameters.items() if name not in names}
         key = exploration_key(variant_keys(application, root, module, fixed)[pair])
         runs = len(RunsFile(path, names, key).read())
-        asked = _question(component, names, parameters)
+        asked = _question(component, names, parameters, base.cores)
         if not runs or asked is None:
             continue
         said = {target: _ask(path, target, names, asked) for target in TARGETS}
@@ -89,12 +89,14 @@ def _axes(path: Path) -> list[str]:
     return header[: header.index(TARGETS[0])] if TARGETS[0] in header else []
 
 
-def _question(component: Component, names: list[str], parameters: Mapping[str, Value]) -> list[float] | None:
-    """The values of the axes as a plan would run the component; None: it is not known how."""
+def _question(
+    component: Component, names: list[str], parameters: Mapping[str, Value], cores: int
+) -> list[float] | None:
+    """The values of the axes as a plan would run the component, with so many cores; None: it is not known how."""
     values: list[float] = []
     for name in names:
         if name == CORES:
-            values.append(1.0)
+            values.append(float(cores))
         elif name == BATCH:
             if component.batching is None:
                 return None
@@ -145,6 +147,15 @@ def _with_figures(
         wall_s=tuple(each * longer for each in base.wall_s),
         output_bytes=tuple(round(each * larger) for each in base.output_bytes),
         memory_peak_bytes=memory.value,
+        by_cores=tuple(
+            msgspec.structs.replace(
+                each,
+                cpu_s=tuple(one * faster for one in each.cpu_s),
+                wall_s=tuple(one * longer for one in each.wall_s),
+                memory_peak_bytes=max(memory.value, each.memory_peak_bytes),
+            )
+            for each in base.by_cores
+        ),
         accuracy=base.accuracy if declared else None,
         accuracy_source="declared" if declared else "unknown",
         energy_j=None,

@@ -71,9 +71,10 @@ def _definition(component: Component) -> list[object]:
     first = component.variants[0]
     rate = component.requirements.throughput_min_per_s
     memory = component.requirements.memory_bytes
+    several = [] if component.held(component.cores[1]) == 1 else [component.cores, component.held(1)]
     return [
         component.name, component.kind, component.target, component.trigger, component.batching, component.agreement,
-        first, rate, memory,
+        first, rate, memory, *several,
     ]  # fmt: skip
 
 

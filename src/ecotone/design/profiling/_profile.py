@@ -13,12 +13,20 @@ import msgspec
 
 from ecotone.core.errors import InputError
 from ecotone.design.profiling._child import measure, scratch_folder
+from ecotone.design.profiling._counts import counts_to_measure
 from ecotone.design.profiling._jobs import Jobs, is_input, steps_for
 from ecotone.design.profiling._keys import variant_keys
 from ecotone.design.profiling._score import machine_name, machine_score
 from ecotone.design.profiling.interface import Going, Job, Limits, Measured, Progress
+from ecotone.infrastructure.machine import own_cores
 from ecotone.infrastructure.power import SYSFS
-from ecotone.orchestration.performance.samples import Samples, VariantSamples, read_samples, write_samples
+from ecotone.orchestration.performance.samples import (
+    CoresSamples,
+    Samples,
+    VariantSamples,
+    read_samples,
+    write_samples,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -109,6 +117,44 @@ def _is_known(samples: Samples | None, pair: tuple[str, str], key: str) -> bool:
     return found is not None and found.key == key
 
 
+class _Course:
+    """The time of all runs of a profile, and how far they are."""
+
+    def __init__(self, budget_s: float, runs: int, progress: Progress | None) -> None:
+        self._share_s = max(_BUDGET_MIN_S, budget_s / max(1, runs))
+        self._left_s, self._runs, self._done = budget_s, runs, 0
+        self._progress = progress
+
+    def next_s(self) -> tuple[float, float]:
+        """The share of the next run, and what earlier ones have left over."""
+        return self._share_s, max(0.0, self._left_s - self._share_s * (self._runs - self._done))
+
+    def measure(self, job: Job, scratch: Path) -> Measured:
+        """One run. Raises what `measure` raises."""
+        with_cores = "" if job.cores is None else f", {job.cores} core{'s' if job.cores > 1 else ''}"
+
+        def going(state: Going) -> None:
+            if self._progress is not None:
+                message = "starting" if state.doing == "starting" else f"{state.calls} calls"
+                fraction = (self._done + state.fraction) / self._runs
+                self._progress(job.component.name, job.variant, fraction, message + with_cores)
+
+        measured = measure(job, scratch, scratch / "log", going)
+        self._left_s -= measured.took_s
+        self._done += 1
+        return measured
+
+
+def _with_cores(cores: int, measured: Measured) -> CoresSamples:
+    return CoresSamples(
+        cores=cores,
+        cpu_s=measured.cpu_s,
+        wall_s=measured.wall_s,
+        memory_peak_bytes=measured.memory_peak_bytes,
+        complete=measured.complete,
+    )
+
+
 class _Profile:
     """One run of `profile`."""
 
@@ -164,33 +210,47 @@ class _Profile:
             limits=self._limits,
             sysfs=self._sysfs,
         )
-        left_s = budget_s
+        counts = [
+            counts_to_measure(component, own_cores()) if is_measured else () for component, _, is_measured in steps
+        ]
+        course = _Course(budget_s, sum(max(1, len(each)) for each in counts), progress)
         for number, (component, variant, is_measured) in enumerate(steps):
-            share_s = max(_BUDGET_MIN_S, budget_s / len(steps))
-            limits = msgspec.structs.replace(
-                self._limits,
-                budget_s=share_s,
-                spare_s=max(0.0, left_s - share_s * (len(steps) - number)),
-                call_max_s=component.item_timeout_s or self._limits.call_max_s,
-                memory_max_bytes=component.requirements.memory_bytes or self._limits.memory_max_bytes,
-            )
             reads = is_input(component.name, steps)
+            limits = self._limits_of(component, course)
             job = jobs.job(component, variant, limits, is_measured=is_measured, is_input=reads)
-
-            def going(state: Going, place: int = number, job: Job = job) -> None:
-                if progress is not None:
-                    message = "starting" if state.doing == "starting" else f"{state.calls} calls"
-                    progress(job.component.name, job.variant, (place + state.fraction) / len(steps), message)
-
-            measured = measure(job, scratch, scratch / "log", going)
-            left_s -= measured.took_s
+            job = msgspec.structs.replace(job, cores=next(iter(counts[number]), None))
+            measured = course.measure(job, scratch)
             jobs.note(component, variant, job, measured)
             if is_measured:
-                self._found[component.name, variant] = self._as_samples(component, variant, measured)
+                others: list[CoresSamples] = []
+                for count in counts[number][1:]:
+                    job = msgspec.structs.replace(
+                        job,
+                        cores=count,
+                        limits=self._limits_of(component, course),
+                        output_path=None,
+                        reference_path=None,
+                        only_times=True,
+                    )
+                    others.append(_with_cores(count, course.measure(job, scratch)))
+                found = self._as_samples(component, variant, measured)
+                found = msgspec.structs.replace(found, cores=next(iter(counts[number]), 1), by_cores=tuple(others))
+                self._found[component.name, variant] = found
                 write_samples(samples_path, self.samples())
             jobs.forget_inputs(component, steps[number + 1 :])
         if progress is not None and steps:
             progress(steps[-1][0].name, steps[-1][1], 1.0, "done")
+
+    def _limits_of(self, component: Component, course: _Course) -> Limits:
+        """Of the next run of the component."""
+        share_s, spare_s = course.next_s()
+        return msgspec.structs.replace(
+            self._limits,
+            budget_s=share_s,
+            spare_s=spare_s,
+            call_max_s=component.item_timeout_s or self._limits.call_max_s,
+            memory_max_bytes=component.requirements.memory_bytes or self._limits.memory_max_bytes,
+        )
 
     def _as_samples(self, component: Component, variant: str, measured: Measured) -> VariantSamples:
         declared = component.variant(variant).accuracy

@@ -32,6 +32,7 @@ from ecotone.design.profiling._mix import measure_mix
 from ecotone.design.profiling._statistics import RunningMean, thinned
 from ecotone.design.profiling.interface import Failed, Going, Job, Measured, Message
 from ecotone.execution.host.codec import Encoder
+from ecotone.execution.host.cores import allow_cores
 from ecotone.execution.host.kinds import load
 from ecotone.execution.host.used import used_cpu_s
 from ecotone.infrastructure.power import find_meter
@@ -109,7 +110,8 @@ def main(job_path: str, descriptor: int) -> int:
     job = msgspec.msgpack.decode(Path(job_path).read_bytes(), type=Job)
     if job.cores is not None:
         # Before anything starts a thread, since threads keep the cores that they began with.
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-job.cores :])
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-job.component.held(job.cores) :])
+        allow_cores(job.component.name, job.cores)
     try:
         voice.say(_measure(job, voice))
     except (InputError, NotFoundError) as error:

@@ -81,7 +81,8 @@ class Job(_Frozen, frozen=True, kw_only=True):
         reference_path: outputs of the first variant for the same inputs, to compare with; None: there is none.
         measure: False when only the outputs are wanted: then each input is handled once.
         sysfs: where the kernel shows its energy counters and power meters.
-        cores: how many cores the process may use, and how many threads its libraries start; None: one thread.
+        cores: how many the component uses, as an assignment has it: its libraries start so many threads, or each rank
+            of its cell does, and the process may use no others; None: one thread, on any core.
         only_times: nothing but times and memory is wanted, of lists that are full: items come again to fill one.
     """
 

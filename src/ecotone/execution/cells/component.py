@@ -15,7 +15,8 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,6 +24,7 @@ import msgspec
 
 from ecotone.core.errors import ComponentError, InputError, UnavailableError
 from ecotone.execution.cells.interface import Folder, Job
+from ecotone.execution.host.cores import allowed_cores
 from ecotone.execution.host.kinds import PythonRunner
 from ecotone.execution.host.used import add_cpu_s
 
@@ -52,6 +54,7 @@ class CellRun:
     Args:
         cell: the file.
         ranks: of each job.
+        threads: of each rank; a function says it anew for each run, None leaves it to the program.
         memory_bytes: of all ranks together; None for what a cell can address, which is 4 GiB for each.
         result_max_bytes: of what a run gives, its streams and files together: all of it is held in memory here.
     """
@@ -61,17 +64,24 @@ class CellRun:
         cell: str | os.PathLike[str],
         ranks: int = 1,
         *,
+        threads: int | Callable[[], int] | None = None,
         memory_bytes: float | None = None,
         result_max_bytes: int = 256 << 20,
     ) -> None:
         self._module = Path(cell).absolute()
         self._ranks = ranks
+        self._threads = threads
         asked = _MEMORY_MOST_BYTES if memory_bytes is None else int(memory_bytes / ranks)
         self._memory_bytes = min(asked, _MEMORY_MOST_BYTES)
         self._result_max_bytes = result_max_bytes
         self._server: CellServer | None = None
         if not self._module.is_file():
             raise InputError(f"there is no cell {self._module}; build it: ecotone cell build -o {cell} SOURCES...")
+
+    @property
+    def threads(self) -> int | None:
+        """How many each rank of the next run has; None: what the program asks for."""
+        return self._threads() if callable(self._threads) else self._threads
 
     def __call__(
         self,
@@ -96,9 +106,12 @@ class CellRun:
             InputError: it could not be started.
             UnavailableError: its processes were killed from outside, such as for want of memory.
         """
+        threads = self.threads
         job = Job(
             module=self._module,
             ranks=self._ranks,
+            threads=threads,
+            threads_most=threads,
             arguments=arguments,
             environment=dict(environment or {}),
             memory_max_bytes=self._memory_bytes,
@@ -214,4 +227,10 @@ class CellRunner(PythonRunner):
     def further(self, module_root: str, component: Component) -> tuple[object, ...]:
         cell = component.cell
         assert cell is not None, "a component of kind cell names one"
-        return (CellRun(Path(module_root) / cell.file, cell.ranks, memory_bytes=component.requirements.memory_bytes),)
+        run = CellRun(
+            Path(module_root) / cell.file,
+            cell.ranks,
+            threads=partial(allowed_cores, component.name),
+            memory_bytes=component.requirements.memory_bytes,
+        )
+        return (run,)

@@ -260,6 +260,15 @@ def _variant_document(each: VariantSamples) -> dict[str, Any]:
         "variant": each.variant,
         "calls": len(each.wall_s),
         "complete": each.complete,
+        "cores": each.cores,
+        "by_cores": [
+            {
+                "cores": cores,
+                "p50_ms": round((quantile(wall_s, 0.5) or 0.0) * 1e3, 4),
+                "cpu_ms": round((quantile(cpu_s, 0.5) or 0.0) * 1e3, 4),
+            }
+            for cores, wall_s, cpu_s in each.counts
+        ],
         "p50_ms": ms(0.5),
         "p95_ms": ms(0.95),
         "p99_ms": ms(0.99),

@@ -59,9 +59,24 @@ def profile_view(samples: Samples, width: int) -> RenderableType:
         remarks.append("* the budget ended before the mean was certain to 5 %: give more with --budget")
     if any(each.accuracy_source == "agreement" for each in samples.variants):
         remarks.append("accuracy marked ~ is agreement with the largest variant, not with labels")
+    remarks += _cores_remarks(samples)
     remarks += _energy_remarks(samples)
     title = heading(f"profile of {samples.application}")
     return Group(title, block(table), block(*(Text(each, style="quiet") for each in remarks)))
+
+
+def _cores_remarks(samples: Samples) -> list[str]:
+    """A call with each number of cores that was measured, and what of its CPU time that is."""
+    found: list[str] = []
+    for each in samples.variants:
+        if len(each.counts) < 2:
+            continue
+        said = [
+            f"{cores}: {time_text(quantile(wall_s, 0.5))} ({time_text(quantile(cpu_s, 0.5))} CPU)"
+            for cores, wall_s, cpu_s in each.counts
+        ]
+        found.append(f"p50 of {_title(each.component, each.variant)} by cores: {', '.join(said)}")
+    return found
 
 
 def _energy_remarks(samples: Samples) -> list[str]:

@@ -93,6 +93,12 @@ class VariantSamples(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     by_cores: tuple[CoresSamples, ...] = ()
 
     @property
+    def counts(self) -> tuple[tuple[int, tuple[float, ...], tuple[float, ...]], ...]:
+        """(cores, elapsed, CPU time) for each number of cores that was measured, the least first."""
+        own = self.cores, self.wall_s, self.cpu_s
+        return tuple(sorted([own, *((each.cores, each.wall_s, each.cpu_s) for each in self.by_cores)]))
+
+    @property
     def energy_source(self) -> EnergySource:
         return "estimated" if self.energy_j is None else "measured"
 
