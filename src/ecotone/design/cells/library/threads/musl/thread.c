@@ -70,13 +70,13 @@ static void end(struct worker *worker, void *result)
     __pthread_tsd_run_dtors();
     eco_memory_thread_ends();
     eco_forget_thread();
-    __atomic_sub_fetch(&eco_threads_created, 1, __ATOMIC_SEQ_CST);
     if (a_cas(&self->detach_state, DT_JOINABLE, DT_EXITING) == DT_DETACHED) {
         park(worker);
-        return;
+    } else {
+        a_store(&self->detach_state, DT_EXITED);
+        __wake(&self->detach_state, -1, 1);
     }
-    a_store(&self->detach_state, DT_EXITED);
-    __wake(&self->detach_state, -1, 1);
+    __atomic_sub_fetch(&eco_threads_created, 1, __ATOMIC_SEQ_CST); /* from here on it may vanish, and begin anew */
 }
 
 __attribute__((noinline)) static void work(struct worker *worker)
