@@ -35,6 +35,10 @@ HOST("settled") int host_settled(void); /* both sides have all that was sent? */
 #define WIRES_TOGETHER (64u << 20)
 #define FORGET (1u << 30)
 #define SMALL 48u         /* header and up to 16 bytes */
+#define YIELDS_LOOKED_AT 4 /* of so many, one is timed */
+#define YIELD_SLOW_S 300e-6
+#define BUSY_LEAST 16 /* sleeps, before it is tried again whether the cores are still busy */
+#define BUSY_MOST 2048
 #define ROUND(bytes) (((bytes) + GRAIN - 1) & ~(GRAIN - 1))
 
 /* The layout of the region is also in ecotone/execution/cells/_region.py. */
@@ -104,6 +108,7 @@ static struct outgoing *spare;
 static int queued; /* packets that wait for room */
 static int wires, own_place;
 static int spins, yields;
+static int busy; /* so many times still, sleep instead of letting others run */
 static bool ask_host; /* at the next turn, since nothing else is to be done */
 
 static uint32_t tail_of(const struct ring *ring) { return (uint32_t) ring->front; }
@@ -201,12 +206,13 @@ static void find_way(int other, struct peer *peer)
 }
 
 /* With a core for each rank, spinning is what is fast; with less, the one waited for needs the core. Where there are
- * wires, a wait is longer than a spin is worth, and looking at them costs more. */
+ * wires, a wait is longer than a spin is worth, and looking at them costs more. Who has a core of its own and waits
+ * longer than that should sleep: if another program has the core, that is how one gets it back. */
 static void choose_waiting(void)
 {
     bool crowded = region->places > region->cores;
-    spins = crowded ? 30 : wires ? 100 : 4000;
-    yields = crowded ? 60 : 100;
+    spins = crowded ? 30 : wires ? 100 : 1000;
+    yields = crowded ? 60 : wires ? 100 : 0;
 }
 
 static void map_region(void)
@@ -579,15 +585,38 @@ static void doze(void)
     atomic_store(&control->asleep, 0);
 }
 
+/* Letting others run is good among ranks that wait for each other. Where the others compute, it costs a slice of
+ * their time, and who sleeps is back much sooner: so it is timed now and then, and if it takes long, the next waits
+ * sleep; the more of them, the more often that has been found. */
+static void let_others_run(void)
+{
+    static unsigned turn;
+    static int longer = BUSY_LEAST;
+    if (++turn % YIELDS_LOOKED_AT) {
+        host_yield();
+        return;
+    }
+    double before = MPI_Wtime();
+    host_yield();
+    if (MPI_Wtime() - before > YIELD_SLOW_S) {
+        busy = longer;
+        longer = longer < BUSY_MOST ? 2 * longer : BUSY_MOST;
+    } else if (longer > BUSY_LEAST) {
+        longer /= 2;
+    }
+}
+
 /* Nothing has moved `idle` times in a row: spin, then let others run, then sleep. */
 void wait_moment(int *idle)
 {
     if (++*idle <= spins) return;
     ask_host = true;
-    if (*idle <= spins + yields)
-        host_yield();
-    else
-        doze();
+    if (!busy && *idle <= spins + yields) {
+        let_others_run();
+        return;
+    }
+    doze();
+    if (busy) busy--;
 }
 
 void wait_until(const volatile bool *flag)
