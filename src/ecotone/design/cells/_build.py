@@ -128,7 +128,8 @@ def compiler(sources: Sequence[Path] = (), *, plus: bool = False) -> list[str]:
 
 def compiler_flags(flags: Sequence[str] = ()) -> list[str]:
     """Our flags for compiling, then those given."""
-    return [*_TARGET, *_DEFINES, *_LENIENT, *_optimised(flags), f"-I{LIBRARY}", *flags]
+    threads = ["-D_REENTRANT"] if OPENMP in flags else []  # without it, flockfile and the like are not declared
+    return [*_TARGET, *_DEFINES, *_LENIENT, *threads, *_optimised(flags), f"-I{LIBRARY}", *flags]
 
 
 def run_compiler(command: Sequence[str], *, given: bytes | None = None) -> tuple[bytes, str]:
