@@ -74,12 +74,14 @@ class Deployment(_Message, frozen=True, kw_only=True):
 
 
 class WantedInstance(_Message, frozen=True, kw_only=True):
-    """One copy that should run. `components` is the component, then those fused behind it in the same host."""
+    """One copy that should run. `components` is the component, then those fused behind it in the same host. `threads`
+    that its numeric libraries start: of cells, the ranks have them, and this is 1."""
 
     id: str
     components: tuple[str, ...]
     variants: tuple[str, ...]
     replica: int = 0
+    threads: int = 1
 
 
 class WantedNode(_Message, frozen=True, kw_only=True):

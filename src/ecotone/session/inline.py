@@ -19,6 +19,7 @@ from ecotone.core.errors import ComponentError
 from ecotone.core.ids import instance_id, output_id
 from ecotone.core.messages import AgentTelemetry, Item
 from ecotone.execution.host.codec import Decoder, Encoder
+from ecotone.execution.host.cores import allow_cores
 from ecotone.execution.host.entry import Entry
 from ecotone.execution.host.kinds import load
 from ecotone.execution.host.share import path_ends, starts_path
@@ -102,6 +103,7 @@ class _Stage:
         assignments = deployment.plan.assignments_of(component.name)
         self.node = assignments[0].node if assignments else ""
         variant = assignments[0].variant if assignments else component.variants[0].name
+        allow_cores(component.name, assignments[0].cores if assignments else component.cores[0])
         with _explained(component.name, "could not be loaded"):
             self._handler = load(deployment.root, deployment.module, component, variant, deployment.parameters)
         self.consumers: list[_Stage] = []

@@ -47,6 +47,8 @@ from ecotone.execution.agent.decide import (
     decide,
 )
 from ecotone.execution.agent.decide import Event as Happening
+from ecotone.execution.agent.forklink import ForkLink
+from ecotone.execution.agent.forkserver import Preload
 from ecotone.execution.agent.logs import bound_logs
 from ecotone.execution.agent.pages import Pages
 from ecotone.execution.agent.requests import ExitedReply, StartedReply, StartRequest
@@ -58,7 +60,6 @@ from ecotone.infrastructure.bus import connect
 
 if TYPE_CHECKING:
     from ecotone.core.messages import WantedInstance
-    from ecotone.execution.agent.forklink import ForkLink
     from ecotone.execution.agent.options import Access, Options
     from ecotone.infrastructure.bus import Bus
 
@@ -85,6 +86,7 @@ class Agent:
     def __init__(self, options: Options, forks: ForkLink) -> None:
         self._options = options
         self._forks = forks
+        self._bare_forks: ForkLink | None = None
         self._run_folder = Path(options.run_folder)
         self._pages = Pages(Path(options.shared_root) / "pages")
         self._boot = os.urandom(4).hex()
@@ -126,8 +128,11 @@ class Agent:
                 )
             ]
             await self._stopped.wait()
-            self._forks.close()
-            await self._forks.wait_closed(3.0)
+            links = [self._forks, *([self._bare_forks] if self._bare_forks is not None else [])]
+            for link in links:
+                link.close()
+            for link in links:
+                await link.wait_closed(3.0)
             self._measure()
             await self._up.settle(1.0)
             for task in tasks:
@@ -256,11 +261,23 @@ class Agent:
             output_dir=str(self._run_folder / "outputs"),
             log_path=str(self._run_folder / "logs" / f"{instance.id}.log"),
         )
-        self._forks.start(StartRequest(spec, attempt))
+        self._link_of(instance).start(StartRequest(spec, attempt))
         self._hurry.set()
 
     def _signal(self, node: str, instance: str, number: int) -> None:
-        self._forks.signal(instance, self._states[node].instances[instance].attempt, number)
+        state = self._states[node].instances[instance]
+        link = self._forks if state.running is None else self._link_of(state.running)
+        link.signal(instance, state.attempt, number)
+
+    def _link_of(self, instance: WantedInstance) -> ForkLink:
+        """Whose server the instance is forked from. Numeric libraries start their threads when they are imported, and
+        what the first server has preloaded has started one: with several, the host imports the module by itself."""
+        if instance.threads == 1:
+            return self._forks
+        if self._bare_forks is None:
+            self._bare_forks = ForkLink(Preload(), str(self._run_folder / "logs" / "forkserver.log"))
+            self._bare_forks.attach(self._on_reply, self._on_trouble)
+        return self._bare_forks
 
     def _wake(self, node: str, at_s: float) -> None:
         if node in self._timers:

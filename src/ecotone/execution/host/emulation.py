@@ -1,8 +1,9 @@
 """Honest emulation of a continuum on one machine: node speed, cores, and links. Called by hosts.
 
 A node's speed is that of a declared machine relative to the one that took the samples; the CPU time that user code
-used is stretched to it, never shrunk, and waiting is not stretched. At most as many instances of a node compute at a
-time as it has cores. What crosses a link arrives later: bytes queue for the bandwidth, then take the latency.
+used is stretched to it, never shrunk, and waiting is not stretched. The instances of a node that compute at a time
+hold no more cores together than it has. What crosses a link arrives later: bytes queue for the bandwidth, then take the
+latency.
 
 Memory is not emulated here: an address-space limit would hit mapped files and thread stacks; the agent watches what a
 host really has resident and restarts it when that exceeds its reservation.
@@ -60,22 +61,25 @@ class CoreSlots:
     served.
 
     Whoever wants a slot draws a ticket and locks the byte of its number, until it has a slot. When no smaller number is
-    locked, it is its turn; the dead hold no locks. (A plain lock is no queue: all its waiters are woken, and whoever
-    runs first gets it, or one who just comes. On one core that two hosts wanted all the time, a third waited up to nine
-    turns.)
+    locked, it is its turn; the dead hold no locks. Who needs several slots collects them in its turn: nobody overtakes
+    it, and those who have slots want no more, so that all get on. (A plain lock is no queue: all its waiters are woken,
+    and whoever runs first gets it, or one who just comes. On one core that two hosts wanted all the time, a third
+    waited up to nine turns.)
     """
 
-    def __init__(self, folder: Path, cores: int) -> None:
+    def __init__(self, folder: Path, cores: int, held: int = 1) -> None:
+        """Args: held: how many cores whoever enters takes, as far as there are so many."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
         self._tickets = _Shared(folder / "tickets", 8)
         self._queue = os.open(folder / "queue", flags, 0o600)
         self._slots = [os.open(folder / str(core), flags, 0o600) for core in range(cores)]
-        self._held = -1
+        self.held = held
+        self._taken: list[int] = []
         self._next = 0
 
     def __enter__(self) -> Self:
-        """Wait for a core and take it."""
+        """Wait for the cores and take them."""
         try:
             with self._tickets:
                 (ticket,) = _INTEGER.unpack_from(self._tickets.data, 0)
@@ -83,7 +87,10 @@ class CoreSlots:
                 self._lock(fcntl.F_WRLCK, ticket, 1)
             if ticket:
                 self._lock(fcntl.F_RDLCK, 0, ticket)
-            self._held = self._take()
+            self._take()
+        except BaseException:
+            self.__exit__()
+            raise
         finally:
             self._lock(fcntl.F_UNLCK, 0, 0)
         return self
@@ -94,28 +101,38 @@ class CoreSlots:
         fcntl.fcntl(self._queue, fcntl.F_OFD_SETLKW, _FILE_LOCK.pack(kind, os.SEEK_SET, first, count, 0))
 
     def __exit__(self, *_: object) -> None:
-        held, self._held = self._held, -1
-        fcntl.flock(held, fcntl.LOCK_UN)
+        taken, self._taken = self._taken, []
+        for slot in taken:
+            fcntl.flock(slot, fcntl.LOCK_UN)
 
-    def _take(self) -> int:
+    def _take(self) -> None:
         if len(self._slots) == 1:
             fcntl.flock(self._slots[0], fcntl.LOCK_EX)
-            return self._slots[0]
+            self._taken.append(self._slots[0])
+            return
+        wanted = min(self.held, len(self._slots))
         while True:
             for _ in self._slots:
                 slot = self._slots[self._next]
-                try:
-                    fcntl.flock(slot, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    self._next = (self._next + 1) % len(self._slots)
-                else:
-                    return slot
+                if slot not in self._taken and _is_locked_now(slot):
+                    self._taken.append(slot)
+                if len(self._taken) == wanted:
+                    return
+                self._next = (self._next + 1) % len(self._slots)
             time.sleep(_POLL_S)
 
     def close(self) -> None:
         self._tickets.close()
         for descriptor in (self._queue, *self._slots):
             os.close(descriptor)
+
+
+def _is_locked_now(slot: int) -> bool:
+    try:
+        fcntl.flock(slot, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def crossing(now_s: float, busy_until_s: float, size_bytes: float, link: Link) -> tuple[float, float]:

@@ -29,6 +29,7 @@ from ecotone.execution.host.share import refusal
 from ecotone.execution.host.stages import Sender
 from ecotone.execution.host.triggers import trigger_of
 from ecotone.execution.page import DRAINING, FAILED, READY, STARTING, STOPPED, InstancePage
+from ecotone.infrastructure.threads import thread_environment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,6 +103,8 @@ class _Host:
         signal.signal(signal.SIGTERM, self._terminate)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who started everything
         sys.setswitchinterval(_SWITCH_S)
+        if self._spec.instance.threads > 1:  # nothing of the user's is imported yet: see `Agent`
+            os.environ.update(thread_environment({}, self._spec.instance.threads))
         os.environ["ECOTONE_OUTPUT_DIR"] = self._spec.output_dir
         os.environ["ECOTONE_SCRATCH_DIR"] = f"{self._spec.shared_root}/scratch"
         for stream in (sys.stdout, sys.stderr):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ecotone.execution.host import share
 from ecotone.execution.host.codec import Decoder, Encoder
+from ecotone.execution.host.cores import allow_cores
 from ecotone.execution.host.emulation import CoreSlots, Route
 from ecotone.execution.host.inputs import Input, TokenSlots
 from ecotone.execution.host.kinds import load
@@ -45,9 +46,13 @@ def build_stages(
     """
     application = deployment.application
     speed = share.node_speed(deployment, spec.node)
-    cores = share.cores_contended(deployment, spec.node)
-    slots = CoreSlots(Path(spec.shared_root) / "cores" / spec.node, cores) if cores else None
     components = [application.component(name) for name in spec.instance.components]
+    planned = {each.name: share.cores_of(deployment, each.name, spec.node) for each in components}
+    for name, count in planned.items():
+        allow_cores(name, count)
+    cores = share.cores_contended(deployment, spec.node)
+    held = max(each.held(planned[each.name]) for each in components)
+    slots = CoreSlots(Path(spec.shared_root) / "cores" / spec.node, cores, held) if cores else None
     handlers = [_load(deployment, *each) for each in zip(components, spec.instance.variants, strict=True)]
     stages: dict[str, Stage] = {}
     for component, handler, page in reversed(list(zip(components, handlers, pages, strict=True))):

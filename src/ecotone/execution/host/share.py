@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "cores_contended",
+    "cores_of",
     "node_speed",
     "path_ends",
     "prefetch",
@@ -70,12 +71,24 @@ def node_speed(deployment: Deployment, node: str) -> float:
 
 
 def cores_contended(deployment: Deployment, node: str) -> int:
-    """The node's cores if more instances are planned on it than it has, else 0: then nobody needs to queue."""
+    """The node's cores if the instances that are planned on it could hold more than it has, else 0: then nobody needs
+    to queue."""
     if not deployment.continuum.emulated:
         return 0
     cores = deployment.continuum.node(node).type.cores
-    planned = sum(each.replicas for each in deployment.plan.assignments if each.node == node)
+    application = deployment.application
+    planned = sum(
+        each.replicas * application.component(each.component).held(each.cores)
+        for each in deployment.plan.assignments
+        if each.node == node
+    )
     return cores if planned > cores else 0
+
+
+def cores_of(deployment: Deployment, component: str, node: str) -> int:
+    """How many the plan gives a replica of `component` on `node`."""
+    here = (each.cores for each in deployment.plan.assignments_of(component) if each.node == node)
+    return max(here, default=1)
 
 
 def shares_objects(deployment: Deployment, producer: str, node: str) -> bool:

@@ -69,12 +69,14 @@ def wanted_nodes(deployment: Deployment) -> dict[str, WantedNode]:
             continue
         components = group_of.get(assignment.component, (assignment.component,))
         variants = tuple(_variant(plan, name, assignment.node) for name in components)
+        threads = 1 if application.component(assignment.component).cell is not None else assignment.cores
         for replica in range(assignment.replicas):
             wanted = WantedInstance(
                 id=instance_id(assignment.component, assignment.node, replica),
                 components=components,
                 variants=variants,
                 replica=replica,
+                threads=threads,
             )
             instances.setdefault(assignment.node, []).append(wanted)
     return {node: WantedNode(node=node, instances=tuple(each)) for node, each in instances.items()}

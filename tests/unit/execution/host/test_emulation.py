@@ -106,6 +106,42 @@ def test_no_more_instances_compute_than_there_are_cores(tmp_path: Path, cores: i
         slot.close()
 
 
+def test_who_holds_several_cores_gets_them_together_and_is_not_overtaken(tmp_path: Path) -> None:
+    one, other, late = (CoreSlots(tmp_path, 3) for _ in range(3))
+    wide, everything = CoreSlots(tmp_path, 3, held=2), CoreSlots(tmp_path, 3, held=8)
+    order: list[str] = []
+
+    def take(name: str, slots: CoreSlots) -> threading.Thread:
+        drawn = (tmp_path / "tickets").read_bytes()
+        thread = threading.Thread(target=lambda: (slots.__enter__(), order.append(name)))
+        thread.start()
+        while (tmp_path / "tickets").read_bytes() == drawn:
+            time.sleep(0.001)
+        return thread
+
+    one.__enter__()
+    other.__enter__()
+    waiters = [take("wide", wide), take("late", late)]  # one core is free, which is not enough, and nobody else gets it
+    assert order == []
+    one.__exit__()
+    waiters[0].join(10)
+    assert order == ["wide"]
+    other.__exit__()
+    waiters[1].join(10)
+    assert order == ["wide", "late"]
+    last = take("everything", everything)  # more than there are: all of them
+    wide.__exit__()
+    assert order == ["wide", "late"]
+    late.__exit__()
+    last.join(10)
+    assert order == ["wide", "late", "everything"]
+    everything.__exit__()
+    with one:
+        pass
+    for each in (one, other, late, wide, everything):
+        each.close()
+
+
 HOST = """
 import sys
 from pathlib import Path

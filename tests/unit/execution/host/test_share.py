@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from ecotone.core.application import (
@@ -109,6 +110,16 @@ def test_speed_and_cores_of_a_node() -> None:
     assert (share.node_speed(made, "e"), share.node_speed(made, "c")) == (0.5, 1.0)
     assert (share.cores_contended(made, "e"), share.cores_contended(made, "c")) == (0, 1)
     assert share.node_speed(deployment(component("a"), machine_score=0.5), "e") == 1.0
+
+
+def test_replicas_with_several_cores_contend_sooner() -> None:
+    made = deployment(component("a"), component("b", "a", cores=(1, 4)), where={"b": ("c", 1)})
+    rows = tuple(
+        msgspec.structs.replace(row, cores=2) if row.component == "b" else row for row in made.plan.assignments
+    )
+    wide = msgspec.structs.replace(made, plan=msgspec.structs.replace(made.plan, assignments=rows))
+    assert (share.cores_contended(made, "c"), share.cores_contended(wide, "c")) == (0, 1)
+    assert (share.cores_of(wide, "a", "e"), share.cores_of(wide, "b", "c")) == (1, 2)
 
 
 def test_objects_cross_once_where_two_components_take_them() -> None:

@@ -1,0 +1,71 @@
+"""Replicas with several cores as real processes: what their hosts are told."""
+
+from __future__ import annotations
+
+import os
+import signal
+import textwrap
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.support.deployments import deployment_of, running
+
+from ecotone.core.messages import Deployment
+
+pytestmark = [pytest.mark.e2e, pytest.mark.anyio]
+
+APP = """
+import os
+from ecotone import component
+
+print("imported with", os.environ["OMP_NUM_THREADS"], flush=True)
+
+@component(every="50 ms")
+def tick() -> int:
+    return 1
+
+@component(on=tick, cores=(1, 2))
+def several(number: int) -> int:
+    print("works with", os.environ["OPENBLAS_NUM_THREADS"])
+    return number
+
+@component(on=several)
+def sink(number: int) -> None:
+    print("works with", os.environ["OPENBLAS_NUM_THREADS"])
+"""
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def with_cores(deployment: Deployment, component: str, cores: int) -> Deployment:
+    rows = tuple(
+        msgspec.structs.replace(row, cores=cores) if row.component == component else row
+        for row in deployment.plan.assignments
+    )
+    return msgspec.structs.replace(deployment, plan=msgspec.structs.replace(deployment.plan, assignments=rows))
+
+
+async def test_a_host_with_several_cores_imports_its_module_with_as_many_threads(tmp_path: Path) -> None:
+    app = tmp_path / "app"
+    app.mkdir()
+    (app / "app.py").write_text(textwrap.dedent(APP))
+    folder = tmp_path / "run"
+    folder.mkdir()
+    async with running(with_cores(deployment_of(app), "several", 2), folder) as run:
+        await run.controller.wait_running(20)
+        await run.wait_for(lambda: "works with" in run.log("sink.edge-1.0"), "an item has come through")
+        pid = await run.pid_of("several")
+        os.kill(pid, signal.SIGKILL)
+        await run.event("host_died")
+        await run.wait_for(lambda: run.log("several.edge-1.0").count("imported with 2") == 2, "it is started again")
+        report = await run.controller.drain_and_stop(10.0)
+
+    assert "works with 2" in run.log("several.edge-1.0")
+    assert "imported" not in run.log("sink.edge-1.0")  # forked from where it was imported already
+    assert "works with 1" in run.log("sink.edge-1.0")
+    assert report.lost == 0
+    assert {each.component: each.cores for each in report.components} == {"tick": 1, "several": 2, "sink": 1}
