@@ -1,0 +1,112 @@
+/* Loops whose iterations wait for certain others: `ordered(n)` with `depend(sink)` and `depend(source)`.
+ *
+ * Each iteration has a bit. Who waits for one that is not set spins, then says that it sleeps, looks once more, and
+ * sleeps on the bit's word; who sets a bit looks afterwards whether anybody sleeps (Dekker). */
+#include "openmp.h"
+#include "thread_wait.h"
+
+#include <stdlib.h>
+
+struct bounds {
+    int64_t lower, upper, step;
+};
+
+static uint64_t extent(const struct bounds *bounds)
+{
+    if (bounds->step > 0)
+        return bounds->upper < bounds->lower
+                   ? 0
+                   : ((uint64_t) bounds->upper - (uint64_t) bounds->lower) / (uint64_t) bounds->step + 1;
+    return bounds->lower < bounds->upper
+               ? 0
+               : ((uint64_t) bounds->lower - (uint64_t) bounds->upper) / -(uint64_t) bounds->step + 1;
+}
+
+void __kmpc_doacross_init(PLACE, int32_t dimensions, const struct bounds *bounds)
+{
+    struct member *here = eomp_here();
+    struct team *team = here->team;
+    here->across.loop = NULL;
+    if (team->size == 1)
+        return;
+    uint32_t number = here->doacrosses_begun++;
+    struct doacross *loop = &team->doacrosses[number % LOOPS];
+    eomp_gate_wait(&loop->turn, number);
+    uint64_t iterations = 1;
+    for (int32_t at = 0; at < dimensions; at++)
+        iterations *= extent(&bounds[at]);
+    eomp_lock(&team->shared_lock);
+    if (!loop->done)
+        loop->done = calloc(iterations / 32 + 1, sizeof(word));
+    eomp_unlock(&team->shared_lock);
+    if (!loop->done)
+        eomp_fail("no memory is left for a loop with %llu ordered iterations", (unsigned long long) iterations);
+    here->across.loop = loop;
+    here->across.number = number;
+    here->across.dimensions = dimensions;
+    here->across.bounds = bounds;
+}
+
+/* The number of an iteration; false if there is none. */
+static bool locate(const struct member *here, const int64_t *at, uint64_t *number)
+{
+    *number = 0;
+    for (int32_t dimension = 0; dimension < here->across.dimensions; dimension++) {
+        const struct bounds *bounds = &here->across.bounds[dimension];
+        int64_t value = at[dimension];
+        bool inside = bounds->step > 0 ? value >= bounds->lower && value <= bounds->upper
+                                       : value <= bounds->lower && value >= bounds->upper;
+        if (!inside)
+            return false;
+        uint64_t index = bounds->step > 0
+                             ? ((uint64_t) value - (uint64_t) bounds->lower) / (uint64_t) bounds->step
+                             : ((uint64_t) bounds->lower - (uint64_t) value) / -(uint64_t) bounds->step;
+        *number = *number * extent(bounds) + index;
+    }
+    return true;
+}
+
+void __kmpc_doacross_wait(PLACE, const int64_t *at)
+{
+    struct member *here = eomp_here();
+    struct doacross *loop = here->across.loop;
+    uint64_t number;
+    if (!loop || !locate(here, at, &number))
+        return;
+    word *bits = &loop->done[number / 32];
+    uint32_t bit = 1u << number % 32;
+    uint32_t spins = eomp_spins(here->team->size);
+    for (uint32_t spin = 0; spin < spins; spin++)
+        if (atomic_load(bits) & bit)
+            return;
+    atomic_fetch_add(&loop->sleepers, 1);
+    for (uint32_t seen = atomic_load(bits); !(seen & bit); seen = atomic_load(bits))
+        eomp_wait32(bits, seen);
+    atomic_fetch_sub(&loop->sleepers, 1);
+}
+
+void __kmpc_doacross_post(PLACE, const int64_t *at)
+{
+    struct member *here = eomp_here();
+    struct doacross *loop = here->across.loop;
+    uint64_t number;
+    if (!loop || !locate(here, at, &number))
+        return;
+    word *bits = &loop->done[number / 32];
+    atomic_fetch_or(bits, 1u << number % 32);
+    if (atomic_load(&loop->sleepers))
+        eomp_notify(bits, UINT32_MAX);
+}
+
+void __kmpc_doacross_fini(PLACE)
+{
+    struct member *here = eomp_here();
+    struct doacross *loop = here->across.loop;
+    here->across.loop = NULL;
+    if (!loop || atomic_fetch_add(&loop->left, 1) + 1 != (uint32_t) here->team->size)
+        return;
+    free(loop->done);
+    loop->done = NULL;
+    atomic_store(&loop->left, 0);
+    eomp_gate_set(&loop->turn, here->across.number + LOOPS);
+}

@@ -1,0 +1,43 @@
+/* How a thread waits for something that others make come true; see wait.c. */
+#ifndef EOMP_THREAD_WAIT_H
+#define EOMP_THREAD_WAIT_H
+
+#include "openmp.h"
+
+#define PATIENCE_LEAST 64u
+#define PATIENCE_MOST 20000u
+#define TRIAL 16u
+#define TURNS_OF_SEARCH 16u /* what looking for a task costs */
+enum patience { AT_BARRIERS, BETWEEN_REGIONS };
+
+/* How many turns to spin. Who has spun for nothing spins for less next time, down to hardly at all; one wait of sixteen
+ * tries again whether spinning pays. */
+static inline uint32_t eomp_patience(struct thread *thread, enum patience kind, int32_t size)
+{
+    uint32_t most = eomp_spins(size);
+    if (eomp_settings.wait_policy == 2 || ++thread->waits % TRIAL == 0)
+        return most;
+    return thread->patience[kind] < most ? thread->patience[kind] : most;
+}
+
+static inline void eomp_patience_paid(struct thread *thread, enum patience kind, bool paid)
+{
+    uint32_t patience = thread->patience[kind];
+    if (paid)
+        patience = patience < PATIENCE_MOST / 8 ? patience * 8 : PATIENCE_MOST;
+    else
+        patience = patience > 2 * PATIENCE_LEAST ? patience / 2 : PATIENCE_LEAST;
+    thread->patience[kind] = patience;
+}
+
+/* Sleeps unless `holds` is false at the last look. Afterwards all is to be looked at anew. */
+#define EOMP_SLEEP_WHILE(thread, kind, holds)                                                                          \
+    do {                                                                                                               \
+        uint32_t bell_ = atomic_load(&(thread)->bell);                                                                 \
+        atomic_store(&(thread)->asleep, (kind));                                                                       \
+        if (holds)                                                                                                     \
+            eomp_wait32(&(thread)->bell, bell_);                                                                       \
+        atomic_store(&(thread)->asleep, AWAKE);                                                                        \
+    } while (0)
+
+#endif
