@@ -5,12 +5,12 @@ The reason is what people read, so it is said in the words of C programs, with w
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 from collections.abc import Callable
 from typing import NoReturn
 
+from ecotone.execution.cells._last_words import say
 from ecotone.execution.cells._memory import CellMemory
 from ecotone.execution.cells.interface import Job
 
@@ -18,7 +18,6 @@ __all__ = ["IN_MPI", "Ending", "trap_reason"]
 
 IN_MPI = "eco_in_mpi"
 """The function by which the MPI library in a cell says whether it has begun and not ended."""
-_REASON_MOST = 3000
 
 _FRAME = re.compile(r"^\s*\d+:\s+(0x[0-9a-f]+) - (.*)$")
 _PLACE = re.compile(r"^\s+at (.+?)(?::(\d+))?(?::\d+)?$")
@@ -46,7 +45,7 @@ class Ending:
 
     Args:
         job: of the rank.
-        report: descriptor to which the reason is written.
+        report: descriptor to which its last words go.
     """
 
     def __init__(self, job: Job, report: int) -> None:
@@ -61,9 +60,7 @@ class Ending:
         self._in_mpi = in_mpi
 
     def __call__(self, code: int, reason: str) -> NoReturn:
-        if reason:
-            with contextlib.suppress(OSError):
-                os.write(self._report, reason.encode()[:_REASON_MOST])
+        say(self._report, code, reason)
         os._exit(code)
 
     def of_program(self, code: int, reason: str) -> NoReturn:

@@ -13,6 +13,7 @@ __all__ = [
     "futex_wake",
     "is_zero",
     "map_fixed",
+    "name_process",
     "protect",
     "remove_shared",
     "yield_core",
@@ -42,6 +43,7 @@ _FUTEX = {"x86_64": 202, "aarch64": 98, "riscv64": 98}.get(os.uname().machine, 2
 _FUTEX_WAIT = 0
 _FUTEX_WAKE = 1
 _PR_SET_PDEATHSIG = 1
+_PR_SET_NAME = 15
 
 yield_core = _libc.sched_yield
 
@@ -124,3 +126,8 @@ def die_with_parent(signal: int, parent: int) -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, signal, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(128 + signal)
+
+
+def name_process(name: str) -> None:
+    """What `ps` and `top` show of this process, which must not be longer than 15 letters."""
+    _libc.prctl(_PR_SET_NAME, name.encode(), 0, 0, 0)

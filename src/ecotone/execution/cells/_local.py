@@ -35,12 +35,11 @@ class LocalJob:
     Args:
         job: what to run.
         streams: gives the descriptors for a rank's output, if each has its own.
-        compiled: the module's compiled form, if the caller knows that it is that of the file as it is now.
+        compiled: what `code_of` gives for the job, if the caller knows it.
         start: how a rank is started.
 
     Attributes:
-        compiled: the module's compiled form.
-        cpu_s: CPU time of the ranks that have ended.
+        compiled: the code that ranks start with.
 
     Raises:
         InputError: the module is not there or cannot be compiled, or the number of ranks is out of range.
@@ -63,11 +62,11 @@ class LocalJob:
         self._streams = streams
         self._start_rank = start
         self.compiled = compiled or code_of(job)
-        self.cpu_s = 0.0
+        self._cpu_before_s = 0.0
         self._digest = module_digest(self.compiled)
-        self._running: dict[int, RankProcess] = {}  # by the descriptor that tells of the end
+        self._running: dict[int, RankProcess] = {}  # by the descriptor on which it says how it ends
         self._out: set[int] = set()
-        self._gone: list[RankProcess] = []  # whose rank has left; the system takes its time to clear them away
+        self._gone: list[RankProcess] = []  # whose rank has ended or left: the system takes its time to clear them away
         self._ends: dict[int, RankEnd] = {}
         self._first: RankEnd | None = None
         self._killed = ""
@@ -89,7 +88,7 @@ class LocalJob:
             stdout, stderr = self._streams(rank)
             job = msgspec.structs.replace(job, stdout=stdout, stderr=stderr)
         process = self._start_rank(job, self.compiled, rank, self._region, passage=passage)
-        self._running[process.ended] = process
+        self._running[process.words] = process
 
     def __enter__(self) -> LocalJob:
         return self
@@ -101,9 +100,8 @@ class LocalJob:
 
     def close(self) -> None:
         """Kills the ranks that still run, and waits for their end; idempotent."""
-        kill_all(self._running.values())
-        for rank in self._running.values():
-            self._collected(rank)
+        kill_all([*self._running.values(), *self._gone])
+        self._gone += self._running.values()
         self._running.clear()
         self._clear_gone()
         self._gate.close()
@@ -138,15 +136,24 @@ class LocalJob:
     def deadline(self) -> float | None:
         """When it is to be looked at by `wait`, as `time.monotonic` tells it, though nothing has happened; None if
         never."""
-        return None if self._killed else self._deadline
+        return self._deadline if self._running and not self._killed else None
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU time of the ranks that have ended."""
+        return self._cpu_before_s + sum(rank.cpu_s for rank in self._gone)
 
     def watched(self) -> list[int]:
         """Descriptors that become readable when a rank ends."""
         return list(self._running)
 
+    def lingering(self) -> list[int]:
+        """Descriptors that become readable when processes have gone whose ranks have ended: then `close` is quick."""
+        return [rank.ended for rank in self._gone]
+
     def descriptors(self) -> list[int]:
         """All that a process forked meanwhile has no use for."""
-        ranks = [each for rank in self._running.values() for each in (rank.ended, rank.reasons)]
+        ranks = [each for rank in [*self._running.values(), *self._gone] for each in (rank.ended, rank.words)]
         return [*ranks, self._region.descriptor, *self._gate.descriptors()]
 
     def kill(self, reason: str) -> None:
@@ -159,16 +166,12 @@ class LocalJob:
         return max(0.0, min(times) - time.monotonic()) * 1000 if times else None
 
     def _collect(self, rank: RankProcess) -> None:
-        end = self._collected(rank)
+        end = rank.end(self._killed)
+        self._gone.append(rank)
         self._ends[end.rank] = end
         if end.exit_code and self._first is None:
             self._first = end
             self._kill(self._killed or f"ended because rank {end.rank} had: {end.reason.splitlines()[0]}")
-
-    def _collected(self, rank: RankProcess) -> RankEnd:
-        end = rank.collect(self._killed)
-        self.cpu_s += rank.cpu_s
-        return end
 
     def _kill(self, reason: str) -> None:
         self._killed = reason
@@ -197,7 +200,7 @@ class LocalJob:
         if process is None:
             raise ConflictError(f"rank {rank} does not run here")
         snapshot = self._gate.take_out(rank, process.ended, timeout_s, leave_node=leave_node)
-        del self._running[process.ended]
+        del self._running[process.words]
         self._gone.append(process)
         self._out.add(rank)
         return snapshot
@@ -256,4 +259,6 @@ class LocalJob:
 
     def _clear_gone(self) -> None:
         while self._gone:
-            self._collected(self._gone.pop())
+            rank = self._gone.pop()
+            rank.collect("")
+            self._cpu_before_s += rank.cpu_s

@@ -51,7 +51,7 @@ def run_rank(
         compiled: the module, compiled for this machine, by whichever tier.
         rank: of this process.
         region: the memory shared by the ranks of this node.
-        report: descriptor to which the reason is written if the rank does not end well.
+        report: descriptor to which its last words go.
         parent: process whose end ends this one.
         wiring: how ranks of other nodes are reached, if there are any.
         bells: with wiring, the events that wake the ranks of this node, by place.

@@ -20,17 +20,19 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
-from ecotone.core.errors import EcotoneError
-from ecotone.execution.cells._known import KnownModules, identity_of
+from ecotone.core.errors import EcotoneError, UnavailableError
+from ecotone.execution.cells._known import Identity, KnownPrograms, identity_of
+from ecotone.execution.cells._libc import name_process
 from ecotone.execution.cells._local import LocalJob
 from ecotone.execution.cells._passage import Passage
-from ecotone.execution.cells._process import RankProcess, as_rank, start_spare
+from ecotone.execution.cells._process import RankProcess, as_rank, rehearse_rank, start_spare
 from ecotone.execution.cells._region import Region
-from ecotone.execution.cells._spare import ORDER_MOST, Spare, name_process
+from ecotone.execution.cells._spare import ORDER_MOST, Spare
 from ecotone.execution.cells.interface import Job, RankEnd, as_path
 from ecotone.execution.cells.server import Done
 
@@ -58,8 +60,8 @@ class _ApartJob:
     def __init__(self, spare: Spare, channel: socket.socket) -> None:
         self.spare = spare
         self.channel = channel
-        self.identity: tuple[int, ...] | None = None
-        """Of its module's file, if that is to be known from then on."""
+        self.identity: Identity | None = None
+        """By which its program shall be known from then on."""
 
     def descriptors(self) -> list[int]:
         return [self.spare.ended, self.spare.link.fileno(), self.channel.fileno()]
@@ -89,11 +91,12 @@ class _Server:
         self._poll = select.poll()
         self._poll.register(channel, select.POLLIN)
         self._news: dict[int, Callable[[], None]] = {}
-        self._known = KnownModules()
+        self._known = KnownPrograms()
         self._ranks: list[Spare] = []
         self._apart: Spare | None = None
         self._jobs: set[_ApartJob | _OwnJob] = set()
         self._refill_s: float | None = 0.0
+        self._sample = msgspec.msgpack.encode(Job(module=Path(os.devnull)), enc_hook=str)
 
     def serve(self) -> None:
         """Until the one who started this process has closed his end."""
@@ -145,8 +148,24 @@ class _Server:
         except EcotoneError:  # the system has no more: a job that finds none says so
             self._refill_s = time.monotonic() + 1.0
             return
-        missing = len(self._ranks) < _SPARES
-        self._refill_s = 0.0 if missing else None
+        if len(self._ranks) < _SPARES:
+            self._refill_s = 0.0
+        else:
+            self._refill_s = None
+            self._rehearse()
+
+    def _rehearse(self) -> None:
+        """Does what a start does, up to the ranks: forking has made all memory of this process one to be copied when it
+        is written, and this copies what a start writes."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with ours, theirs:
+            socket.send_fds(ours, [self._sample], [ours.fileno()])
+            data, descriptors, _, _ = socket.recv_fds(theirs, ORDER_MOST, 4, socket.MSG_CMSG_CLOEXEC)
+            os.close(descriptors[0])
+            job = _jobs.decode(data)
+            self._known.get(identity_of(job))
+            with contextlib.suppress(UnavailableError):
+                LocalJob(job, compiled=job.module, start=_no_rank)
 
     def _new_rank(self) -> Spare:
         return self._watched_spare(Spare(as_rank, self._others(), self._ready))
@@ -189,7 +208,7 @@ class _Server:
 
     def _start(self, data: bytes, channel: socket.socket, streams: list[int]) -> None:
         job = _jobs.decode(data)
-        identity = identity_of(job.module)
+        identity = identity_of(job)
         compiled = self._known.get(identity)
         own = sum(isinstance(each, _OwnJob) for each in self._jobs)
         if compiled is not None and job.ranks <= len(self._ranks) and own < _OWN_MOST:
@@ -254,8 +273,18 @@ class _Server:
             return
         wall_s = time.monotonic() - running.begun_s
         _answer(running.channel, Done(result=result, cpu_s=running.job.cpu_s, wall_s=wall_s))
-        self._jobs.discard(running)
         self._forget(running.channel.fileno())
+        running.watched = running.job.lingering()
+        for descriptor in running.watched:
+            self._watch(descriptor, select.POLLIN, partial(self._clear, running, descriptor))
+
+    def _clear(self, running: _OwnJob, descriptor: int) -> None:
+        """A process has gone whose rank had ended before; with the last of them the job is forgotten."""
+        self._forget(descriptor)
+        running.watched.remove(descriptor)
+        if running.watched:
+            return
+        self._jobs.discard(running)
         running.channel.close()
         running.job.close()
         if self._refill_s is not None:
@@ -270,7 +299,7 @@ class _Server:
             running.job.kill("ended because nobody waits for it any more")
 
     def _learn(self, running: _ApartJob) -> None:
-        """A job tells where its module's compiled form is, once it has run."""
+        """A job tells what code it has run."""
         self._forget(running.spare.link.fileno())
         compiled = running.spare.link.recv(ORDER_MOST)
         if compiled and running.identity is not None:
@@ -296,6 +325,11 @@ class _Server:
             spare.bury()
 
 
+def _no_rank(job: Job, compiled: Path, rank: int, region: Region, *, passage: Passage) -> RankProcess:
+    """How a rehearsal starts a rank."""
+    raise UnavailableError(f"rank {rank} of {region.world} is not started")
+
+
 def _run_apart(order: bytes, descriptors: list[int], link: socket.socket) -> None:
     """In a spare: becomes a job, and does it."""
     name_process("cell-job")
@@ -305,21 +339,16 @@ def _run_apart(order: bytes, descriptors: list[int], link: socket.socket) -> Non
         os.dup2(descriptor, number)
         os.close(descriptor)
     job = msgspec.structs.replace(_jobs.decode(told.job), stdin=0, stdout=1, stderr=2)
-    _answer(channel, _done(job, Path(told.compiled) if told.compiled else None, link))
-
-
-def _done(job: Job, compiled: Path | None, link: socket.socket) -> Done:
     begun_s = time.monotonic()
     try:
-        with LocalJob(job, compiled=compiled) as running:
+        with LocalJob(job, compiled=Path(told.compiled) if told.compiled else None) as running:
             result = running.wait()
+            _answer(channel, Done(result=result, cpu_s=running.cpu_s, wall_s=time.monotonic() - begun_s))
+            link.send(os.fsencode(running.compiled))
     except EcotoneError as error:
-        return Done(problem=str(error))
+        _answer(channel, Done(problem=str(error)))
     except OSError as error:
-        return Done(problem=f"the job could not be started: {error}")
-    assert result is not None
-    link.send(os.fsencode(running.compiled))
-    return Done(result=result, cpu_s=running.cpu_s, wall_s=time.monotonic() - begun_s)
+        _answer(channel, Done(problem=f"the job could not be started: {error}"))
 
 
 def _answer(channel: socket.socket, done: Done) -> None:
@@ -352,18 +381,17 @@ _jobs = msgspec.msgpack.Decoder(Job, dec_hook=as_path)
 
 
 def _main() -> None:
+    name_process("cell-server")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # for the one who started everything
-    from ecotone.execution.cells._rank import rehearse  # noqa: PLC0415 - loads wasmtime
-    from ecotone.execution.cells._rehearsal import open_rehearsal  # noqa: PLC0415
+    from ecotone.execution.cells._rehearsal import open_rehearsal  # noqa: PLC0415 - loads wasmtime
 
     for name in _LOADED:
         importlib.import_module(name)
     program = open_rehearsal()
-    rehearse(program)
-    _jobs.decode(msgspec.msgpack.encode(Job(module=Path(os.devnull)), enc_hook=str))  # no job pays for the first
+    rehearse_rank(program)
     gc.collect()
     gc.freeze()  # what is loaded now stays shared between all that is forked
-    _Server(socket.socket(fileno=int(sys.argv[1])), lambda: rehearse(program)).serve()
+    _Server(socket.socket(fileno=int(sys.argv[1])), lambda: rehearse_rank(program)).serve()
 
 
 if __name__ == "__main__":

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable
 from typing import NoReturn
 
 from ecotone.core.errors import UnavailableError
-from ecotone.execution.cells._libc import die_with_parent
+from ecotone.execution.cells._libc import die_with_parent, name_process
 
-__all__ = ["ORDER_MOST", "Spare", "Work", "name_process"]
+__all__ = ["ORDER_MOST", "Spare", "Work"]
 
 ORDER_MOST = 1 << 20
 """Bytes of what a spare is told; the system takes less."""
@@ -24,12 +24,6 @@ _DESCRIPTORS_MOST = 8
 
 Work = Callable[[bytes, list[int], socket.socket], None]
 """What a spare does with what it is told: the text, descriptors that are its own, and the way back to its parent."""
-
-
-def name_process(name: str) -> None:
-    """What `ps` and `top` show of this process; at most 15 letters."""
-    with contextlib.suppress(OSError), open("/proc/self/comm", "wb") as file:  # noqa: PTH123 - on the way to a start
-        file.write(name.encode())
 
 
 class Spare:

@@ -23,7 +23,7 @@ _WRONG_MEMORY = "the module's memory is not one of 32 bits: build it for wasm32,
 
 
 # By the path of the compiled form, whose name is the module's digest.
-_kept: dict[Path, wasmtime.Module] = {}
+_kept: dict[Path, tuple[wasmtime.Module, bool]] = {}
 
 
 class _SharedMemory(wasmtime.SharedMemory):
@@ -115,6 +115,7 @@ def keep_module(compiled: Path) -> None:
     """Opens a module for all processes that this one forks from now on: a start has one thing less to do.
 
     Raises:
+        InputError: it is not a program that can be run.
         wasmtime.WasmtimeError: it cannot be opened.
     """
     _kept[compiled] = _open_module(compiled)
@@ -125,8 +126,17 @@ def forget_module(compiled: Path) -> None:
     _kept.pop(compiled, None)
 
 
-def _open_module(compiled: Path) -> wasmtime.Module:
-    return wasmtime.Module.deserialize_file(shared_engine(), str(compiled))
+def _open_module(compiled: Path) -> tuple[wasmtime.Module, bool]:
+    """A module, and whether its memory is shared by threads; nothing of the module has run then."""
+    module = wasmtime.Module.deserialize_file(shared_engine(), str(compiled))
+    # With one memory, which is exported here, it can have no other that is shared and so without limit.
+    exported = next((each.type for each in module.exports if each.name == "memory"), None)
+    start = next((each.type for each in module.exports if each.name == "_start"), None)
+    if not isinstance(exported, wasmtime.MemoryType) or not isinstance(start, wasmtime.FuncType):
+        raise InputError(_NO_PROGRAM)
+    if exported.is_64 or exported.page_size != _PAGE:
+        raise InputError(_WRONG_MEMORY)
+    return module, exported.is_shared
 
 
 def _signed(value: int) -> int:
@@ -145,17 +155,9 @@ def load_program(compiled: Path, memory_max_bytes: int, reserve_bytes: int) -> W
     Raises:
         InputError: it is not a program that can be run.
     """
-    module = _kept.get(compiled) or _open_module(compiled)
+    module, is_shared = _kept.get(compiled) or _open_module(compiled)
     link(shared_linker())
-    # Before anything of the module runs: with one memory, which is exported here, it can have no other that is shared
-    # and so without limit.
-    exported = next((each.type for each in module.exports if each.name == "memory"), None)
-    start = next((each.type for each in module.exports if each.name == "_start"), None)
-    if not isinstance(exported, wasmtime.MemoryType) or not isinstance(start, wasmtime.FuncType):
-        raise InputError(_NO_PROGRAM)
-    if exported.is_64 or exported.page_size != _PAGE:
-        raise InputError(_WRONG_MEMORY)
-    shared = _shared_memory(module, memory_max_bytes + reserve_bytes) if exported.is_shared else None
+    shared = _shared_memory(module, memory_max_bytes + reserve_bytes) if is_shared else None
     try:
         return WasmtimeProgram(module, memory_max_bytes, shared)
     except wasmtime.WasmtimeError as error:
