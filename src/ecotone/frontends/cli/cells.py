@@ -224,6 +224,8 @@ def _job_document(job: SeenJob) -> dict[str, Any]:
         "exit_code": end.exit_code if end else None,
         "rank": end.rank if end else None,
         "reason": job.reason,
+        "tier": end.tier if end else None,
+        "events": list(end.events) if end else [],
         "stack": list(end.stack) if end else [],
     }
 
