@@ -207,6 +207,7 @@ static struct run *run_of(void *memory)
 void *eco_large_take(size_t size, size_t alignment, bool zeroed)
 {
     size_t front = alignment > UNIT ? alignment : UNIT;
+    if (!size) size = 1; /* else the address could be that of what lies behind */
     if (front > SIZE_MOST || size > SIZE_MOST - front) return NULL;
     size_t whole = round_up(size + front, GRANULE);
     lock_take(&lock);
