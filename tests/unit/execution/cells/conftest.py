@@ -27,7 +27,9 @@ def module(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     def build(name: str) -> Path:
         target = folder / f"{name}.wasm"
         if not target.exists():
-            warnings = build_module([PROGRAMS / f"{name}.c"], target, ["-Wall", "-Wextra"])
+            source = PROGRAMS / f"{name}.c"
+            threads = ["-fopenmp"] if "omp.h" in source.read_text() else []
+            warnings = build_module([source], target, ["-Wall", "-Wextra", *threads])
             assert not warnings
         return target
 
