@@ -41,6 +41,7 @@ _KNOWN = frozenset({
     "gcc_s", "stdc++", "c++", "supc++", "gomp", "omp", "iomp5",
 })  # fmt: skip
 _OPENMP_LIBRARIES = frozenset({"-lgomp", "-lomp", "-liomp5"})
+_OPENMP_CALLS = b"__kmpc_"  # in what was compiled for OpenMP; CMake links it without -fopenmp
 _ARCHIVE_MAGIC = b"!<arch>\n"
 _ELF = b"\x7fELF"
 
@@ -235,6 +236,7 @@ def _link(line: CommandLine, *, plus: bool) -> None:
         plus = plus or any(Path(name).suffix in CPLUSPLUS for name, _ in line.inputs)
         linked = Path(folder) / f"{target.stem}.wasm"
         threaded = OPENMP in line.flags or any(name in _OPENMP_LIBRARIES for name, _ in line.inputs)
+        threaded = threaded or any(_OPENMP_CALLS in Path(each).read_bytes() for each in objects)
         threads = threads_library(_say, plus=plus) if threaded else []
         kept = [flag for flag in line.flags if flag.startswith(("-g", "-O"))]
         _warn(link(objects, linked, [*kept, *line.linking], plus=plus, archive=archive, threads=threads))

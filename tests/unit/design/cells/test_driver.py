@@ -150,3 +150,50 @@ def test_main_may_lie_in_an_archive(folder: Path, parameters: str) -> None:
         assert run_job(Job(module=folder / "app")).exit_code == 0
     with pytest.raises(BuildError, match="there is no main"):
         run_driver(["twice.c"], plus=False)
+
+
+_PARALLEL = """
+#include <omp.h>
+#include <stdio.h>
+int count(void);
+int main(void) { printf("%d\\n", count()); return 0; }
+"""
+_COUNT = """
+int count(void)
+{
+    int all = 0;
+#pragma omp parallel num_threads(3) reduction(+ : all)
+    all++;
+    return all;
+}
+"""
+
+
+@needs_compiler
+@pytest.mark.parametrize("linking", [["-fopenmp"], ["-lgomp"], []])
+def test_what_was_compiled_for_openmp_has_threads_however_it_is_linked(folder: Path, linking: list[str]) -> None:
+    """CMake's own module gives -fopenmp only to the compiler; and one object may be without."""
+    pytest.importorskip("wasmtime")
+    from ecotone.design.cells._driver import run_driver
+    from ecotone.execution.cells.building import read_cell
+
+    (folder / "main.c").write_text(_PARALLEL)
+    (folder / "count.c").write_text(_COUNT)
+    run_driver(["-c", "main.c"], plus=False)
+    run_driver(["-c", "-qopenmp", "count.c"], plus=False)
+    run_driver(["main.o", "count.o", *linking, "-o", "a.cell"], plus=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "ecotone.execution.cells", "a.cell"], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("3\n", "")
+    assert read_cell(folder / "a.cell").manifest.needs.threads is None
+
+
+@needs_compiler
+def test_program_without_openmp_has_no_threads(folder: Path) -> None:
+    from ecotone.design.cells._driver import run_driver
+    from ecotone.execution.cells.building import read_cell
+
+    (folder / "count.c").write_text(f"{_COUNT}{_PARALLEL}".replace("#include <omp.h>", ""))
+    run_driver(["count.c", "-o", "a.cell"], plus=False)
+    assert read_cell(folder / "a.cell").manifest.needs.threads == 1
