@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from tests.support.deployments import deployment_of, running
 
-from ecotone.core.messages import Deployment
+from ecotone.core.messages import BUCKET_WANTED, Deployment, WantedNode, decode, encode
 
 pytestmark = [pytest.mark.e2e, pytest.mark.anyio]
 
@@ -69,3 +69,46 @@ async def test_a_host_with_several_cores_imports_its_module_with_as_many_threads
     assert "works with 1" in run.log("sink.edge-1.0")
     assert report.lost == 0
     assert {each.component: each.cores for each in report.components} == {"tick": 1, "several": 2, "sink": 1}
+
+
+CHANGING = """
+from ecotone import CellRun, component
+
+@component(every="50 ms")
+def tick() -> int:
+    return 1
+
+@component(on=tick, cell="never-run.cell", cores=(1, 4))
+def program(number: int, run: CellRun) -> int:
+    print("threads", run.threads)
+    return number
+"""
+
+
+async def test_a_cell_gets_another_number_of_threads_with_its_next_item(tmp_path: Path) -> None:
+    app = tmp_path / "app"
+    app.mkdir()
+    (app / "app.py").write_text(textwrap.dedent(CHANGING))
+    (app / "never-run.cell").touch()
+    folder = tmp_path / "run"
+    folder.mkdir()
+    async with running(with_cores(deployment_of(app), "program", 4), folder) as run:
+        await run.controller.wait_running(20)
+        await run.wait_for(lambda: "threads 4" in run.log("program.edge-1.0"), "as planned")
+        before = await run.pid_of("program")
+        entry = await run.bus.get(BUCKET_WANTED, "edge-1")
+        assert entry is not None and entry.value is not None
+        wanted = decode(entry.value, WantedNode)
+        changed = msgspec.structs.replace(wanted, cores={"program": 2})
+        await run.bus.put(BUCKET_WANTED, "edge-1", encode(changed))
+        await run.wait_for(lambda: "threads 2" in run.log("program.edge-1.0"), "fewer")
+        await run.bus.put(BUCKET_WANTED, "edge-1", encode(wanted))
+        await run.wait_for(lambda: run.log("program.edge-1.0").rstrip().endswith("threads 4"), "as planned again")
+        assert await run.pid_of("program") == before
+        os.kill(before, signal.SIGKILL)
+        await run.bus.put(BUCKET_WANTED, "edge-1", encode(changed))
+        await run.event("host_died")
+        await run.wait_for(lambda: run.log("program.edge-1.0").rstrip().endswith("threads 2"), "a new host knows it")
+        report = await run.controller.drain_and_stop(10.0)
+
+    assert report.lost == 0

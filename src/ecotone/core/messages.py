@@ -85,10 +85,12 @@ class WantedInstance(_Message, frozen=True, kw_only=True):
 
 
 class WantedNode(_Message, frozen=True, kw_only=True):
-    """All that should run on a node; what is not named should stop."""
+    """All that should run on a node; what is not named should stop. `cores`: components whose replicas there have
+    another number of cores than was planned, from their next item on."""
 
     node: str
     instances: tuple[WantedInstance, ...] = ()
+    cores: dict[str, int] = {}
 
 
 Phase = Literal["starting", "running", "backing_off", "stopping", "stopped", "failed"]

@@ -25,6 +25,10 @@ __all__ = [
 ]
 
 
+DECISIONS = frozenset({"cores_changed"})
+"""Kinds of events by which the controller has changed what runs; wall clock."""
+
+
 class _Frozen(msgspec.Struct, frozen=True):
     pass
 
@@ -210,6 +214,11 @@ def report_document(report: RunReport) -> dict[str, Any]:
         "valid": report.valid,
         "saturated": report.saturated,
         "overloaded": list(report.overloaded),
+        "decisions": [
+            {"time_s": round(each.time_s, 3), "kind": each.kind, "component": each.instance, "reason": each.reason}
+            for each in report.events
+            if each.kind in DECISIONS
+        ],
         "notes": list(report.notes),
         "outputs": list(report.outputs),
     }

@@ -29,7 +29,7 @@ STARTING, READY, DRAINING, STOPPED, FAILED = range(5)
 TOKENS_MAX = 64
 PATHS_MAX = 16
 
-_MAGIC = 0x65636F746F6E6531
+_MAGIC = 0x65636F746F6E6532
 _TOKEN_BYTES = 2 + 255
 _REASON_BYTES = 1024
 
@@ -37,8 +37,8 @@ _REASON_BYTES = 1024
 (
     _MAGIC_WORD, _PID, _PHASE, _HEARTBEAT, _ITEM_STARTED,
     _HANDLED, _EMITTED, _DROPPED, _RAISED, _DEAD, _REFUSED,
-    _BUSY, _CPU, _LINK_BYTES, _LATE,
-) = range(15)  # fmt: skip
+    _BUSY, _CPU, _LINK_BYTES, _LATE, _CORES,
+) = range(16)  # fmt: skip
 _SUMMARIES = 16  # of each histogram: count, sum_s, max_s
 _HISTOGRAMS = 2 + PATHS_MAX
 _COUNTS = _SUMMARIES + 3 * _HISTOGRAMS
@@ -142,6 +142,15 @@ class InstancePage:
     @reason.setter
     def reason(self, value: str) -> None:
         self._set_text(_REASON_OFFSET, _REASON_BYTES, value)
+
+    @property
+    def cores(self) -> int:
+        """How many a replica has from its next item on, said by the agent; 0: as planned."""
+        return self._words[_CORES]
+
+    @cores.setter
+    def cores(self, value: int) -> None:
+        self._words[_CORES] = value
 
     def restart(self) -> None:
         """Called by the agent before it starts a host: forget the last host, keep what was counted."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ecotone.core.messages import Deployment
     from ecotone.core.report import RunReport
     from ecotone.infrastructure.bus import Bus
+    from ecotone.orchestration.control.elastic import Judge
     from ecotone.session.folders import RunFolders
     from ecotone.session.outside_bus import OutsideBus
     from ecotone.session.prestart import Started
@@ -52,16 +53,18 @@ def run_embedded(
     on_snapshot: Callable[[RunReport], None] | None,
     snapshot_every_s: float,
     observed_path: Path | None = None,
+    judge: Judge | None = None,
 ) -> RunReport:
     """See `Session.run`. `started`: what the command line has started already; None: nothing. `observed_path`: where
-    is what the plan was corrected by, and will be what this run taught; None: the plan is not of today.
+    is what the plan was corrected by, and will be what this run taught; None: the plan is not of today. `judge`: by
+    which cores may be changed; None: they stay as planned.
 
     Raises:
         InputError: `bus_url` is not a bus URL, or has nothing to resume.
         UnavailableError: the bus cannot be started or reached.
         ComponentError: a component does not start.
     """
-    run = _Run(deployment, folders, for_s, stop, on_snapshot, snapshot_every_s, observed_path)
+    run = _Run(deployment, folders, for_s, stop, on_snapshot, snapshot_every_s, observed_path, judge)
     outside = _outside(bus_url, folders, resume=resume) if bus_url is not None else None
     server, agent = _processes(deployment, folders, started, own_bus=outside is None)
     try:
@@ -103,6 +106,7 @@ class _Run:
     on_snapshot: Callable[[RunReport], None] | None
     snapshot_every_s: float
     observed_path: Path | None
+    judge: Judge | None
 
 
 async def _run(run: _Run, bus: OutsideBus | Server | None, agent: AgentProcess) -> RunReport:
@@ -140,6 +144,7 @@ async def _controlled(run: _Run, bus: Bus, children: tuple[Child, ...]) -> RunRe
         children=children,
         started_s=_process_start_s(),
         observed=None if path is None else read_observed(path),
+        judge=run.judge,
     ) as controller:
         await controller.deploy()
         await _until_over(run, controller)

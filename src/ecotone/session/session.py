@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ecotone.core.messages import Deployment
     from ecotone.core.report import RunReport
     from ecotone.design.profiling import Explored, Progress
+    from ecotone.orchestration.control.elastic import Judge
     from ecotone.orchestration.performance.samples import Samples
     from ecotone.orchestration.placement import Explanation, Frontier, Given, Goal, LargestLoad
     from ecotone.orchestration.placement.tradeoffs import Second
@@ -64,6 +65,7 @@ class Session:
         self._parameters = dict(parameters or {})
         self._checked: CheckResult | None = None
         self._planned: Plan | None = None
+        self._planned_with: Samples | None = None
         """The plan made or read last: it knows what earlier runs taught."""
 
     def check(self) -> CheckResult:
@@ -242,6 +244,7 @@ class Session:
         )
         path = self.state_folder / "plans" / f"{digest}.json"
         is_usual = goal is None and load == 1.0
+        self._planned_with = samples if load == 1.0 else None
         if is_usual and not force and (kept := _read_plan(path)) is not None and kept.gap <= gap:
             self._planned = kept
             return kept
@@ -414,9 +417,17 @@ class Session:
                 on_snapshot=on_snapshot,
                 snapshot_every_s=snapshot_every_s,
                 observed_path=self._observed_path if chosen is self._planned else None,
+                judge=self._judge(deployment) if chosen is self._planned else None,
             )
         finally:
             folders.remove_shared()
+
+    def _judge(self, deployment: Deployment) -> Judge | None:
+        """By which the controller may change cores while it runs; None where there are none to change."""
+        from ecotone.orchestration.control.elastic import elastic_cores, judge_of  # noqa: PLC0415
+
+        samples = self._planned_with
+        return judge_of(deployment, samples) if samples is not None and elastic_cores(deployment) else None
 
     def _own_continuum(self) -> Path | None:
         """The continuum file that lies beside the application, if there is one."""
@@ -485,6 +496,9 @@ def _misfits(plan: Plan, application: Application, continuum: Continuum) -> list
         variants = (
             [variant.name for variant in components[each.component].variants] if each.component in components else []
         )
+        least, most = components[each.component].cores if each.component in components else (each.cores, each.cores)
+        if not least <= each.cores <= most:
+            problems.append(f"{each.component} cannot use {each.cores} cores (it can use {least} to {most})")
         if each.node not in nodes:
             problems.append(f"{continuum.name} has no node {each.node!r} (for {each.component})")
         if variants and each.variant not in variants:

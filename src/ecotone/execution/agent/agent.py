@@ -205,6 +205,8 @@ class Agent:
             return
         self._wanted[node] = decode(value, WantedNode) if value is not None else WantedNode(node=node)
         self._states.setdefault(node, NodeState())
+        for instance in self._wanted[node].instances:
+            self._pages.set_cores(instance.id, self._wanted[node].cores)
         if self._deployment is not None:
             self._rules[node] = rules_of(self._deployment, self._wanted[node], self._options)
             self._feed(node, None)
@@ -249,6 +251,7 @@ class Agent:
             failed = Exited(instance.id, attempt, f"no room in {self._options.shared_root}: {error.strerror}")
             asyncio.get_running_loop().call_soon(self._feed, node, failed)
             return
+        self._pages.set_cores(instance.id, self._wanted[node].cores)
         spec = HostSpec(
             bus_url=self._access.bus_url,
             bus_token=self._access.bus_token,

@@ -11,6 +11,7 @@ from ecotone.execution.agent.decide import Vitals
 from ecotone.execution.page import FAILED, READY, InstancePage
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from ecotone.core.messages import InstanceTelemetry, WantedInstance
@@ -70,6 +71,11 @@ class Pages:
             pages[component].restart()
             paths.append(str(path))
         return tuple(paths)
+
+    def set_cores(self, instance: str, cores: Mapping[str, int]) -> None:
+        """For the components of an instance whose number is not the planned one."""
+        for component, page in self._pages.get(instance, {}).items():
+            page.cores = cores.get(component, 0)
 
     def take_tokens(self, instance: str) -> tuple[str, ...]:
         """The deliveries that a dead host had open; the page forgets them."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ecotone.execution.host import share
 from ecotone.execution.host.codec import Decoder, Encoder
-from ecotone.execution.host.cores import allow_cores
+from ecotone.execution.host.cores import allow_cores, allowed_cores
 from ecotone.execution.host.emulation import CoreSlots, Route
 from ecotone.execution.host.inputs import Input, TokenSlots
 from ecotone.execution.host.kinds import load
@@ -69,12 +69,30 @@ def build_stages(
             followers=[stages[name] for name in consumers if name in stages],
             starts_path=share.starts_path(application, component.name),
             ends=share.path_ends(application, component.name),
+            before_call=_following_cores(component, planned[component.name], page, slots),
         )
     return [stages[component.name] for component in components]
 
 
 def _load(deployment: Deployment, component: Component, variant: str) -> Handler:
     return load(deployment.root, deployment.module, component, variant, deployment.parameters)
+
+
+def _following_cores(
+    component: Component, planned: int, page: InstancePage, slots: CoreSlots | None
+) -> Callable[[], None] | None:
+    """Takes over what the agent says; None where it cannot change: numeric libraries have started their threads."""
+    if component.cell is None:
+        return None
+
+    def follow() -> None:
+        cores = page.cores or planned
+        if cores != allowed_cores(component.name):
+            allow_cores(component.name, cores)
+            if slots is not None:
+                slots.held = component.held(cores)
+
+    return follow
 
 
 def _outlet(component: Component, consumers: tuple[str, ...], page: InstancePage) -> Outlet:

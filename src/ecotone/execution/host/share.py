@@ -72,16 +72,15 @@ def node_speed(deployment: Deployment, node: str) -> float:
 
 def cores_contended(deployment: Deployment, node: str) -> int:
     """The node's cores if the instances that are planned on it could hold more than it has, else 0: then nobody needs
-    to queue."""
+    to queue. Cells may get more while they run."""
     if not deployment.continuum.emulated:
         return 0
     cores = deployment.continuum.node(node).type.cores
-    application = deployment.application
-    planned = sum(
-        each.replicas * application.component(each.component).held(each.cores)
-        for each in deployment.plan.assignments
-        if each.node == node
-    )
+    planned = 0
+    for each in deployment.plan.assignments:
+        if each.node == node:
+            component = deployment.application.component(each.component)
+            planned += each.replicas * component.held(each.cores if component.cell is None else component.cores[1])
     return cores if planned > cores else 0
 
 

@@ -85,6 +85,7 @@ class Stage:
         followers: Sequence[Stage],
         starts_path: bool,
         ends: Sequence[PathEnd],
+        before_call: Callable[[], None] | None = None,
     ) -> None:
         """`outlet` None: all consumers are `followers`, so nothing needs to leave the host."""
         self.component = component
@@ -102,6 +103,7 @@ class Stage:
         self._followers = tuple(followers)
         self._starts_path = starts_path
         self._ends = tuple(ends)
+        self._before_call = before_call
 
     def perform(
         self, value: tuple[object, ...], lineage: Lineage, origins: Sequence[Origin], began_s: float | None = None
@@ -160,6 +162,8 @@ class Stage:
         return output is not _END
 
     def _begin(self) -> None:
+        if self._before_call is not None:
+            self._before_call()
         self._meter.begin()
         self.page.item_started_s = self._meter.started_s
 

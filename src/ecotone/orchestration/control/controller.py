@@ -11,6 +11,7 @@ Called by the session:
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from collections import deque
 from pathlib import Path
@@ -33,6 +34,7 @@ from ecotone.core.messages import (
     decode,
     encode,
 )
+from ecotone.orchestration.control.elastic import Elastic, elastic_cores
 from ecotone.orchestration.control.following import Following
 from ecotone.orchestration.control.gateway import Gateway
 from ecotone.orchestration.control.observe import (
@@ -56,6 +58,7 @@ from ecotone.orchestration.control.reconcile import (
     streams_of,
     wanted_first,
     wanted_nodes,
+    with_cores,
     without,
 )
 
@@ -70,6 +73,7 @@ if TYPE_CHECKING:
     from ecotone.core.messages import Deployment
     from ecotone.core.report import RunReport, TimelinePoint
     from ecotone.infrastructure.bus import Bus, ConsumerState, StreamState
+    from ecotone.orchestration.control.elastic import Judge
     from ecotone.orchestration.control.processes import Child
     from ecotone.orchestration.performance.observed import Observed
 
@@ -96,6 +100,7 @@ class Controller:
             bus server).
         started_s: wall time at which the command was given, for the time to the first item; now, if left out.
         observed: what earlier runs taught, and the plan was corrected by.
+        judge: what would be broken with other numbers of cores, where they may be changed; None: they stay as planned.
         clock: the time.
     """
 
@@ -108,6 +113,7 @@ class Controller:
         children: tuple[Child, ...] = (),
         started_s: float | None = None,
         observed: Observed | None = None,
+        judge: Judge | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._bus = bus
@@ -129,6 +135,7 @@ class Controller:
         self._samples: deque[Sample] = deque([Sample(time_s=0.0, instances={})], maxlen=2)
         self._timeline: list[TimelinePoint] = []
         self._following = Following(deployment, observed)
+        self._elastic = Elastic(deployment, judge) if judge is not None and elastic_cores(deployment) else None
         self._streams: dict[str, StreamState] = {}
         self._consumers: dict[tuple[str, str], ConsumerState] = {}
         self._events: deque[Event] = deque(maxlen=_EVENTS_MAX)
@@ -380,6 +387,7 @@ class Controller:
             if self._clock.monotonic_s() >= next_sample_s:
                 next_sample_s += 1.0
                 self._take_sample()
+                await self._look_at_cores()
 
     async def _look_at_streams(self) -> None:
         """In data order, one after the other: what leaves one stream must be looked for in the next."""
@@ -405,11 +413,34 @@ class Controller:
             point = timeline_point(self._deployment, before, sample, self._consumers)
             self._timeline.append(msgspec.structs.replace(point, time_s=sample.time_s - self._first_handled_s))
         self._samples.append(sample)
-        for shift in self._following.look(sample):
+        for shift in self._following.look(sample, self._changed_cores()):
             drift = Event(
                 time_s=self._clock.wall_s(), kind="drift", node=shift.node, instance=shift.component, reason=str(shift)
             )
             self._keep(drift)
+
+    async def _look_at_cores(self) -> None:
+        """Let fewer cores do where the load has fallen, and more where it has grown."""
+        everything = all(self._published.get(node) == each for node, each in self._wanted.items() if each.instances)
+        if self._elastic is None or self._draining or not everything:
+            return
+        changes = await anyio.to_thread.run_sync(self._elastic.look, self._samples[-1])  # it may simulate for a while
+        if not changes or self._draining:
+            return
+        for each in changes:
+            reason = f"{each.component}: {each.before} to {each.after} cores, {each.reason}"
+            event = Event(time_s=self._clock.wall_s(), kind="cores_changed", instance=each.component, reason=reason)
+            self._keep(event)
+        self._wanted = with_cores(self._wanted, self._changed_cores())
+        with contextlib.suppress(UnavailableError):  # said again when the bus is back
+            await self._publish(self._wanted)
+
+    def _changed_cores(self) -> dict[str, int]:
+        """Of the components that have another number than planned."""
+        if self._elastic is None:
+            return {}
+        planned = self._elastic.planned
+        return {name: cores for name, cores in self._elastic.cores.items() if cores != planned[name]}
 
     def _facts(self, *, finished: bool) -> Facts:
         now_s = (self._ended_s or self._clock.monotonic_s()) - self._start_s
@@ -429,6 +460,7 @@ class Controller:
             restarts=count_restarts(self._restarts),
             failed=frozenset(self._failed),
             earlier=self._earlier,
+            cores={} if self._elastic is None else dict(self._elastic.cores),
             events=tuple(self._events),
             outputs=outputs_of(self._run_folder),
             start_to_first_item_s=None if self._first_item_s is None else self._first_item_s - self._command_s,

@@ -11,7 +11,7 @@ from ecotone.infrastructure.telemetry.histogram import merge
 from ecotone.orchestration.performance.observed import Expected, Follower, Observed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from ecotone.core.messages import Deployment
     from ecotone.orchestration.control.observe import Sample
@@ -30,15 +30,16 @@ class Following:
         """Args: before: what the plan was corrected by; None: the plan knew of no corrections."""
         self._follower = Follower(_expected(deployment, before or Observed()), before)
 
-    def look(self, sample: Sample) -> list[Shift]:
-        """Take in the totals until now; what has shifted."""
+    def look(self, sample: Sample, changed: Collection[str] = ()) -> list[Shift]:
+        """Take in the totals until now; what has shifted. Of components that were `changed`, calls take another time
+        than was predicted of the plan."""
         groups: dict[tuple[str, str], list[Mapping[int, int]]] = {}
         for component, instances in sample.instances.items():
             for each in instances:
                 groups.setdefault((component, each.node), []).append(each.service.counts)
         shifts: list[Shift] = []
         for (component, node), counts in groups.items():
-            if sample.saturated_share > _SATURATED_MAX:
+            if sample.saturated_share > _SATURATED_MAX or component in changed:
                 self._follower.pass_over(component, node, merge(counts))
             elif (shift := self._follower.see(component, node, merge(counts))) is not None:
                 shifts.append(shift)

@@ -91,6 +91,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         restarts: by instance, over all lives of its agent.
         failed: instances that died again and again, and did not run since.
         earlier: `unaccounted_items` at the start: of a run that goes on after a crash.
+        cores: that replicas have now, of components where it may change.
     """
 
     run: str
@@ -107,6 +108,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     restarts: Mapping[str, int] = {}
     failed: frozenset[str] = frozenset()
     earlier: Mapping[str, int] = {}
+    cores: Mapping[str, int] = {}
     events: tuple[Event, ...] = ()
     outputs: tuple[str, ...] = ()
     start_to_first_item_s: float | None = None
@@ -305,7 +307,7 @@ def _component_report(deployment: Deployment, component: Component, facts: Facts
         component=name,
         variant=", ".join(dict.fromkeys(each.variant for each in assignments)),
         nodes=tuple(each.node for each in assignments),
-        cores=max((each.cores for each in assignments), default=1),
+        cores=facts.cores.get(name, max((each.cores for each in assignments), default=1)),
         count=count,
         emitted=sum(each.emitted for each in instances),
         dropped=sum(each.dropped for each in instances),
@@ -446,6 +448,10 @@ def _notes(facts: Facts, *, saturated: bool, overloaded: Mapping[str, tuple[int,
     ]
     notes += list(dict.fromkeys(troubles))[:10]
     notes += [each.reason for each in facts.events if each.kind == "drift"][-_DRIFTS_MAX:]
+    changes = [each for each in facts.events if each.kind == "cores_changed"]
+    if changes:
+        times = f"{len(changes)} time{'s' if len(changes) > 1 else ''}"
+        notes.append(f"cores were changed {times} while it ran, the last: {changes[-1].reason}")
     if facts.finished:
         failed = sorted({each.split(".")[0] for each in facts.failed})
         notes += [f"{each} failed for good; what it printed and raised: ecotone logs APP {each}" for each in failed]

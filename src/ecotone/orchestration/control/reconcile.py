@@ -35,6 +35,7 @@ __all__ = [
     "streams_of",
     "wanted_first",
     "wanted_nodes",
+    "with_cores",
     "without",
 ]
 
@@ -103,6 +104,16 @@ def without(wanted: Mapping[str, WantedNode], components: frozenset[str]) -> dic
         )
         for node, each in wanted.items()
     }
+
+
+def with_cores(wanted: Mapping[str, WantedNode], cores: Mapping[str, int]) -> dict[str, WantedNode]:
+    """The same, but these components have so many cores instead of what was planned."""
+
+    def here(each: WantedNode) -> dict[str, int]:
+        names = {name for one in each.instances for name in one.components}
+        return {name: count for name, count in cores.items() if name in names}
+
+    return {node: msgspec.structs.replace(each, cores=here(each)) for node, each in wanted.items()}
 
 
 def wanted_first(application: Application, wanted: Mapping[str, WantedNode]) -> dict[str, WantedNode]:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import anyio
+import msgspec
 import pytest
 from tests.support.applications import after, camera
 from tests.support.deployments import continuum, plan_of
 
-from ecotone.core.application import Application
+from ecotone.core.application import Application, Cell
 from ecotone.core.errors import ComponentError, ConflictError, UnavailableError
 from ecotone.core.messages import (
     BUCKET_DEPLOYMENT,
@@ -29,6 +30,8 @@ from ecotone.core.messages import (
     decode,
     encode,
 )
+from ecotone.core.plan import ComponentPrediction
+from ecotone.core.report import report_document
 from ecotone.infrastructure.bus import Bus, MemoryServer, StreamConfig
 from ecotone.orchestration.control import Controller
 from ecotone.orchestration.control.reconcile import SOURCES_WAIT_MAX_S
@@ -124,11 +127,13 @@ async def wanted_ids(bus: Bus) -> set[str]:
     return {one.id for each in entries if each and each.value for one in decode(each.value, WantedNode).instances}
 
 
-async def tell_telemetry(bus: Bus) -> None:
+async def tell_telemetry(bus: Bus, component: str = "detect") -> None:
     number = 0
     while True:
         number += 1
-        count = InstanceTelemetry(id="detect.cloud.0", component="detect", node="cloud", handled=number)
+        count = InstanceTelemetry(
+            id=f"{component}.cloud.0", component=component, node="cloud", handled=number, emitted=number
+        )
         message = AgentTelemetry(agent="a", time_s=LoopClock().wall_s(), instances=(count,), saturated_share=0.01)
         await bus.publish("telemetry.a", encode(message))
         await anyio.sleep(0.25)
@@ -162,6 +167,54 @@ async def test_from_deployment_to_report(tmp_path: Path) -> None:
     wanted = await bus.get(BUCKET_WANTED, "cloud")
     assert wanted is not None
     assert decode(wanted.value or b"", WantedNode).instances == ()
+
+
+async def test_where_the_load_is_low_a_cell_gets_fewer_cores_and_the_report_says_so(tmp_path: Path) -> None:
+    """The camera brings 4 items a second of the 25 that were planned. The controller asks in a thread, for which
+    virtual time does not wait."""
+    plain = deployment()
+    work = after("detect", "camera", cores=(1, 4), cell=Cell(file="x.cell"), kind="cell")
+    application = Application(name="test", components=(camera(), work))
+    rate = ComponentPrediction(
+        component="camera", rate_per_s=25.0, service_mean_s=0.001, predicted_p50_s=0.001, predicted_p95_s=0.001,
+        low_s=0.001, high_s=0.001, utilisation=0.1, memory_bytes=1.0, energy_j=0.0,
+    )  # fmt: skip
+    plan = msgspec.structs.replace(
+        plain.plan,
+        assignments=tuple(
+            msgspec.structs.replace(row, cores=4 if row.component == "detect" else 1) for row in plain.plan.assignments
+        ),
+        components=(rate,),
+    )
+    wide = msgspec.structs.replace(plain, application=application, plan=plan)
+    server = MemoryServer()
+    bus = server.connect()
+
+    async def cores() -> dict[str, int]:
+        entry = await bus.get(BUCKET_WANTED, "cloud")
+        return decode(entry.value, WantedNode).cores if entry is not None and entry.value else {}
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(agent, server.connect(), lambda _: "running")
+        group.start_soon(tell_telemetry, server.connect(), "camera")
+        judge = lambda cores, load: {} if cores["detect"] >= 2 else {("detect", "latency"): "late"}  # noqa: E731
+        async with Controller(bus, wide, tmp_path, judge=judge, clock=LoopClock()) as controller:
+            await controller.deploy()
+            await controller.wait_running(5.0)
+            for _ in range(100_000):
+                await anyio.sleep(0.5)
+                if await cores():
+                    break
+            told = await cores()
+            report = await controller.drain_and_stop(5.0)
+        group.cancel_scope.cancel()
+    assert told == {"detect": 2}
+    assert [each.cores for each in report.components] == [1, 2]
+    (decision,) = report_document(report)["decisions"]
+    assert decision["component"] == "detect"
+    assert decision["time_s"] > 1e9
+    assert decision["reason"].startswith("detect: 4 to 2 cores, the sources bring 20% of what was planned")
+    assert any("cores were changed 1 time" in note for note in report.notes)
 
 
 async def test_sources_are_wanted_when_everything_else_runs(tmp_path: Path) -> None:
