@@ -59,8 +59,7 @@ class Gate:
         self._bells = bells
         self._mine, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._mine.setblocking(False)
-        self._mapped = mmap.mmap(region.descriptor, region.bell_offset(len(region.ranks)))
-        self._address = ctypes.addressof(ctypes.c_char.from_buffer(self._mapped))
+        self._mapped: mmap.mmap | None = None
         self._round = 0
 
     def descriptors(self) -> list[int]:
@@ -71,7 +70,15 @@ class Gate:
         """Nobody can leave any more."""
         self._mine.close()
         self.theirs.close()
-        self._mapped.close()
+        if self._mapped is not None:
+            self._mapped.close()
+
+    @property
+    def _address(self) -> int:
+        """Where the memory lies in this process, which needs it only if a rank leaves."""
+        if self._mapped is None:
+            self._mapped = mmap.mmap(self._region.descriptor, self._region.bell_offset(len(self._region.ranks)))
+        return ctypes.addressof(ctypes.c_char.from_buffer(self._mapped))
 
     def take_out(self, rank: int, ended: int, timeout_s: float, *, leave_node: bool = False) -> int:
         """Calls a rank to its next safe point and takes it out there.

@@ -24,6 +24,7 @@ from functools import partial
 from pathlib import Path
 
 import msgspec
+import wasmtime
 
 from ecotone.core.errors import EcotoneError, UnavailableError
 from ecotone.execution.cells._known import Identity, KnownPrograms, identity_of
@@ -32,6 +33,7 @@ from ecotone.execution.cells._local import LocalJob
 from ecotone.execution.cells._passage import Passage
 from ecotone.execution.cells._process import RankProcess, as_rank, rehearse_rank, start_spare
 from ecotone.execution.cells._region import Region
+from ecotone.execution.cells._rehearsal import open_rehearsal
 from ecotone.execution.cells._spare import ORDER_MOST, Spare
 from ecotone.execution.cells.interface import Job, RankEnd, as_path
 from ecotone.execution.cells.server import Done
@@ -39,9 +41,12 @@ from ecotone.execution.cells.server import Done
 __all__: list[str] = []
 
 _LOADED = ("ecotone.execution.cells._cell_file", "ecotone.execution.cells._trust")
+_WITH_JOB = 4  # descriptors: the socket of who asks, and three streams
 _SPARES = 4  # waiting ranks
 _OWN_MOST = 16  # jobs that are run here at a time: each has about eight descriptors and more
 _REFILL_AFTER_S = 0.02  # a start has the machine to itself
+_REFILL_LATER_S = 1.0  # where spare processes die, no time is lost with them
+_PATH_MOST = 4096
 _ANSWER_MOST = 128 << 10  # the system takes about 200 KiB at once
 _REASON_MOST = 16 << 10
 
@@ -103,12 +108,12 @@ class _Server:
         while True:
             news = [(each, self._news.get(each)) for each, _ in self._poll.poll(self._wait_ms())]
             for descriptor, tell in news:
-                if tell is None:
-                    if not self._receive():
-                        self._end()
-                        return
-                elif self._news.get(descriptor) is tell:  # else it was closed, and may be another one by now
+                if tell is not None and self._news.get(descriptor) is tell:  # else it has become another one meanwhile
                     tell()
+            # The next job comes last: what the one before has taught is known to it.
+            if any(tell is None for _, tell in news) and not self._receive():
+                self._end()
+                return
             now_s = time.monotonic()
             for job in [each for each in self._jobs if isinstance(each, _OwnJob)]:
                 if job.job.deadline is not None and job.job.deadline <= now_s:
@@ -146,7 +151,7 @@ class _Server:
             elif len(self._ranks) < _SPARES:
                 self._ranks.append(self._new_rank())
         except EcotoneError:  # the system has no more: a job that finds none says so
-            self._refill_s = time.monotonic() + 1.0
+            self._refill_s = time.monotonic() + _REFILL_LATER_S
             return
         if len(self._ranks) < _SPARES:
             self._refill_s = 0.0
@@ -160,7 +165,7 @@ class _Server:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with ours, theirs:
             socket.send_fds(ours, [self._sample], [ours.fileno()])
-            data, descriptors, _, _ = socket.recv_fds(theirs, ORDER_MOST, 4, socket.MSG_CMSG_CLOEXEC)
+            data, descriptors, _, _ = socket.recv_fds(theirs, ORDER_MOST, 1, socket.MSG_CMSG_CLOEXEC)
             os.close(descriptors[0])
             job = _jobs.decode(data)
             self._known.get(identity_of(job))
@@ -185,24 +190,24 @@ class _Server:
         else:
             self._ranks.remove(spare)
         spare.bury()
-        self._refill_s = time.monotonic() + _REFILL_AFTER_S
+        self._refill_s = time.monotonic() + _REFILL_LATER_S
 
     # ---- Starting ----
 
     def _receive(self) -> bool:
-        data, descriptors, _, _ = socket.recv_fds(self._channel, ORDER_MOST, 4, socket.MSG_CMSG_CLOEXEC)
+        data, descriptors, _, _ = socket.recv_fds(self._channel, ORDER_MOST, _WITH_JOB, socket.MSG_CMSG_CLOEXEC)
         if not data:
             return False
-        channel = socket.socket(fileno=descriptors[0])
-        streams = descriptors[1:]
-        try:
-            self._start(data, channel, streams)
-        except EcotoneError as error:
-            _answer(channel, Done(problem=str(error)))
-            channel.close()
-        finally:
-            for descriptor in streams:
-                os.close(descriptor)
+        if len(descriptors) == _WITH_JOB:  # else this process has no room for more, and who asked finds his end closed
+            channel = socket.socket(fileno=descriptors.pop(0))
+            try:
+                self._start(data, channel, descriptors)
+            except Exception as error:  # noqa: BLE001 - one job must not end the others
+                told = str(error) if isinstance(error, EcotoneError) else f"the job could not be started: {error}"
+                _answer(channel, Done(problem=told))
+                channel.close()
+        for descriptor in descriptors:
+            os.close(descriptor)
         self._refill_s = time.monotonic() + _REFILL_AFTER_S
         return True
 
@@ -301,7 +306,9 @@ class _Server:
     def _learn(self, running: _ApartJob) -> None:
         """A job tells what code it has run."""
         self._forget(running.spare.link.fileno())
-        compiled = running.spare.link.recv(ORDER_MOST)
+        compiled = b""
+        with contextlib.suppress(OSError):  # it was killed before it had read what to do
+            compiled = running.spare.link.recv(_PATH_MOST)
         if compiled and running.identity is not None:
             self._known.add(running.identity, Path(os.fsdecode(compiled)))
 
@@ -343,8 +350,8 @@ def _run_apart(order: bytes, descriptors: list[int], link: socket.socket) -> Non
     try:
         with LocalJob(job, compiled=Path(told.compiled) if told.compiled else None) as running:
             result = running.wait()
-            _answer(channel, Done(result=result, cpu_s=running.cpu_s, wall_s=time.monotonic() - begun_s))
             link.send(os.fsencode(running.compiled))
+            _answer(channel, Done(result=result, cpu_s=running.cpu_s, wall_s=time.monotonic() - begun_s))
     except EcotoneError as error:
         _answer(channel, Done(problem=str(error)))
     except OSError as error:
@@ -383,15 +390,27 @@ _jobs = msgspec.msgpack.Decoder(Job, dec_hook=as_path)
 def _main() -> None:
     name_process("cell-server")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # for the one who started everything
-    from ecotone.execution.cells._rehearsal import open_rehearsal  # noqa: PLC0415 - loads wasmtime
-
     for name in _LOADED:
         importlib.import_module(name)
-    program = open_rehearsal()
-    rehearse_rank(program)
+    rehearse = _rehearsal()
+    rehearse()
     gc.collect()
     gc.freeze()  # what is loaded now stays shared between all that is forked
-    _Server(socket.socket(fileno=int(sys.argv[1])), lambda: rehearse_rank(program)).serve()
+    _Server(socket.socket(fileno=int(sys.argv[1])), rehearse).serve()
+
+
+def _rehearsal() -> Callable[[], None]:
+    """What a spare does before it waits. Where programs cannot be run, the first rank says why."""
+    try:
+        program = open_rehearsal()
+    except (wasmtime.WasmtimeError, OSError):
+        return lambda: None
+
+    def rehearse() -> None:
+        with contextlib.suppress(EcotoneError, OSError):
+            rehearse_rank(program)
+
+    return rehearse
 
 
 if __name__ == "__main__":

@@ -90,11 +90,11 @@ def _wait_and_work(
     code = 1
     try:
         die_with_parent(signal.SIGKILL, parent)
-        name_process("cell-spare")
         for each in others:
             os.close(each)
         if ready is not None:
             ready()
+        name_process("cell-spare")
         order, descriptors, _, _ = socket.recv_fds(link, ORDER_MOST, _DESCRIPTORS_MOST, socket.MSG_CMSG_CLOEXEC)
         if order:
             work(order, descriptors, link)
