@@ -340,10 +340,11 @@ def scale_job(name: str, threads: int) -> tuple[SeenJob, int]:
     cell = Path(entry.record.cell)
     if _threads_of(cell) == 1:
         raise InputError(f"{entry.record.job} has one thread in each rank: {cell.name} was built without -fopenmp")
+    before = SeenJob(entry, time.time())
     told = entry.scale(threads)
     if not told:
         raise ConflictError(f"{entry.record.job} has no ranks now: it begins or ends")
-    return SeenJob(entry, time.time()), told
+    return before, told
 
 
 def _threads_of(cell: Path) -> int | None:
