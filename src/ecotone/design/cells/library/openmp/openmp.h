@@ -23,8 +23,6 @@ struct task;
 
 enum asleep { AWAKE, ASLEEP_STRICT, ASLEEP_HELPFUL }; /* the last one would run any task of its team */
 
-static inline void eomp_wait32(word *at, uint32_t seen);
-static inline void eomp_notify(word *at, uint32_t count);
 #ifdef __wasm__
 static inline void eomp_wait32(word *at, uint32_t seen)
 {
@@ -34,6 +32,9 @@ static inline void eomp_notify(word *at, uint32_t count) { __builtin_wasm_memory
 #else
 #include "native.h" /* for a test of races outside WebAssembly; not in the repository */
 #endif
+
+/* Without the cost of an atomic operation, where another one that follows tells of it. */
+static inline void eomp_set_quietly(word *at, uint32_t value) { *(volatile uint32_t *) at = value; }
 
 /* A lock of one word: 0 free, 1 held, 2 held and somebody may sleep. */
 void eomp_lock_slowly(word *lock);
@@ -220,7 +221,7 @@ struct member {
     _Alignas(EOMP_LINE) struct team *team;
     struct thread *thread;
     struct task *task; /* which it runs */
-    int32_t number;
+    int32_t number, worker; /* `worker`: the thread's place in the pool */
     uint32_t loops_begun, doacrosses_begun, singles_begun;
     struct position position;
     struct {
@@ -246,8 +247,6 @@ struct team {
     int32_t size;
     struct member *above; /* who has begun it */
     int32_t level, active_level;
-    microtask function;
-    int32_t argument_count;
     struct controls controls;
     int32_t team_number, team_count; /* of the league */
     uint32_t loops_begun, doacrosses_begun, singles_begun; /* in its regions so far */
@@ -256,9 +255,10 @@ struct team {
     _Alignas(EOMP_LINE) word arrived; /* at the barrier */
     word generation;                  /* of the barrier */
     struct thread *_Atomic finisher;  /* waits for all tasks */
-    _Alignas(EOMP_LINE) word joined;  /* has come to the end of the region */
-    _Alignas(EOMP_LINE) word region;  /* grows at each end */
-    word tasking;                     /* somebody has made a task in this region */
+    _Alignas(EOMP_LINE) word joined; /* how many have come to the end of a region, ever */
+    uint32_t joined_before;
+    _Alignas(EOMP_LINE) word region; /* grows when other threads are in it, and after tasks */
+    word tasking;                    /* somebody has made a task in this region */
     word shared_count;
     _Alignas(EOMP_LINE) word shared_lock; /* tasks that wait in no deque, by priority */
     struct task *shared;
@@ -268,6 +268,8 @@ struct team {
     int32_t copies_left[2];
     struct loop loops[LOOPS];
     struct doacross doacrosses[LOOPS];
+    _Alignas(EOMP_LINE) microtask function;
+    int32_t argument_count;
     uintptr_t arguments[ARGUMENTS];
     struct member members[];
 };
@@ -277,12 +279,13 @@ struct thread {
     word asleep;
     word bell;
     struct member *offered; /* the region it is given */
+    uint32_t joined_after;  /* the region: what `joined` of the team will be when all have come to its end */
     word helping;          /* with tasks of a region whose end it has reached */
     _Alignas(EOMP_LINE) uint32_t seen_work;
     struct member *member; /* of the newest region it was given */
     uint32_t region;       /* of that team; once that has changed, it does not belong to it any more */
     int32_t id, size;      /* of that team */
-    bool root, busy, has_left;
+    bool root, has_left;
     uint32_t patience[2], waits; /* at barriers, between regions */
     int32_t push_threads, push_teams, push_limit;
     bool push_strict;
@@ -299,11 +302,12 @@ static inline struct member *eomp_here(void)
     return here ? here : eomp_begin();
 }
 extern word eomp_pool_lock;
-/* Gives up to `wanted` further threads to a team, started if need be. Call it with the pool locked. */
-int32_t eomp_take_threads(struct team *team, int32_t wanted);
+/* Gives a team up to `wanted` threads besides the first, started if need be; tells whether they are others than last
+ * time. Call it with the pool locked. */
+bool eomp_take_threads(struct team *team, int32_t wanted);
 void eomp_give_back(struct team *team);
 int32_t eomp_threads_busy(void);
-void eomp_hire(struct member *member);
+void eomp_hire(struct member *member, uint32_t joined_after);
 struct team *eomp_team_new(int32_t room);
 void eomp_enter(struct member *member);
 

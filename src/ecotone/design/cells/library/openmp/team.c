@@ -86,17 +86,39 @@ static int32_t threads_for(const struct member *here, int32_t pushed)
     return wanted > 1 ? wanted : 1;
 }
 
+/* What the other threads have read for the last region stays in their caches unless it changes. */
+#define SET(place, value)                                                                                              \
+    do {                                                                                                               \
+        if ((place) != (value))                                                                                        \
+            (place) = (value);                                                                                         \
+    } while (0)
+
+static void set_controls(struct controls *to, const struct controls *from)
+{
+    SET(to->threads, from->threads);
+    SET(to->dynamic, from->dynamic);
+    SET(to->threads_were_set, from->threads_were_set);
+    SET(to->most_levels, from->most_levels);
+    SET(to->thread_limit, from->thread_limit);
+    SET(to->schedule, from->schedule);
+    SET(to->chunk, from->chunk);
+    SET(to->device, from->device);
+}
+
 /* The controls of tasks in a region: one place further in the list of OMP_NUM_THREADS. */
 static void inherit(struct team *team, struct member *above)
 {
-    team->above = above;
-    team->controls = above->task->controls;
-    team->level = above->team->level + 1;
-    team->active_level = above->team->active_level + (team->size > 1);
-    team->team_number = above->team->team_number;
-    team->team_count = above->team->team_count;
-    if (team->level < eomp_settings.threads_levels)
-        team->controls.threads = eomp_settings.threads_list[team->level];
+    const struct team *outer = above->team;
+    struct controls controls = above->task->controls;
+    int32_t level = outer->level + 1;
+    if (level < eomp_settings.threads_levels)
+        controls.threads = eomp_settings.threads_list[level];
+    set_controls(&team->controls, &controls);
+    SET(team->above, above);
+    SET(team->level, level);
+    SET(team->active_level, outer->active_level + (team->size > 1));
+    SET(team->team_number, outer->team_number);
+    SET(team->team_count, outer->team_count);
 }
 
 static void tell_host(const struct team *team)
@@ -128,9 +150,9 @@ static void forget_loops(struct team *team)
 static void end_constructs(struct team *team)
 {
     const struct member *first = &team->members[0];
-    team->loops_begun = first->loops_begun;
-    team->doacrosses_begun = first->doacrosses_begun;
-    team->singles_begun = first->singles_begun;
+    SET(team->loops_begun, first->loops_begun);
+    SET(team->doacrosses_begun, first->doacrosses_begun);
+    SET(team->singles_begun, first->singles_begun);
     if (atomic_load(&team->cancelled))
         forget_loops(team);
 }
@@ -195,7 +217,7 @@ static void finish_tasks(struct team *team)
             eomp_depend_forget(&team->members[at].implicit);
 }
 
-static bool all_joined(struct team *team, uint32_t others) { return atomic_load(&team->joined) == others; }
+static bool all_joined(struct team *team, uint32_t all) { return atomic_load(&team->joined) == all; }
 static bool has_opened(struct team *team, uint32_t generation) { return atomic_load(&team->generation) != generation; }
 
 /* Until it is done, helps with tasks. */
@@ -227,16 +249,15 @@ static void wait_for_helpers(struct team *team, struct thread *thread)
             EOMP_SLEEP_WHILE(thread, ASLEEP_STRICT, atomic_load(&team->members[at].thread->helping));
 }
 
-static void join(struct team *team)
+static void join(struct team *team, uint32_t all)
 {
     struct member *first = &team->members[0];
-    wait_in_team(team, first->thread, all_joined, (uint32_t) team->size - 1);
-    bool tasking = atomic_load(&team->tasking);
-    if (tasking)
+    wait_in_team(team, first->thread, all_joined, all);
+    if (atomic_load(&team->tasking)) {
         finish_tasks(team);
-    atomic_fetch_add(&team->region, 1);
-    if (tasking)
+        atomic_fetch_add(&team->region, 1);
         wait_for_helpers(team, first->thread);
+    }
     end_constructs(team);
     eomp_member = team->above;
 }
@@ -247,7 +268,8 @@ static struct team *begin_together(struct member *here, int32_t pushed)
     int32_t size = threads_for(here, pushed);
     struct team *team = size > 1 ? team_for(here->thread, size) : NULL;
     if (team) {
-        team->size = 1 + eomp_take_threads(team, size - 1);
+        if (eomp_take_threads(team, size - 1))
+            atomic_fetch_add(&team->region, 1); /* those who were in it do not belong to it any more */
         team->members[0].thread = here->thread;
     }
     eomp_unlock(&eomp_pool_lock);
@@ -256,6 +278,14 @@ static struct team *begin_together(struct member *here, int32_t pushed)
         return NULL;
     }
     return team;
+}
+
+static void set_work(struct team *team, microtask function, int32_t count, const uintptr_t *arguments)
+{
+    SET(team->function, function);
+    SET(team->argument_count, count);
+    for (int32_t at = 0; at < count; at++)
+        SET(team->arguments[at], arguments[at]);
 }
 
 static void fork(microtask function, int32_t count, const uintptr_t *arguments)
@@ -271,17 +301,15 @@ static void fork(microtask function, int32_t count, const uintptr_t *arguments)
     }
     inherit(team, here);
     tell_host(team);
-    team->function = function;
-    team->argument_count = count;
-    for (int32_t at = 0; at < count; at++)
-        team->arguments[at] = arguments[at];
-    atomic_store_explicit(&team->joined, 0, memory_order_relaxed); /* the others see it when they see their work */
+    set_work(team, function, count, arguments);
+    uint32_t all = team->joined_before + (uint32_t) team->size - 1;
+    team->joined_before = all;
     for (int32_t at = 1; at < team->size; at++)
-        eomp_hire(&team->members[at]);
+        eomp_hire(&team->members[at], all);
     eomp_enter(&team->members[0]);
     int32_t id = thread->id, number = 0;
     eomp_invoke(function, &id, &number, count, arguments);
-    join(team);
+    join(team, all);
     eomp_lock(&eomp_pool_lock);
     eomp_give_back(team);
     eomp_unlock(&eomp_pool_lock);
@@ -335,7 +363,7 @@ static void end_cancelled_loop(struct team *team)
     uint32_t cancelled = atomic_load(&team->cancelled);
     if (cancelled && cancelled != CANCEL_PARALLEL)
         atomic_store(&team->cancelled, 0);
-    team->cancelled_at_barrier = cancelled;
+    SET(team->cancelled_at_barrier, cancelled);
 }
 
 /* The last one to come sees to the tasks, and then lets all others go: `arrived` is 0 again before `generation` tells,
@@ -345,7 +373,7 @@ static void open_barrier(struct team *team, uint32_t generation)
     if (atomic_load(&team->tasking))
         finish_tasks(team);
     end_cancelled_loop(team);
-    atomic_store_explicit(&team->arrived, 0, memory_order_relaxed);
+    eomp_set_quietly(&team->arrived, 0);
     atomic_store(&team->generation, generation + 1);
     for (int32_t at = 0; at < team->size; at++)
         eomp_ring(team->members[at].thread);

@@ -25,8 +25,11 @@ volatile uint32_t *const eomp_page = page;
 _Thread_local struct member *eomp_member;
 word eomp_pool_lock;
 
-/* Workers, by their number less 1; guarded by `eomp_pool_lock`, except for reading what is in it already. */
-static struct thread **workers;
+/* Guarded by `eomp_pool_lock`. */
+static struct worker {
+    struct thread *thread;
+    bool busy;
+} *workers;
 static int32_t worker_count, worker_room, busy_count, last_id;
 static word begun;
 
@@ -140,7 +143,7 @@ static void run_region(struct thread *thread)
     struct member *member = thread->member;
     struct team *team = member->team;
     struct thread *first = team->members[0].thread;
-    uint32_t others = (uint32_t) team->size - 1;
+    uint32_t all = thread->joined_after;
     int32_t id = thread->id, number = member->number;
     thread->region = atomic_load(&team->region);
     thread->size = team->size;
@@ -148,7 +151,7 @@ static void run_region(struct thread *thread)
     eomp_enter(member);
     eomp_invoke(team->function, &id, &number, team->argument_count, team->arguments);
     /* From here on the team may be used for its next region. */
-    if (atomic_fetch_add(&team->joined, 1) + 1 == others)
+    if (atomic_fetch_add(&team->joined, 1) + 1 == all)
         eomp_ring(first);
 }
 
@@ -215,7 +218,7 @@ static bool add_worker(void)
 {
     if (worker_count == worker_room) {
         int32_t room = worker_room ? 2 * worker_room : 16;
-        struct thread **more = realloc(workers, (size_t) room * sizeof(struct thread *));
+        struct worker *more = realloc(workers, (size_t) room * sizeof(struct worker));
         if (!more)
             return false;
         workers = more;
@@ -225,7 +228,7 @@ static bool add_worker(void)
     if (!thread)
         return false;
     thread->id = last_id++;
-    workers[worker_count] = thread;
+    workers[worker_count] = (struct worker) {thread, false};
     if (!start_thread(thread)) {
         last_id--;
         free(thread);
@@ -240,33 +243,40 @@ static bool add_worker(void)
 int32_t eomp_threads_busy(void) { return busy_count; }
 
 /* The same ones in the same order whenever they are free, so that what is private to a thread stays with it. */
-int32_t eomp_take_threads(struct team *team, int32_t wanted)
+bool eomp_take_threads(struct team *team, int32_t wanted)
 {
     int32_t taken = 0;
+    bool others = false;
     for (int32_t at = 0; taken < wanted; at++) {
         if (at == worker_count && !add_worker())
             break;
-        struct thread *thread = workers[at];
-        if (thread->busy)
+        struct worker *worker = &workers[at];
+        if (worker->busy)
             continue;
-        thread->busy = true;
-        team->members[++taken].thread = thread;
+        worker->busy = true;
+        struct member *member = &team->members[++taken];
+        others |= member->thread != worker->thread;
+        member->thread = worker->thread;
+        member->worker = at;
     }
+    others |= team->size != taken + 1;
+    team->size = taken + 1;
     busy_count += taken;
-    return taken;
+    return others;
 }
 
 void eomp_give_back(struct team *team)
 {
     for (int32_t at = 1; at < team->size; at++)
-        team->members[at].thread->busy = false;
+        workers[team->members[at].worker].busy = false;
     busy_count -= team->size - 1;
 }
 
-void eomp_hire(struct member *member)
+void eomp_hire(struct member *member, uint32_t joined_after)
 {
     struct thread *thread = member->thread;
-    thread->offered = member; /* which it reads after it has seen `work` change */
+    thread->offered = member; /* both are read after `work` is seen to have changed */
+    thread->joined_after = joined_after;
     atomic_fetch_add(&thread->work, 1);
     eomp_ring(thread);
 }

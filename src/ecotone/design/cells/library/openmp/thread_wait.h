@@ -4,14 +4,16 @@
 
 #include "openmp.h"
 
-#define PATIENCE_LEAST 64u
+/* In turns of a nanosecond or two. A sleeper is awake again after some 20 us, and to wake it costs its waker several. */
 #define PATIENCE_MOST 20000u
+#define PATIENCE_LEAST 2000u
+#define PATIENCE_CROWDED 1000u
 #define TRIAL 16u
 #define TURNS_OF_SEARCH 16u /* what looking for a task costs */
 enum patience { AT_BARRIERS, BETWEEN_REGIONS };
 
-/* How many turns to spin. Who has spun for nothing spins for less next time, down to hardly at all; one wait of sixteen
- * tries again whether spinning pays. */
+/* How many turns to spin. Who has spun for nothing spins for less next time, down to what a sleep would cost anyway; one
+ * wait of sixteen tries again whether spinning pays. */
 static inline uint32_t eomp_patience(struct thread *thread, enum patience kind, int32_t size)
 {
     uint32_t most = eomp_spins(size);
@@ -22,12 +24,8 @@ static inline uint32_t eomp_patience(struct thread *thread, enum patience kind, 
 
 static inline void eomp_patience_paid(struct thread *thread, enum patience kind, bool paid)
 {
-    uint32_t patience = thread->patience[kind];
-    if (paid)
-        patience = patience < PATIENCE_MOST / 8 ? patience * 8 : PATIENCE_MOST;
-    else
-        patience = patience > 2 * PATIENCE_LEAST ? patience / 2 : PATIENCE_LEAST;
-    thread->patience[kind] = patience;
+    uint32_t less = thread->patience[kind] / 2;
+    thread->patience[kind] = paid ? PATIENCE_MOST : less > PATIENCE_LEAST ? less : PATIENCE_LEAST;
 }
 
 /* Sleeps unless `holds` is false at the last look. Afterwards all is to be looked at anew. */

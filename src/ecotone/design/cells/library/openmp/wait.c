@@ -28,15 +28,15 @@ void eomp_ring(struct thread *thread)
     eomp_notify(&thread->bell, 1);
 }
 
-/* How long to spin at most: not long if the threads of this team cannot all run at once. The host may change the
+/* How many turns to spin at most: few if the threads of this team cannot all run at once. The host may change the
  * number of cores at any time. */
 uint32_t eomp_spins(int32_t size)
 {
     if (eomp_settings.wait_policy == 2)
-        return 1u << 30;
-    if (eomp_settings.wait_policy == 1 || (uint32_t) size > eomp_page[PAGE_CORES])
-        return PATIENCE_LEAST;
-    return PATIENCE_MOST;
+        return UINT32_MAX;
+    if (eomp_settings.wait_policy == 1)
+        return 1;
+    return (uint32_t) size > eomp_page[PAGE_CORES] ? PATIENCE_CROWDED : PATIENCE_MOST;
 }
 
 static bool reached(const struct gate *gate, uint32_t least)
