@@ -24,6 +24,7 @@ enum packet_kind {
     PACKET_DATA,         /* the data of a rendezvous; without a receiving request: a parcel of one-sided calls */
     PACKET_WITHDRAW,     /* the sender cancels a message; is it still unmatched? */
     PACKET_WITHDRAWN,    /* the answer: `tag` is 1 if it was unmatched and is gone now */
+    PACKET_NOTHING,      /* of the transport: bytes to be passed over */
 };
 
 /* 32 bytes, and streams are multiples of 32 bytes: a header never wraps around the end of a ring. */

@@ -2,6 +2,8 @@
  * (data comes when it has a place). Called by the transport from below and by point-to-point and schedules from above. */
 #include "internal.h"
 
+#define PIECE 65472u /* with its header, a little less than a power of two */
+
 static struct eco_request *posted, **posted_end = &posted;
 static uint32_t serial; /* of messages sent */
 static struct unexpected *waiting, **waiting_end = &waiting;
@@ -98,11 +100,19 @@ void send_pushed(struct eco_request *request)
     if (!request->withdrawing) request_complete(request);
 }
 
+/* In pieces, which leave the rings in the caches: `context` says where each belongs, `sender` how much all are. */
 static void send_data(int to, struct eco_request *request, uint32_t receiver)
 {
-    struct packet header = {.kind = PACKET_DATA, .bytes = request->bytes, .receiver = receiver};
+    const char *data = send_bytes(request);
+    uint32_t at = 0, bytes = request->bytes;
     request->matched = true;
-    transport_send(to, &header, send_bytes(request), request, NULL);
+    do {
+        uint32_t part = bytes - at < PIECE || !transport_is_near(to) ? bytes - at : PIECE;
+        struct packet header = {
+            .kind = PACKET_DATA, .bytes = part, .context = at, .sender = bytes, .receiver = receiver};
+        transport_send(to, &header, data + at, at + part == bytes ? request : NULL, NULL);
+        at += part;
+    } while (at < bytes);
 }
 
 /* ---- Receiving ---- */
@@ -304,10 +314,21 @@ static void begin_eager(int from, const struct packet *header, struct delivery *
 static void begin_data(const struct packet *header, struct delivery *delivery)
 {
     struct eco_request *request = pointer_of(header->receiver);
-    struct packet envelope = *header;
-    envelope.source = request->status.MPI_SOURCE;
-    envelope.tag = request->status.MPI_TAG;
-    set_target(request, &envelope, delivery);
+    uint32_t at = (uint32_t) header->context;
+    struct packet envelope = {.bytes = header->sender, .source = request->status.MPI_SOURCE, .tag = request->status.MPI_TAG};
+    if (at == 0) {
+        set_target(request, &envelope, delivery);
+        return;
+    }
+    uint32_t room = (uint32_t) request->status.eco_bytes;
+    delivery->request = request;
+    delivery->room = room > at ? room - at : 0;
+    delivery->into = (request->packed ? request->packed : (char *) request->buffer + request->type->true_lb) + at;
+}
+
+static void end_data(const struct packet *header, struct delivery *delivery)
+{
+    if (header->context + header->bytes >= header->sender) received(delivery->request);
 }
 
 void deliver_begin(int from, const struct packet *header, struct delivery *delivery)
@@ -354,7 +375,7 @@ void deliver_end(int from, const struct packet *header, struct delivery *deliver
     case PACKET_GO: send_data(from, pointer_of(header->sender), header->receiver); break;
     case PACKET_DATA:
         if (header->receiver)
-            received(delivery->request);
+            end_data(header, delivery);
         else
             parcel_end(from, header, delivery);
         break;

@@ -28,7 +28,11 @@ HOST("moved") int host_moved(void);    /* since the last call: the host is anoth
 HOST("settled") int host_settled(void); /* both sides have all that was sent? */
 
 #define PAGE 65536u
+#define EAGER_MOST 32768u
 #define GRAIN 32u         /* packets are multiples of this */
+#define LAP_LEAST 131072u
+#define LAP_MORE 65536u
+#define LAP_WAITS 16u     /* for room, before a ring is used further */
 #define CHUNK 32768u      /* bytes copied before the other side is told, so that both sides copy at once */
 #define WIRE_CHUNK 262144u
 #define WIRE_LEAST 32768u
@@ -93,6 +97,8 @@ struct peer {
     uint32_t ring_bytes;
     int place;         /* on this node, -1: there is a wire */
     uint32_t head_seen; /* of `to`; the true one may be further */
+    uint32_t lap;       /* so much of `to` is used, unless a message is larger */
+    uint32_t waits;     /* for room */
     uint32_t head;      /* of `from`, which only we change */
     struct outgoing *first, **last;
     struct incoming incoming;
@@ -127,7 +133,7 @@ static struct ring *shared_ring(int from_place, int to_place)
 
 static bool carries_payload(const struct packet *header)
 {
-    return header->kind == PACKET_EAGER || header->kind == PACKET_DATA;
+    return header->kind == PACKET_EAGER || header->kind == PACKET_DATA || header->kind == PACKET_NOTHING;
 }
 
 /* To its place in the ring: no more than it takes there, since the next packet may lie behind it. */
@@ -203,6 +209,7 @@ static void find_way(int other, struct peer *peer)
         peer->to = shared_ring(own_place, peer->place);
         peer->from = shared_ring(peer->place, own_place);
     }
+    peer->lap = peer->ring_bytes < LAP_LEAST ? peer->ring_bytes : LAP_LEAST;
 }
 
 /* With a core for each rank, spinning is what is fast; with less, the one waited for needs the core. Where there are
@@ -240,7 +247,7 @@ void transport_open(void)
     peers = calloc(region->size, sizeof *peers);
     for (int other = 0; other < transport_size; other++) find_way(other, &peers[other]);
     choose_waiting();
-    transport_eager_bytes = region->ring_bytes / 4 < 16384 ? region->ring_bytes / 4 : 16384;
+    transport_eager_bytes = region->ring_bytes / 4 < EAGER_MOST ? region->ring_bytes / 4 : EAGER_MOST;
 }
 
 static void ring_bell(int place)
@@ -268,16 +275,6 @@ static void put_bytes(const struct peer *peer, uint32_t at, const struct outgoin
     if (first > real) first = real;
     memcpy(peer->to->data + start, out->payload + offset, first);
     if (real > first) memcpy(peer->to->data, out->payload + offset + first, real - first);
-}
-
-/* The ring is full: the reader will tell when it is not, or the host may have heard that it is not. */
-static bool find_room(int to, struct peer *peer, uint32_t tail)
-{
-    if (peer->place < 0)
-        host_pump(to);
-    else
-        atomic_store(&peer->to->full, 1);
-    return ring_room(peer, tail) != 0;
 }
 
 /* Without a call for what is small: one to 16 bytes, and nothing beyond them is read. */
@@ -308,6 +305,53 @@ static bool push_small(struct peer *peer, const struct outgoing *out, uint32_t t
     return true;
 }
 
+static void put_header(struct peer *peer, uint32_t tail, const struct packet *header)
+{
+    if (tail - peer->to->here > FORGET) peer->to->here = 0; /* taken long ago, and never to be mistaken for another */
+    memcpy(peer->to->data + (tail & (peer->ring_bytes - 1)), header, sizeof *header);
+}
+
+/* To touch a page of a ring for the first time takes longer than to copy what it holds, so a ring is used up to `lap`
+ * only, again and again; who often waits for room uses more of it. What lies between there and its end is passed over as
+ * a packet of bytes that nobody wants. Messages larger than a lap go through all of the ring.
+ * Makes room for so many bytes in a lap; false if the reader has to take something first. */
+static bool fits_lap(struct peer *peer, uint32_t total)
+{
+    uint32_t tail = tail_of(peer->to), at = tail & (peer->ring_bytes - 1), rest = peer->ring_bytes - at;
+    if (at + total <= peer->lap || total > peer->lap || peer->place < 0) return true;
+    if (peer->ring_bytes - (tail - peer->head_seen) < rest) peer->head_seen = atomic_load(&peer->to->head);
+    if (peer->ring_bytes - (tail - peer->head_seen) < rest) return false;
+    struct packet header = {.kind = PACKET_NOTHING, .bytes = rest - (uint32_t) sizeof header};
+    put_header(peer, tail, &header);
+    set_tail(peer, tail + rest);
+    return true;
+}
+
+/* The reader will ring when it has taken something; it may have done so already. */
+static void want_room(struct peer *peer)
+{
+    bool again = atomic_exchange(&peer->to->full, 1);
+    if (again || peer->lap == peer->ring_bytes || ++peer->waits % LAP_WAITS) return;
+    peer->lap += peer->ring_bytes - peer->lap < LAP_MORE ? peer->ring_bytes - peer->lap : LAP_MORE;
+}
+
+static bool may_begin(struct peer *peer, uint32_t total)
+{
+    if (fits_lap(peer, total)) return true;
+    want_room(peer);
+    return fits_lap(peer, total);
+}
+
+/* The ring is full. */
+static bool find_room(int to, struct peer *peer, uint32_t tail)
+{
+    if (peer->place < 0)
+        host_pump(to); /* the host may have heard that it is not */
+    else
+        want_room(peer);
+    return ring_room(peer, tail) != 0;
+}
+
 /* Pushes as much as there is room for; true when the packet is in the ring whole. */
 static bool push(int to, struct outgoing *out, bool *moved)
 {
@@ -321,6 +365,7 @@ static bool push(int to, struct outgoing *out, bool *moved)
         ring_bell(peer->place);
         return true;
     }
+    if (out->sent == 0 && !may_begin(peer, total)) return false;
     while (out->sent < total) {
         uint32_t tail = tail_of(ring), room = ring_room(peer, tail);
         if (room == 0) {
@@ -329,8 +374,7 @@ static bool push(int to, struct outgoing *out, bool *moved)
         }
         uint32_t part = 0;
         if (out->sent == 0) {
-            if (tail - ring->here > FORGET) ring->here = 0; /* taken long ago, and never to be mistaken for another */
-            memcpy(ring->data + (tail & (peer->ring_bytes - 1)), &out->header, sizeof out->header);
+            put_header(peer, tail, &out->header);
             part = sizeof out->header;
         }
         uint32_t rest = total - out->sent - part, most = room - part;
@@ -383,8 +427,8 @@ void transport_send(int to, const struct packet *header, const void *payload, st
 bool transport_send_now(int to, const struct packet *header, const void *payload)
 {
     struct peer *peer = &peers[to];
-    uint32_t total = sizeof *header + ROUND(header->bytes), tail = tail_of(peer->to);
-    if (peer->first || total > ring_room(peer, tail)) return false;
+    uint32_t total = sizeof *header + ROUND(header->bytes);
+    if (peer->first || !fits_lap(peer, total) || total > ring_room(peer, tail_of(peer->to))) return false;
     struct outgoing out = {.header = *header, .payload = payload};
     bool moved = false;
     peer->eager_sent += header->bytes + 64;
@@ -467,7 +511,7 @@ static bool take_payload(struct peer *peer, struct incoming *in, uint32_t *head,
     while (in->got < padded && *head != tail) {
         uint32_t part = padded - in->got;
         if (part > tail - *head) part = tail - *head;
-        if (part > CHUNK) part = CHUNK;
+        if (part > CHUNK && in->got < limit) part = CHUNK;
         if (in->got < limit) {
             uint32_t wanted = limit - in->got < part ? limit - in->got : part;
             get_bytes(peer, *head, in->delivery.into + in->got, wanted);
