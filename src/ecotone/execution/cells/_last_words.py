@@ -9,7 +9,8 @@ import contextlib
 import os
 import struct
 import time
-from typing import NamedTuple
+
+import msgspec
 
 __all__ = ["LastWords", "hear", "say"]
 
@@ -18,7 +19,7 @@ _HEAD = struct.Struct("<idI")
 _MESSAGE_MOST = 4096  # of what is written at once, the system leaves so much together
 
 
-class LastWords(NamedTuple):
+class LastWords(msgspec.Struct, frozen=True):
     """How a process is about to end."""
 
     code: int

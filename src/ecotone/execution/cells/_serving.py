@@ -31,10 +31,11 @@ from ecotone.execution.cells._known import Identity, KnownPrograms, identity_of
 from ecotone.execution.cells._libc import name_process
 from ecotone.execution.cells._local import LocalJob
 from ecotone.execution.cells._passage import Passage
-from ecotone.execution.cells._process import RankProcess, as_rank, rehearse_rank, start_spare
+from ecotone.execution.cells._process import RankProcess
 from ecotone.execution.cells._region import Region
 from ecotone.execution.cells._rehearsal import open_rehearsal
 from ecotone.execution.cells._spare import ORDER_MOST, Spare
+from ecotone.execution.cells._spare_rank import as_rank, rehearse_rank, start_spare
 from ecotone.execution.cells.interface import Job, RankEnd, as_path
 from ecotone.execution.cells.server import Done
 
@@ -43,8 +44,9 @@ __all__: list[str] = []
 _LOADED = ("ecotone.execution.cells._cell_file", "ecotone.execution.cells._trust")
 _WITH_JOB = 4  # descriptors: the socket of who asks, and three streams
 _SPARES = 4  # waiting ranks
+_SPARES_LEAST = 2  # with fewer, the next start would be slow: then they are made between two jobs
 _OWN_MOST = 16  # jobs that are run here at a time: each has about eight descriptors and more
-_REFILL_AFTER_S = 0.02  # a start has the machine to itself
+_REFILL_AFTER_S = 0.02  # without news: a start has the machine to itself
 _REFILL_LATER_S = 1.0  # where spare processes die, no time is lost with them
 _PATH_MOST = 4096
 _ANSWER_MOST = 128 << 10  # the system takes about 200 KiB at once
@@ -216,7 +218,7 @@ class _Server:
         identity = identity_of(job)
         compiled = self._known.get(identity)
         own = sum(isinstance(each, _OwnJob) for each in self._jobs)
-        if compiled is not None and job.ranks <= len(self._ranks) and own < _OWN_MOST:
+        if compiled is not None and job.ranks <= _SPARES and own < _OWN_MOST:
             job = msgspec.structs.replace(job, stdin=streams[0], stdout=streams[1], stderr=streams[2])
             self._run_here(job, compiled, channel)
             return
@@ -259,7 +261,7 @@ class _Server:
             with contextlib.suppress(OSError):
                 return start_spare(spare, job, compiled, rank, region, passage=passage)
             spare.bury()  # somebody has killed it
-        others = [*self._others(), *(each for each in (job.stdin, job.stdout, job.stderr) if each > 2)]
+        others = [*self._others(), region.descriptor, passage.gate.fileno(), job.stdin, job.stdout, job.stderr]
         return start_spare(Spare(as_rank, others), job, compiled, rank, region, passage=passage)
 
     # ---- Jobs that run ----
@@ -293,7 +295,8 @@ class _Server:
         running.channel.close()
         running.job.close()
         if self._refill_s is not None:
-            self._refill_s = 0.0
+            now_s = time.monotonic()
+            self._refill_s = now_s if len(self._ranks) < _SPARES_LEAST else now_s + _REFILL_AFTER_S
 
     def _abandon(self, running: _ApartJob | _OwnJob) -> None:
         """Nobody waits for it any more."""
