@@ -57,6 +57,7 @@ _FILES = LIBRARY / "cplusplus" / "files.cpp"
 _OPENMP = LIBRARY / "openmp"
 _THREADS = LIBRARY / "threads"
 _LOCKED = _THREADS / "musl"
+_THREADS_LIBRARY = Path(__file__).parent / "_threads_library.py"
 
 # What every object of a cell is compiled for, also of one without threads, so that any can be linked with any. The
 # library uses atomic instructions on memory that is not declared shared, too: ranks are processes, and what they share
@@ -78,18 +79,19 @@ _DEFINES = [
     "-U_LIBCPP_HAS_THREADS",
     "-D_LIBCPP_HAS_THREADS=1",
 ]
-_LIBRARIES = [f"-lwasi-emulated-{name.lower().replace('_', '-')}" for name in _EMULATED]
 _LINK = [
+    "-nostdlib",  # the compiler's libraries are given by their files, see `_compiler_libraries`
     "-Wl,-z,stack-size=1048576",  # zig's default of 16 MiB would let deep recursion eat memory
     "-Wl,--export=__stack_pointer",  # a snapshot carries it
 ]
 _LINK_THREADS = [
-    "-nostdlib",  # what `threads_library` gives stands for it
     "-Wl,--shared-memory,--import-memory,--export-memory",
     "-Wl,--max-memory=4294901760",  # the most that the compiler lets pass, a page below 4 GiB
     "-Wl,--export=__tls_base",  # a thread that is started again in another process has its variables where they were
 ]
 _MALLOC = "memory"  # the file of library/libc that library/threads has another version of
+# What is in the compiler's libraries, or nowhere; the compiler would bring its own again.
+_WITHIN = frozenset({f"-l{name}" for name in ("c", "m", "pthread", "dl", "rt", "util", "c++", "stdc++")})
 _NO_MAIN = b"undefined_weak:main"  # what the linker calls the function that stands for a missing main
 _MAINS = ("__main_argc_argv", "__original_main", "main")  # by its parameters
 _OWN_FLAGS = ["-O2", "-g0", "-std=gnu11", "-Wall", "-Wextra", "-DECO_NAMES"]
@@ -224,12 +226,18 @@ def link(
         linked = Path(folder) / "linked.wasm"
         own_functions = sorted(archive.parent.glob("libc/*.o"))
         if threads:
-            before = [*compiler(), *_TARGET, *_optimised(flags), *_LINK, *_LINK_THREADS, *flags]
-            behind = [*map(str, [*objects, archive, *threads]), "-o", str(linked)]
             own_functions = [each for each in own_functions if each.stem != _MALLOC]
-        else:
-            before = [*compiler(plus=plus), *_TARGET, *_optimised(flags), *_LINK, *flags]
-            behind = [*map(str, objects), str(archive), *_LIBRARIES, "-o", str(linked)]
+        shared = _LINK_THREADS if threads else []
+        before = [
+            *compiler(),
+            *_TARGET,
+            *_optimised(flags),
+            *_LINK,
+            *shared,
+            *(flag for flag in flags if flag not in _WITHIN),
+        ]
+        libraries = [archive, *threads, *_compiler_libraries(_silent, plus=plus)]
+        behind = [*map(str, [*objects, *libraries]), "-o", str(linked)]
         warnings = _link_with_own_functions(before, own_functions, behind)
         if _NO_MAIN in linked.read_bytes():
             warnings = _link_with_main(before, own_functions, behind, linked)
@@ -259,8 +267,8 @@ def _link_with_main(before: Sequence[str], own: Sequence[Path], behind: Sequence
 def _link_with_own_functions(before: Sequence[str], objects: Sequence[Path], behind: Sequence[str]) -> str:
     """Links with our versions of functions of the C library, except files of which the program defines a function.
 
-    They cannot lie in an archive, and must come before the program: the compiler puts its C library in front of
-    everything, so that whatever is wanted before it is defined is taken from there.
+    They do not lie in an archive: from one, a file would be taken for a function that the program lacks, and clash with
+    one that it has.
     """
     left = list(objects)
     while True:
@@ -311,7 +319,7 @@ def build_module(
         progress(f"linking {target.name}")
         plus = any(source.suffix in CPLUSPLUS for source in sources)
         kept = [flag for flag in compiling if flag.startswith(("-g", "-O"))]
-        threads = threads_library(progress, plus=plus) if OPENMP in flags else []
+        threads = threads_library(progress) if OPENMP in flags else []
         linked = link(objects, target, [*kept, *linking], plus=plus, archive=archive, threads=threads, movable=movable)
     return "\n".join(filter(None, [*warnings, linked]))
 
@@ -361,22 +369,19 @@ def library(progress: Progress = _silent) -> Path:
     return _kept(digest, _build_library, progress) / "libecotone.a"
 
 
-def threads_library(progress: Progress = _silent, *, plus: bool = False) -> list[Path]:
-    """What a program with threads is linked with instead of the compiler's libraries, built now if it is new.
+def threads_library(progress: Progress = _silent) -> list[Path]:
+    """What a program with threads is linked with in front of the compiler's libraries, built now if it is new.
 
     Args:
         progress: told what takes long.
-        plus: whether the program is C++.
 
     Returns:
-        The objects of the OpenMP library; the archives of the C library and, if wanted, of the C++ library; the object
-        that programs begin in. They go behind all else, in this order.
+        The objects of the OpenMP library, and the archive of what is different in the C library.
     """
     openmp = _kept(f"{_digest(sorted([*LIBRARY.glob('*.h'), *_OPENMP.iterdir()]))}-openmp", _build_openmp, progress)
-    own = [*_THREADS.iterdir(), *_LOCKED.iterdir(), Path(__file__).parent / "_threads_library.py"]
+    own = [*_THREADS.iterdir(), *_LOCKED.iterdir(), _THREADS_LIBRARY]
     threads = _kept(f"{_digest(sorted(own))}-threads", _build_threads, progress)
-    cplusplus = _kept_archives(progress, plus=True) if plus else []
-    return [*sorted(openmp.glob("*.o")), threads / "libthreads.a", *cplusplus, *_kept_archives(progress)]
+    return [*sorted(openmp.glob("*.o")), threads / "libthreads.a"]
 
 
 def _kept(name: str, build: Callable[[Path, Progress], None], progress: Progress) -> Path:
@@ -419,8 +424,7 @@ def _own_command(source: Path) -> list[str]:
 
 
 def _compile_own(sources: Sequence[Path], folder_of: Callable[[Path], Path], what: str, progress: Progress) -> None:
-    first = "" if (_cache() / "zig" / "o").exists() else "; the C library comes first, which takes about a minute"
-    progress(f"building the {what} library for cells, once{first}")
+    progress(f"building the {what} library for cells, once")
     done: list[Path] = []
 
     def compile_one(source: Path) -> None:
@@ -457,18 +461,18 @@ def _build_openmp(folder: Path, progress: Progress) -> None:
 
 
 def _build_threads(folder: Path, progress: Progress) -> None:
-    archive = next(each for each in _kept_archives(progress) if each.name == "libc.a")
+    archive = next(each for each in _compiler_libraries(progress) if each.name == "libc.a")
     members, _ = run_compiler([compiler()[0], "ar", "t", str(archive)])
     locked = [*locked_sources(_package(), members.decode().split()), *sorted(_LOCKED.glob("*.c"))]
     _compile_own([*sorted(_THREADS.glob("*.c")), *locked], lambda _source: folder, "threads", progress)
     _archive_objects(folder, "libthreads.a")
 
 
-def _kept_archives(progress: Progress, *, plus: bool = False) -> list[Path]:
-    """The compiler's libraries for programs with threads, and the object that programs begin in."""
+def _compiler_libraries(progress: Progress, *, plus: bool = False) -> list[Path]:
+    """The compiler's libraries, and the object that programs begin in; built now if the compiler is new."""
 
     def build(folder: Path, progress: Progress) -> None:
-        progress(f"building the compiler's {'C++' if plus else 'C'} library for threads, once")
+        progress(f"building the compiler's {name} library, once, which takes about a minute")
         with tempfile.TemporaryDirectory() as scratch:
             source, thing = Path(scratch) / "main.c", Path(scratch) / "main.o"
             source.write_text("int main(void) { return 0; }\n")
@@ -479,4 +483,6 @@ def _kept_archives(progress: Progress, *, plus: bool = False) -> list[Path]:
             if each.name.startswith("libc++") == plus:
                 shutil.copyfile(each, folder / each.name)
 
-    return sorted(_kept(f"{_digest([])}-{'c++' if plus else 'c'}", build, progress).iterdir())
+    name = "C++" if plus else "C"
+    found = sorted(_kept(f"{_digest([_THREADS_LIBRARY])}-{name.lower()}", build, progress).iterdir())
+    return [*found, *_compiler_libraries(progress)] if plus else found

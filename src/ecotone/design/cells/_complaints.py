@@ -46,7 +46,7 @@ _ADVICE: tuple[tuple[str, str], ...] = (
         "a cell has no network: exchange data by MPI, or by files in a folder given with --dir",
     ),
     (
-        _named("pthread_\\w+", "thrd_\\w+", r"std::__1::(?:\w*thread|\w*mutex|condition_variable|__assoc)\w*")
+        _named("pthread_\\w+", "thrd_\\w+")
         + r"|no (?:member|type) named 'jthread' in namespace 'std'",
         "a rank has one thread unless its program is built and linked with -fopenmp: do so, or use more ranks instead",
     ),

@@ -237,7 +237,7 @@ def _link(line: CommandLine, *, plus: bool) -> None:
         linked = Path(folder) / f"{target.stem}.wasm"
         threaded = OPENMP in line.flags or any(name in _OPENMP_LIBRARIES for name, _ in line.inputs)
         threaded = threaded or any(_OPENMP_CALLS in Path(each).read_bytes() for each in objects)
-        threads = threads_library(_say, plus=plus) if threaded else []
+        threads = threads_library(_say) if threaded else []
         kept = [flag for flag in line.flags if flag.startswith(("-g", "-O"))]
         _warn(link(objects, linked, [*kept, *line.linking], plus=plus, archive=archive, threads=threads))
         names = [name for name, _ in line.inputs]
