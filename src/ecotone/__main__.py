@@ -14,6 +14,7 @@ __all__ = ["main"]
 
 _INTERRUPTED = 130
 _BUS_VARIABLE = "ECOTONE_BUS_URL"
+_NOT_QUICK = frozenset({"--json", "--help", "-h"})
 _NO_PRESTART = frozenset({"--inline", "--dry-run", "--bus-url", "--help", "-h"})
 
 
@@ -45,16 +46,33 @@ def _run_any(argv: list[str]) -> int:
 
 def _run_cell(words: list[str]) -> int:
     """`ecotone cell run` is quick when it is written as usual; all else, mistakes among it, goes the way of others."""
+    from ecotone._quick import leave, loading
     from ecotone.core.errors import EcotoneError
-    from ecotone.frontends.cli.cell_running import quick_run
 
+    with loading():
+        from ecotone.frontends.cli.cell_running import quick_run
+
+        if not _NOT_QUICK.intersection(words):
+            _load_cells()
     try:
         status = quick_run(words)
     except EcotoneError as error:
         from ecotone.frontends.cli.main import tell_error
 
         return tell_error(error, ["cell", "run", *words])
-    return _run(["cell", "run", *words]) if status is None else status
+    if status is None:
+        return _run(["cell", "run", *words])
+    leave(status)
+    return status
+
+
+def _load_cells() -> None:
+    from contextlib import suppress
+    from importlib import import_module
+
+    with suppress(ImportError):  # without wasmtime: who runs the job says so
+        for name in ("session.cells", "execution.cells._cell_file", "execution.cells._local", "execution.cells._rank"):
+            import_module(f"ecotone.{name}")
 
 
 def _run(argv: list[str]) -> int:

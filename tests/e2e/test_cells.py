@@ -44,7 +44,7 @@ def test_it_runs_and_what_its_ranks_compute_is_reported(ecotone: Start, app: Pat
 def test_a_killed_host_takes_its_cells_with_it_and_nothing_is_lost(ecotone: Start, app: Path) -> None:
     command = ecotone("run", app, "--for", "4s", "--json")
     wait_until(lambda: command.pids("cells._serving"), "the process that starts cells is there")
-    (starter,) = command.pids("cells._serving")
+    starter = min(command.pids("cells._serving"))  # the others are its children
     host = int(Path(f"/proc/{starter}/stat").read_text().rpartition(")")[2].split()[1])
     command.kill(host)
     wait_until(lambda: starter not in command.pids(), "it has gone with its host")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+    from ecotone.execution.cells import EmulatedJob, LocalJob
     from ecotone.execution.cells.building import Built, Cell, Needs
     from ecotone.execution.cells.interface import Job, JobResult
     from ecotone.execution.cells.output import Output
@@ -71,7 +72,6 @@ def run_cell(
         MissingExtraError: the extra `cells` is not installed.
         UnavailableError: the state folder or the cache cannot be written.
     """
-    from ecotone.execution.cells import EmulatedJob, LocalJob
     from ecotone.execution.cells.output import Output
     from ecotone.execution.cells.registry import enter
     from ecotone.session.cell_tiers import JobTier
@@ -94,7 +94,7 @@ def run_cell(
     problem = "its launcher has failed"
     try:
         try:
-            with EmulatedJob(job, nodes, output.streams) if nodes else LocalJob(job, output.streams) as running:
+            with _begun(job, nodes, output) as running:
                 try:
                     output.start()
                     if on_start is not None:
@@ -125,6 +125,16 @@ def run_cell(
         end = _ended(result, cut, problem, took)
         entry.finish(end)
     return entry.record.job, end
+
+
+def _begun(job: Job, nodes: Mapping[str, tuple[int, ...]] | None, output: Output) -> EmulatedJob | LocalJob:
+    if nodes:
+        from ecotone.execution.cells import EmulatedJob
+
+        return EmulatedJob(job, nodes, output.streams)
+    from ecotone.execution.cells import LocalJob
+
+    return LocalJob(job, output.streams)
 
 
 def _withdraw(entry: Entry) -> None:
