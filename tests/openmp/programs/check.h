@@ -58,7 +58,8 @@ static inline int finish(void)
 /* Lets others in: called where an error shows only if threads meet. */
 static inline void linger(void)
 {
-    for (volatile int step = 0; step < 100; step++) continue;
+    volatile int step = 0;
+    while (step < 100) step = step + 1;
     sched_yield();
 }
 

@@ -4,7 +4,7 @@
 // run:
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static int allowed(void)
 {

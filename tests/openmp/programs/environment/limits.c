@@ -13,7 +13,7 @@
 // run: OMP_NESTED=false OMP_NUM_THREADS=2 OMP_DYNAMIC=false
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static const char *variable(const char *name)
 {

@@ -14,7 +14,7 @@
 #include <ctype.h>
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static int wanted[4], known;
 

@@ -21,7 +21,7 @@
 // run: OMP_NUM_TEAMS=x OMP_TEAMS_THREAD_LIMIT=-5 OMP_NO_SUCH_VARIABLE=1
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static const char *variable(const char *name)
 {

@@ -15,7 +15,7 @@
 #include <ctype.h>
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 enum { SIZE = 210 };
 static int owner[SIZE], counts[SIZE];

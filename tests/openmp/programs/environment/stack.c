@@ -9,7 +9,7 @@
 // run: OMP_NUM_THREADS=3
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static __attribute__((noinline)) int use_stack(int kilobytes)
 {

@@ -3,7 +3,7 @@
 #include <omp.h>
 #include <stdint.h>
 
-#include "check.h"
+#include "../check.h"
 
 #define SUM(type, schedule, start, condition, step)                                                                 \
     ({                                                                                                              \

@@ -1,7 +1,7 @@
 /* 2.11.1 collapse: nests of two to four loops as one, rectangular or not, with an empty loop anywhere. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static int seen[4000];
 

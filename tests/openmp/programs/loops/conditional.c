@@ -1,7 +1,7 @@
 /* 2.21.4.5 lastprivate(conditional:), of 5.0: the value that the sequentially last assignment gives. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static void loops(void)
 {

@@ -1,7 +1,7 @@
 /* 2.11.4 schedule: which thread has which iterations, where the standard says so, and chunks that stay whole. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 enum { SIZE = 101 };
 static int owner[SIZE], again[SIZE];

@@ -1,7 +1,7 @@
 /* 2.19.9.2 ordered with depend(source) and depend(sink): loops whose iterations wait for earlier ones. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 enum { SIZE = 40 };
 static int grid[SIZE][SIZE], reference[SIZE][SIZE];

@@ -1,7 +1,7 @@
 /* 2.21.4.5 lastprivate on loops and sections: the value of the last iteration, whichever thread has it. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 #define LAST(name, clause)                                                     \
     static void name(void)                                                     \

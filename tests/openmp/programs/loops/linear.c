@@ -1,7 +1,7 @@
 /* 2.21.4.6 linear on loops: the value that goes with the iteration, and the one after the last. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static void of_for(void)
 {

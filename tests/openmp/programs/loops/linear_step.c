@@ -2,7 +2,7 @@
 // cell: clang 22 takes such a step for 0, on x86-64 too
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static void of_static(void)
 {

@@ -1,7 +1,7 @@
 /* 2.11.7 loop, with bind, and order(concurrent): iterations in any order by any thread of the region it binds to. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static int counts[500];
 

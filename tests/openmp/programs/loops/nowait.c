@@ -1,7 +1,7 @@
 /* 2.10, 2.11 nowait: no thread waits at the end, many loops are under way at once, and each is done once. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 /* The first thread goes on although the second has not finished: it would hang with a barrier. */
 static void nobody_waits(void)

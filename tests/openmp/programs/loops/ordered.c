@@ -1,7 +1,7 @@
 /* 2.19.9 ordered: its regions run in the order of the iterations, with every schedule, and one at a time. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 #define ORDER(name, clause)                                         \
     static void name(void)                                          \

@@ -1,7 +1,7 @@
 /* 2.11.4 schedule(runtime) with omp_set_schedule, 3.2.12: all kinds, chunks that make no sense, modifiers. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static int owner[120], counts[120];
 

@@ -1,7 +1,7 @@
 /* 2.11.4 schedule: with every kind and chunk each iteration is done once, whatever the bounds and the step. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 enum { MOST = 1200 };
 static int counts[MOST];

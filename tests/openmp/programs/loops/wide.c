@@ -2,7 +2,7 @@
 // gcc: libgomp of gcc 12 runs these wrongly (dynamic schedules of unsigned loops)
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 #define LOOP(clause, type, start, condition, step, wanted)                             \
     do {                                                                               \

@@ -2,7 +2,7 @@
 #include <omp.h>
 #include <stdint.h>
 
-#include "check.h"
+#include "../check.h"
 
 static void predefined(void)
 {

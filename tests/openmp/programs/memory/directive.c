@@ -3,7 +3,7 @@
 #include <omp.h>
 #include <stdint.h>
 
-#include "check.h"
+#include "../check.h"
 
 static int of_the_file[10];
 #pragma omp allocate(of_the_file) allocator(omp_default_mem_alloc)

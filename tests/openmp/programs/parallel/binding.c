@@ -4,7 +4,7 @@
 // run: OMP_PROC_BIND=spread,close OMP_PLACES=threads
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static int sum_of_team(int kind)
 {

@@ -2,7 +2,7 @@
  * parameters, of all types. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 #define CAPTURE(n, list, sum)                        \
     static void captures_##n(void)                   \

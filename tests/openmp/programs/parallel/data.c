@@ -2,7 +2,7 @@
  * length, pointers. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 typedef struct {
     char letter;

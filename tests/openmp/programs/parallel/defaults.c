@@ -1,7 +1,7 @@
 /* 2.21.4.1 default(firstprivate) and default(private), which 5.1 brings to C. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static void default_firstprivate(void)
 {

@@ -1,7 +1,7 @@
 /* 2.6 nested parallel regions: levels, ancestors, sizes of teams, and serialised ones. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static void levels(void)
 {

@@ -1,7 +1,7 @@
 /* 2.10, 2.11 constructs in functions that are called from a region, and from none: a team of one does them all. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static int counts[200], singles, masters, sections, ordered_sum, guarded, tasks;
 

@@ -1,7 +1,7 @@
 /* 2.21.5 reduction on parallel: one value from each thread, several variables, the value from before. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static void counts_the_team(void)
 {

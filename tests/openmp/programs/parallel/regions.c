@@ -1,7 +1,7 @@
 /* 2.6 parallel: who is in a team, what it returns to, and the clauses num_threads and if. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static int visits[64], teams;
 

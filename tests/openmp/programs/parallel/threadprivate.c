@@ -1,7 +1,7 @@
 /* 2.21.2 threadprivate and 2.21.6.1 copyin: values of their own for each thread, which last from region to region. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static int number = 5;
 static double table[100];

@@ -1,7 +1,7 @@
 /* 2.21.5 reductions of arrays and of sections of arrays, with bounds known or not. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 enum { SIZE = 50 };
 

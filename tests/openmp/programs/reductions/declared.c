@@ -2,7 +2,7 @@
 #include <limits.h>
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 typedef struct {
     double value;

@@ -3,7 +3,7 @@
 #include <omp.h>
 #include <stdint.h>
 
-#include "check.h"
+#include "../check.h"
 
 enum { SIZE = 97 };
 

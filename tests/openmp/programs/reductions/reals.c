@@ -4,7 +4,7 @@
 #include <math.h>
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 enum { SIZE = 200 };
 

@@ -2,7 +2,7 @@
  * which the code of clang 22 crashes.) */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 enum { SIZE = 1000 };
 static int from[SIZE], to[SIZE];

@@ -2,7 +2,7 @@
 // cell: clang 22 leaves out the value from before, crashes in loops of one, and gives each thread a buffer of its own
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 enum { SIZE = 1000 };
 static int from[SIZE], to[SIZE];

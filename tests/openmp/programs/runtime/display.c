@@ -1,7 +1,7 @@
 /* 3.3 text about affinity, 3.15 omp_display_env, 3.6 pausing: they may do little, but they must not break. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static void affinity_format(void)
 {

@@ -2,7 +2,7 @@
 // gcc: 12 has no interoperability routines or omp_control_tool
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static void teams(void)
 {

@@ -1,7 +1,7 @@
 /* 3.2 threads of teams: numbers, limits, settings of the calling task. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static void numbers(void)
 {

@@ -2,7 +2,7 @@
 #include <omp.h>
 #include <time.h>
 
-#include "check.h"
+#include "../check.h"
 
 static void forward(void)
 {

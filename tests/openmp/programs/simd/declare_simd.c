@@ -1,7 +1,7 @@
 /* 2.11.5.3 declare simd: functions with vector forms, called from loops: uniform, linear, inbranch, notinbranch. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 #pragma omp declare simd
 static double square(double x) { return x * x; }

@@ -1,7 +1,7 @@
 /* 2.11.5.2 for simd and parallel for simd: shared among threads, then vectorised. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 enum { SIZE = 1003 };
 static int counts[SIZE];

@@ -2,7 +2,7 @@
  * nontemporal; ordered simd. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 enum { SIZE = 1003 };
 static float a[SIZE], b[SIZE], c[SIZE];

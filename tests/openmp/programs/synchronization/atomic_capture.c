@@ -2,7 +2,7 @@
 #include <omp.h>
 #include <stdint.h>
 
-#include "check.h"
+#include "../check.h"
 
 enum { TRIPS = 2000 };
 static int taken[TRIPS + 2];

@@ -1,7 +1,7 @@
 /* 2.19.7 atomic compare, of 5.1: minima, maxima, and exchanges that happen only if the value is the expected one. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static void extremes(void)
 {

@@ -3,7 +3,7 @@
 #include <complex.h>
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 enum { TRIPS = 4000 };
 

@@ -2,7 +2,7 @@
 #include <omp.h>
 #include <stdint.h>
 
-#include "check.h"
+#include "../check.h"
 
 enum { TRIPS = 4000 };
 #define PRAGMA(text) _Pragma(#text)

@@ -1,7 +1,7 @@
 /* 2.19.7 atomic on real numbers, by values whose sums are exact; read and write of whole values. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 enum { TRIPS = 4000 };
 

@@ -1,7 +1,7 @@
 /* 2.19.2 barrier: nobody passes before all are there; in functions, in inner teams, many in a row; tasks end there. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static void nobody_is_ahead(void)
 {

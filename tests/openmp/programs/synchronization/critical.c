@@ -1,7 +1,7 @@
 /* 2.19.1 critical: one thread at a time for each name, in the whole program; hints. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static int shared_count;
 

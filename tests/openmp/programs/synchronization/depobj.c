@@ -1,7 +1,7 @@
 /* 2.19.10 depobj: dependences that are kept in a variable, for tasks and taskwait. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static void as_dependence(void)
 {

@@ -2,7 +2,7 @@
 // gcc: libgomp of gcc 12 has no omp_init_lock_with_hint
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static void hints(void)
 {

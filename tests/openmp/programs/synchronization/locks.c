@@ -1,7 +1,7 @@
 /* 3.9 locks, simple and nestable. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static void exclude(void)
 {

@@ -1,7 +1,7 @@
 /* 2.19.7, 2.19.8 orders of memory: what is written before a release is seen after the acquire that reads it; flush. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static void release_and_acquire(void)
 {

@@ -1,7 +1,7 @@
 /* 3.8 memory of devices, where there is only the host; 3.7 information about devices. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static void only_the_host(void)
 {

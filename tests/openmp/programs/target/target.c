@@ -1,7 +1,7 @@
 /* 2.14 target on the host: regions, data environments, updates, combined constructs, tasks of the target. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 enum { SIZE = 400 };
 static int numbers[SIZE];

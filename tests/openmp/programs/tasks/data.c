@@ -1,7 +1,7 @@
 /* 2.12.1, 2.21.1 data of tasks: what is captured when, implicit firstprivate, arrays, structures, large blocks. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static void captured_when_made(void)
 {

@@ -2,7 +2,7 @@
 // cell: clang 22 gives the task a zero instead, on x86-64 too
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static void default_firstprivate_task(void)
 {

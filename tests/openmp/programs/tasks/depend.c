@@ -1,7 +1,7 @@
 /* 2.19.11 depend: in, out, inout, mutexinoutset, on variables, elements and sections of arrays. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static void chain(void)
 {

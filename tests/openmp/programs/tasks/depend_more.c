@@ -1,7 +1,7 @@
 /* 2.1.4, 2.19.5, 2.19.11 dependences by iterators, inoutset, omp_all_memory, and taskwait with depend. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static void iterators(void)
 {

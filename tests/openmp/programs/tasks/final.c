@@ -1,7 +1,7 @@
 /* 2.12.1, 3.5 final: all descendants of a final task are final and run at once, by the same thread. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static int wrong;
 

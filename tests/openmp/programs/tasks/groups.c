@@ -1,7 +1,7 @@
 /* 2.19.6 taskgroup: its end waits for all descendants; task_reduction and in_reduction, reductions of tasks. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static void waits_for_descendants(void)
 {

@@ -2,7 +2,7 @@
 // gcc: 12 has neither, and does not order tasks by inout with an iterator
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static void inoutset(void)
 {

@@ -2,7 +2,7 @@
  * waiting task runs only tasks below it, so that what it waits for is not held up by what it runs. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static void in_loops(void)
 {

@@ -1,7 +1,7 @@
 /* 2.12.1 task: each is run once, by any thread of the team; if, untied, mergeable, priority; taskwait and taskyield. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static void each_once(void)
 {

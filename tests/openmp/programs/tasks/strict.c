@@ -1,7 +1,7 @@
 /* 2.12.2 taskloop with strict grainsize and num_tasks, of 5.1: exactly so many iterations for each task. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 enum { SIZE = 500 };
 

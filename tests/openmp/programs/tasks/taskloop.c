@@ -1,7 +1,7 @@
 /* 2.12.2 taskloop: grainsize, num_tasks, nogroup, collapse, if, final, private data, lastprivate, reductions. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 enum { SIZE = 500 };
 static int counts[SIZE];

@@ -1,7 +1,7 @@
 /* 2.12 tasks that make tasks: Fibonacci numbers, queens, sorting, a walk over a tree, deep and wide. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static long long fibonacci(int n)
 {

@@ -2,7 +2,7 @@
 // cell: clang 22 refuses them
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static void arrays_of_variable_length(void)
 {

@@ -1,7 +1,7 @@
 /* 2.7 teams, 2.11.6 distribute: leagues on the host, whatever number of teams there are. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 enum { SIZE = 600 };
 static int counts[SIZE];

@@ -1,7 +1,7 @@
 /* 2.8 masked and master: who runs them, without a barrier. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static void master(void)
 {

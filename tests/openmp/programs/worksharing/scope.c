@@ -1,7 +1,7 @@
 /* 2.9 scope: all threads run it, with private variables and reductions of its own. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static void everyone(void)
 {

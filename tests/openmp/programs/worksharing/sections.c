@@ -1,7 +1,7 @@
 /* 2.10.1 sections: each section once, by any thread, with the clauses; more sections than threads and fewer. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static int counts[12];
 

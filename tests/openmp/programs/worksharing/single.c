@@ -1,7 +1,7 @@
 /* 2.10.2 single: one thread does it, the others wait at its end; nowait; copyprivate gives its values to all. */
 #include <omp.h>
 
-#include "check.h"
+#include "../check.h"
 
 static void one_thread_each_time(void)
 {
