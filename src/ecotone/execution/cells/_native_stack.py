@@ -16,7 +16,7 @@ _SECTION = struct.Struct("<IIQQQQIIQQ")
 _SYMBOL = struct.Struct("<IBBHQQ")
 _SYMBOLS = 2
 _FUNCTION = 2
-_OURS = re.compile(rb"w2c_cell_(?:f(\d+)|e(\d+)_0)$")
+_OURS = re.compile(rb"w2c_cell_(?:f(\d+)|e(\d+)(?:_0)?)$")  # of a function that is exported there may be two
 
 
 class Symbols:
@@ -30,7 +30,7 @@ class Symbols:
 
     def __init__(self, library: Path, known: Any, names: bytes) -> None:
         count, *self._names = names.split(b"\0")
-        self._count = int(count or b"0")
+        self.count = int(count or b"0")
         data = library.read_bytes()
         found = _functions(data)
         by_name = {name: start for start, _, name in found}
@@ -38,8 +38,8 @@ class Symbols:
         self._found = sorted(found)
         self._starts = [start for start, _, _ in self._found]
 
-    def name(self, address: int) -> str | None:
-        """Of the module's function that is at an address; None if it is none of the module."""
+    def name(self, address: int) -> tuple[str, int] | None:
+        """Name and index of the module's function at an address, exports behind `count`; None if it is none."""
         at = bisect_right(self._starts, address - self._base) - 1
         if at < 0:
             return None
@@ -48,9 +48,9 @@ class Symbols:
         if match is None or address - self._base >= start + size:
             return None
         function, export = match.groups()
-        index = int(function) if function else self._count + int(export)
+        index = int(function) if function else self.count + int(export)
         name = self._names[index] if index < len(self._names) else b""
-        return name.decode(errors="replace") or "<unknown>"
+        return name.decode(errors="replace") or "<unknown>", index
 
 
 def _functions(data: bytes) -> list[tuple[int, int, bytes]]:
@@ -87,5 +87,11 @@ def backtrace_text(symbols: Symbols, report: Any) -> str:
 
 def _lines(symbols: Symbols, addresses: list[int]) -> list[str]:
     """What lies in functions of the module; addresses are those to which is returned, so just behind a call."""
-    named = ((address, symbols.name(address - 1)) for address in addresses)
-    return [f"{address:#x} - cell!{name}" for address, name in named if name is not None]
+    lines: list[str] = []
+    before: tuple[str, int] | None = None
+    for address in addresses:
+        found = symbols.name(address - 1)
+        if found is not None and (found != before or found[1] < symbols.count):
+            lines.append(f"{address:#x} - cell!{found[0]}")
+        before = found
+    return lines
