@@ -5,6 +5,7 @@
 #include "internal.h"
 
 #define COLLECTIVE_DIRECT 8 /* ranks that may all talk to all in one round */
+#define COLLECTIVE_FEW 8 /* times what is large elsewhere is large for so few that they may all talk to all */
 #define COLLECTIVE_BLOCK 4096 /* blocks up to this size are worth being passed on by others */
 
 #define PARAMETERS(...) __VA_ARGS__

@@ -85,7 +85,9 @@ void add_bcast(struct schedule *schedule, struct eco_comm *via, void *buffer, in
                int root)
 {
     size_t bytes = data_bytes(count, type);
-    if (bytes < collective_large_bytes || comm_size(via) <= 2) {
+    /* A tree makes fewer copies; in a ring nobody has to send more than two. */
+    size_t large = (size_t) collective_large_bytes * (comm_size(via) <= COLLECTIVE_DIRECT ? COLLECTIVE_FEW : 1);
+    if (bytes < large || comm_size(via) <= 2) {
         add_tree(schedule, via, buffer, count, type, root);
         return;
     }
@@ -193,34 +195,43 @@ static void bytes_to_block(struct schedule *schedule, const char *bytes, const s
 
 /* ---- Gather and scatter: the root talks to each rank, or to the first ones of a tree ---- */
 
-static int gather_by_tree(struct schedule *schedule, const struct blocks *mine, const struct blocks *all, int root,
-                          MPI_Comm comm)
+/* Between groups: the root has blocks of the other side only. */
+static int check_between(const struct blocks *mine, const struct blocks *all, bool at_root, MPI_Comm comm)
+{
+    if (at_root) return check_blocks(all, comm_remote_size(comm));
+    return mine->buffer == MPI_IN_PLACE ? MPI_ERR_BUFFER : check_blocks(mine, 1);
+}
+
+/* Checks both ends of a gather or scatter within one group: every rank's own block, and at the root all of them. */
+static int check_rooted(const struct blocks *mine, const struct blocks *all, bool at_root, MPI_Comm comm)
+{
+    if (mine->buffer != MPI_IN_PLACE)
+        CHECK(check_blocks(mine, 1));
+    else if (!at_root)
+        return MPI_ERR_BUFFER;
+    return at_root ? check_blocks(all, comm_size(comm)) : MPI_SUCCESS;
+}
+
+static void gather_by_tree(struct schedule *schedule, const struct blocks *mine, const struct blocks *all, int root,
+                           MPI_Comm comm)
 {
     bool at_root = comm->rank == root, in_place = mine->buffer == MPI_IN_PLACE;
-    const struct blocks *known = at_root ? all : mine;
-    int each = (int) block_bytes(known, 0), size = comm_size(comm);
-    CHECK(in_place ? at_root ? MPI_SUCCESS : MPI_ERR_BUFFER : check_blocks(mine, 1));
-    CHECK(at_root ? check_blocks(all, size) : MPI_SUCCESS);
+    int each = (int) block_bytes(at_root ? all : mine, 0), size = comm_size(comm);
     char *bytes = schedule_memory(schedule, (size_t) tree_span(comm, root) * each);
     block_to_bytes(schedule, in_place ? all : mine, in_place ? root : 0, bytes);
     add_gather_tree(schedule, comm, bytes, each, root);
     for (int i = 0; i < size && at_root; i++) bytes_to_block(schedule, bytes + (size_t) i * each, all, (root + i) % size);
-    return MPI_SUCCESS;
 }
 
-static int scatter_by_tree(struct schedule *schedule, const struct blocks *all, const struct blocks *mine, int root,
-                           MPI_Comm comm)
+static void scatter_by_tree(struct schedule *schedule, const struct blocks *all, const struct blocks *mine, int root,
+                            MPI_Comm comm)
 {
-    bool at_root = comm->rank == root, in_place = mine->buffer == MPI_IN_PLACE;
-    const struct blocks *known = at_root ? all : mine;
-    int each = (int) block_bytes(known, 0), size = comm_size(comm);
-    CHECK(in_place ? at_root ? MPI_SUCCESS : MPI_ERR_BUFFER : check_blocks(mine, 1));
-    CHECK(at_root ? check_blocks(all, size) : MPI_SUCCESS);
+    bool at_root = comm->rank == root;
+    int each = (int) block_bytes(at_root ? all : mine, 0), size = comm_size(comm);
     char *bytes = schedule_memory(schedule, (size_t) tree_span(comm, root) * each);
     for (int i = 0; i < size && at_root; i++) block_to_bytes(schedule, all, (root + i) % size, bytes + (size_t) i * each);
     add_scatter_tree(schedule, comm, bytes, each, root);
-    if (!in_place) bytes_to_block(schedule, bytes, mine, 0);
-    return MPI_SUCCESS;
+    if (mine->buffer != MPI_IN_PLACE) bytes_to_block(schedule, bytes, mine, 0);
 }
 
 /* `equal`: all blocks are, and every rank knows how large. */
@@ -230,19 +241,18 @@ static int add_gather(struct schedule *schedule, struct blocks mine, struct bloc
     CHECK(check_root(comm, root));
     bool inter = comm_is_inter(comm), at_root = inter ? root == MPI_ROOT : root == comm->rank;
     if (root == MPI_PROC_NULL) return MPI_SUCCESS;
-    if (equal && !inter && passed_on(at_root ? &all : &mine, comm))
-        return gather_by_tree(schedule, &mine, &all, root, comm);
+    CHECK(inter ? check_between(&mine, &all, at_root, comm) : check_rooted(&mine, &all, at_root, comm));
+    if (equal && !inter && passed_on(at_root ? &all : &mine, comm)) {
+        gather_by_tree(schedule, &mine, &all, root, comm);
+        return MPI_SUCCESS;
+    }
     if (!at_root) {
-        CHECK(mine.buffer == MPI_IN_PLACE ? MPI_ERR_BUFFER : check_blocks(&mine, 1));
         send_block(schedule, &mine, 0, root);
         return MPI_SUCCESS;
     }
-    CHECK(check_blocks(&all, comm_remote_size(comm)));
     for (int i = 0; i < comm_remote_size(comm); i++)
         if (inter || i != root) receive_block(schedule, &all, i, i);
-    if (inter || mine.buffer == MPI_IN_PLACE) return MPI_SUCCESS;
-    CHECK(check_blocks(&mine, 1));
-    copy_block(schedule, &mine, 0, &all, root);
+    if (!inter && mine.buffer != MPI_IN_PLACE) copy_block(schedule, &mine, 0, &all, root);
     return MPI_SUCCESS;
 }
 
@@ -277,19 +287,18 @@ static int add_scatter(struct schedule *schedule, struct blocks all, struct bloc
     CHECK(check_root(comm, root));
     bool inter = comm_is_inter(comm), at_root = inter ? root == MPI_ROOT : root == comm->rank;
     if (root == MPI_PROC_NULL) return MPI_SUCCESS;
-    if (equal && !inter && passed_on(at_root ? &all : &mine, comm))
-        return scatter_by_tree(schedule, &all, &mine, root, comm);
+    CHECK(inter ? check_between(&mine, &all, at_root, comm) : check_rooted(&mine, &all, at_root, comm));
+    if (equal && !inter && passed_on(at_root ? &all : &mine, comm)) {
+        scatter_by_tree(schedule, &all, &mine, root, comm);
+        return MPI_SUCCESS;
+    }
     if (!at_root) {
-        CHECK(mine.buffer == MPI_IN_PLACE ? MPI_ERR_BUFFER : check_blocks(&mine, 1));
         receive_block(schedule, &mine, 0, root);
         return MPI_SUCCESS;
     }
-    CHECK(check_blocks(&all, comm_remote_size(comm)));
     for (int i = 0; i < comm_remote_size(comm); i++)
         if (inter || i != root) send_block(schedule, &all, i, i);
-    if (inter || mine.buffer == MPI_IN_PLACE) return MPI_SUCCESS;
-    CHECK(check_blocks(&mine, 1));
-    copy_block(schedule, &all, root, &mine, 0);
+    if (!inter && mine.buffer != MPI_IN_PLACE) copy_block(schedule, &all, root, &mine, 0);
     return MPI_SUCCESS;
 }
 

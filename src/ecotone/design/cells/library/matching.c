@@ -2,7 +2,8 @@
  * (data comes when it has a place). Called by the transport from below and by point-to-point and schedules from above. */
 #include "internal.h"
 
-#define PIECE 65472u /* with its header, a little less than a power of two */
+#define PIECE 65472u      /* with its header, a little less than a power of two */
+#define PIECE_LAST 98304u /* what is left is not cut any more */
 
 static struct eco_request *posted, **posted_end = &posted;
 static uint32_t serial; /* of messages sent */
@@ -107,7 +108,7 @@ static void send_data(int to, struct eco_request *request, uint32_t receiver)
     uint32_t at = 0, bytes = request->bytes;
     request->matched = true;
     do {
-        uint32_t part = bytes - at < PIECE || !transport_is_near(to) ? bytes - at : PIECE;
+        uint32_t part = bytes - at <= PIECE_LAST || !transport_is_near(to) ? bytes - at : PIECE;
         struct packet header = {
             .kind = PACKET_DATA, .bytes = part, .context = at, .sender = bytes, .receiver = receiver};
         transport_send(to, &header, data + at, at + part == bytes ? request : NULL, NULL);

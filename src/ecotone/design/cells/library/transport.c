@@ -28,21 +28,22 @@ HOST("moved") int host_moved(void);    /* since the last call: the host is anoth
 HOST("settled") int host_settled(void); /* both sides have all that was sent? */
 
 #define PAGE 65536u
-#define EAGER_MOST 32768u
+#define EAGER_MOST 16384u
 #define GRAIN 32u         /* packets are multiples of this */
 #define LAP_LEAST 131072u
 #define LAP_MORE 65536u
-#define LAP_WAITS 16u     /* for room, before a ring is used further */
+#define LAP_ROUNDS 2u     /* or waits for room, before a ring is used further */
 #define CHUNK 32768u      /* bytes copied before the other side is told, so that both sides copy at once */
 #define WIRE_CHUNK 262144u
 #define WIRE_LEAST 32768u
 #define WIRES_TOGETHER (64u << 20)
 #define FORGET (1u << 30)
 #define SMALL 48u         /* header and up to 16 bytes */
-#define YIELDS_LOOKED_AT 4 /* of so many, one is timed */
+#define YIELDS_TIMED 128 /* of so many, one is */
 #define YIELD_SLOW_S 300e-6
 #define BUSY_LEAST 16 /* sleeps, before it is tried again whether the cores are still busy */
 #define BUSY_MOST 2048
+#define BUSY_SPINS 400
 #define ROUND(bytes) (((bytes) + GRAIN - 1) & ~(GRAIN - 1))
 
 /* The layout of the region is also in ecotone/execution/cells/_region.py. */
@@ -98,7 +99,7 @@ struct peer {
     int place;         /* on this node, -1: there is a wire */
     uint32_t head_seen; /* of `to`; the true one may be further */
     uint32_t lap;       /* so much of `to` is used, unless a message is larger */
-    uint32_t waits;     /* for room */
+    uint32_t rounds;    /* or waits for room */
     uint32_t head;      /* of `from`, which only we change */
     struct outgoing *first, **last;
     struct incoming incoming;
@@ -213,13 +214,12 @@ static void find_way(int other, struct peer *peer)
 }
 
 /* With a core for each rank, spinning is what is fast; with less, the one waited for needs the core. Where there are
- * wires, a wait is longer than a spin is worth, and looking at them costs more. Who has a core of its own and waits
- * longer than that should sleep: if another program has the core, that is how one gets it back. */
+ * wires, a wait is longer than a spin is worth, and looking at them costs more. */
 static void choose_waiting(void)
 {
     bool crowded = region->places > region->cores;
-    spins = crowded ? 30 : wires ? 100 : 1000;
-    yields = crowded ? 60 : wires ? 100 : 0;
+    spins = crowded ? 30 : wires ? 100 : 4000;
+    yields = crowded ? 60 : 100;
 }
 
 static void map_region(void)
@@ -312,9 +312,17 @@ static void put_header(struct peer *peer, uint32_t tail, const struct packet *he
 }
 
 /* To touch a page of a ring for the first time takes longer than to copy what it holds, so a ring is used up to `lap`
- * only, again and again; who often waits for room uses more of it. What lies between there and its end is passed over as
- * a packet of bytes that nobody wants. Messages larger than a lap go through all of the ring.
- * Makes room for so many bytes in a lap; false if the reader has to take something first. */
+ * only, again and again, and further when that has happened often: then what is written has left the other's caches.
+ * What lies between there and its end is passed over as a packet of bytes that nobody wants. Messages larger than a lap
+ * go through all of the ring. */
+static void lap_more(struct peer *peer)
+{
+    if (++peer->rounds % LAP_ROUNDS) return;
+    uint32_t rest = peer->ring_bytes - peer->lap;
+    peer->lap += rest < LAP_MORE ? rest : LAP_MORE;
+}
+
+/* Makes room for so many bytes in a lap; false if the reader has to take something first. */
 static bool fits_lap(struct peer *peer, uint32_t total)
 {
     uint32_t tail = tail_of(peer->to), at = tail & (peer->ring_bytes - 1), rest = peer->ring_bytes - at;
@@ -324,15 +332,14 @@ static bool fits_lap(struct peer *peer, uint32_t total)
     struct packet header = {.kind = PACKET_NOTHING, .bytes = rest - (uint32_t) sizeof header};
     put_header(peer, tail, &header);
     set_tail(peer, tail + rest);
+    lap_more(peer);
     return true;
 }
 
 /* The reader will ring when it has taken something; it may have done so already. */
 static void want_room(struct peer *peer)
 {
-    bool again = atomic_exchange(&peer->to->full, 1);
-    if (again || peer->lap == peer->ring_bytes || ++peer->waits % LAP_WAITS) return;
-    peer->lap += peer->ring_bytes - peer->lap < LAP_MORE ? peer->ring_bytes - peer->lap : LAP_MORE;
+    if (!atomic_exchange(&peer->to->full, 1)) lap_more(peer);
 }
 
 static bool may_begin(struct peer *peer, uint32_t total)
@@ -636,7 +643,7 @@ static void let_others_run(void)
 {
     static unsigned turn;
     static int longer = BUSY_LEAST;
-    if (++turn % YIELDS_LOOKED_AT) {
+    if (++turn % YIELDS_TIMED) {
         host_yield();
         return;
     }
@@ -645,6 +652,7 @@ static void let_others_run(void)
     if (MPI_Wtime() - before > YIELD_SLOW_S) {
         busy = longer;
         longer = longer < BUSY_MOST ? 2 * longer : BUSY_MOST;
+        turn--; /* the next one is timed again */
     } else if (longer > BUSY_LEAST) {
         longer /= 2;
     }
@@ -653,7 +661,7 @@ static void let_others_run(void)
 /* Nothing has moved `idle` times in a row: spin, then let others run, then sleep. */
 void wait_moment(int *idle)
 {
-    if (++*idle <= spins) return;
+    if (++*idle <= (busy && spins > BUSY_SPINS ? BUSY_SPINS : spins)) return;
     ask_host = true;
     if (!busy && *idle <= spins + yields) {
         let_others_run();
