@@ -11,7 +11,7 @@
 #define PARAMETERS(...) __VA_ARGS__
 
 /* `arguments` is the call's argument list for build_`name`, whose first parameter is the schedule. */
-#define COLLECTIVE(name, nonblocking, parameters, ...)                                                                 \
+#define COLLECTIVE_RUN(name, parameters, ...)                                                                          \
     static int run_##name(parameters, MPI_Request *request, const char *function)                                      \
     {                                                                                                                  \
         int code = check_comm(comm);                                                                                   \
@@ -23,13 +23,17 @@
         else                                                                                                           \
             code = schedule_run(schedule, request);                                                                    \
         return code ? comm_error(comm, code, function) : MPI_SUCCESS;                                                  \
-    }                                                                                                                  \
-    int MPI_##name(parameters) { return run_##name(__VA_ARGS__, NULL, "MPI_" #name); }                                 \
+    }
+#define COLLECTIVE_STARTED(name, nonblocking, parameters, ...)                                                         \
     int MPI_##nonblocking(parameters, MPI_Request *request)                                                            \
     {                                                                                                                  \
         REQUIRE(request, comm, MPI_ERR_ARG);                                                                           \
         return run_##name(__VA_ARGS__, request, "MPI_" #nonblocking);                                                  \
     }
+#define COLLECTIVE(name, nonblocking, parameters, ...)                                                                 \
+    COLLECTIVE_RUN(name, PARAMETERS(parameters), __VA_ARGS__)                                                          \
+    COLLECTIVE_STARTED(name, nonblocking, PARAMETERS(parameters), __VA_ARGS__)                                         \
+    int MPI_##name(parameters) { return run_##name(__VA_ARGS__, NULL, "MPI_" #name); }
 
 /* In an intercommunicator the root says MPI_ROOT, and the other ranks of its side MPI_PROC_NULL. */
 static inline int check_root(const struct eco_comm *comm, int root)

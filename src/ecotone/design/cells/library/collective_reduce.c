@@ -93,6 +93,8 @@ COLLECTIVE(Reduce, Ireduce,
 
 /* ---- Allreduce ---- */
 
+#define ALLREDUCE_SMALL 64 /* bytes */
+
 /* Everyone sends to everyone and combines all, in the order of ranks: one round. */
 static void allreduce_direct(struct schedule *schedule, void *inout, int count, struct eco_type *type, struct eco_op *op,
                              MPI_Comm comm)
@@ -223,9 +225,46 @@ static int build_Allreduce(struct schedule *schedule, const void *send, void *re
     add_allreduce(schedule, receive, count, type, op, comm);
     return MPI_SUCCESS;
 }
-COLLECTIVE(Allreduce, Iallreduce,
-           PARAMETERS(const void *send, void *receive, int count, MPI_Datatype type, MPI_Op op, MPI_Comm comm), send,
-           receive, count, type, op, comm)
+#define ALLREDUCE PARAMETERS(const void *send, void *receive, int count, MPI_Datatype type, MPI_Op op, MPI_Comm comm)
+COLLECTIVE_RUN(Allreduce, ALLREDUCE, send, receive, count, type, op, comm)
+COLLECTIVE_STARTED(Allreduce, Iallreduce, ALLREDUCE, send, receive, count, type, op, comm)
+
+/* Few numbers among few ranks, as most programs ask for them: the messages are those of allreduce_direct, but writing
+ * them down first would take longer than they do. */
+static bool is_small(const void *send, const void *receive, int count, MPI_Datatype type, MPI_Op op, MPI_Comm comm)
+{
+    if (check_comm(comm) || comm_is_inter(comm) || comm_size(comm) < 2 || comm_size(comm) > COLLECTIVE_DIRECT) return false;
+    if (!send || !receive || count <= 0 || check_reduction(receive, count, type, op)) return false;
+    return !op->function && type->whole && (size_t) count * type->size <= ALLREDUCE_SMALL;
+}
+
+static void allreduce_small(const void *own, char *receive, int count, MPI_Datatype type, MPI_Op op, MPI_Comm comm)
+{
+    int size = comm_size(comm), rank = comm->rank, pending = 0;
+    size_t bytes = (size_t) count * type->size;
+    _Alignas(16) char parts[COLLECTIVE_DIRECT][ALLREDUCE_SMALL];
+    struct eco_request *requests[COLLECTIVE_DIRECT];
+    int32_t tag = collective_tag(comm);
+    memcpy(parts[rank], own, bytes);
+    for (int i = 0; i < size; i++)
+        if (i != rank) requests[pending++] = internal_receive_begin(parts[i], count, type, i, tag, comm);
+    for (int i = 1; i < size; i++) {
+        int to = (rank + i) % size;
+        if (!send_quickly(parts[rank], count, type, to, tag, comm, comm->context + 1))
+            send_internal(parts[rank], count, type, to, tag, comm);
+    }
+    while (pending) request_finish(&requests[--pending], NULL);
+    for (int i = 1; i < size; i++) op_apply(op, parts[i - 1], parts[i], count, type);
+    memcpy(receive, parts[size - 1], bytes);
+}
+
+int MPI_Allreduce(ALLREDUCE)
+{
+    if (!is_small(send, receive, count, type, op, comm))
+        return run_Allreduce(send, receive, count, type, op, comm, NULL, "MPI_Allreduce");
+    allreduce_small(send == MPI_IN_PLACE ? receive : send, receive, count, type, op, comm);
+    return MPI_SUCCESS;
+}
 
 /* ---- Reduce-scatter ---- */
 
