@@ -89,7 +89,6 @@ _LINK_THREADS = [
     "-Wl,--max-memory=4294901760",  # the most that the compiler lets pass, a page below 4 GiB
     "-Wl,--export=__tls_base",  # a thread that is started again in another process has its variables where they were
 ]
-_MALLOC = "memory"  # the file of library/libc that library/threads has another version of
 # What is in the compiler's libraries, or nowhere; the compiler would bring its own again.
 _WITHIN = frozenset({f"-l{name}" for name in ("c", "m", "pthread", "dl", "rt", "util", "c++", "stdc++")})
 _NO_MAIN = b"undefined_weak:main"  # what the linker calls the function that stands for a missing main
@@ -225,8 +224,6 @@ def link(
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".build-") as folder:
         linked = Path(folder) / "linked.wasm"
         own_functions = sorted(archive.parent.glob("libc/*.o"))
-        if threads:
-            own_functions = [each for each in own_functions if each.stem != _MALLOC]
         shared = _LINK_THREADS if threads else []
         before = [
             *compiler(),

@@ -1,138 +1,49 @@
-/* malloc and its relatives. The compiler's own rounds every size up to a power of two, so that a cell of 4 GiB cannot
- * hold two arrays of 1.3: here small blocks come from lists by size, four to each doubling, and large ones from runs of
- * granules, which are split and joined. Whoever else grows memory may do so: runs need not be neighbours. */
+/* malloc and its relatives, for one thread or several. The compiler's own rounds every size up to a power of two, so that
+ * a cell of 4 GiB cannot hold two arrays of 1.3, and is for one. Here small blocks have no header: each page of 64 KiB
+ * holds blocks of one size, which a table of pages tells. A thread keeps two lists of free blocks for each size and
+ * passes whole lists on, to a shared store where other threads find them: a thread that only allocates what another one
+ * frees therefore uses the same memory again. Large blocks, and pages, come from memory_large.c. */
+#include "lock.h"
+#include "memory.h"
 #include <errno.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { UNIT = 16, GRANULE = 4096, PAGE = 65536, SMALL_MOST = 32768, CLASSES = 41, CHUNK = 4 * PAGE };
-#define SIZE_MOST ((size_t) 0xfff00000)
+enum { SMALL_MOST = 16384, FINE_MOST = 128, CLASSES = 36, LIST_BYTES = 8192, LIST_MOST = 128, LIST_LEAST = 2 };
 
-/* In front of what the program gets; `start` is how far back the block begins. */
-struct header { size_t start, size; }; /* of the whole block; small ones are known by it */
+/* `next_list` and `count` are of a block that begins a list in the store. */
+struct block { struct block *next, *next_list; int count; };
 
-struct free_block { struct free_block *next; };
-struct run { struct run *next; size_t size; };
+struct store {
+    int lock;
+    struct block *lists;
+    char *fresh, *fresh_end; /* of a page from which nothing has been given yet */
+} __attribute__((aligned(64)));
 
-extern char __heap_base;
-static struct free_block *lists[CLASSES];
-static char *chunk, *chunk_end;
-static struct run *runs;  /* by address */
-static char *never_given; /* from here on memory is as the host gave it: zero, but for the runs' own words */
+/* `current` has room for so many more blocks; `spare` is a full list, or NULL. */
+struct cache { struct block *current, *spare; int room; };
 
-static size_t round_up(size_t size, size_t unit) { return (size + unit - 1) & -unit; }
+static struct store stores[CLASSES];
+static _Thread_local struct cache caches[CLASSES];
 
-/* ---- runs of granules ---- */
-
-static void join(struct run *run)
+/* Sixteen bytes apart up to FINE_MOST, then four to each doubling. */
+static inline int class_of(size_t size)
 {
-    struct run *next = run->next;
-    if (!next || (char *) run + run->size != (char *) next) return;
-    run->size += next->size;
-    run->next = next->next;
-    *next = (struct run) {0};
+    if (size <= FINE_MOST) return size ? (int) (size - 1) / UNIT : 0;
+    int doubling = 31 - __builtin_clz((unsigned) size - 1);
+    return (int) ((size - 1) >> (doubling - 2)) + (doubling - 7) * 4 + 4;
 }
 
-static void give_run(void *at, size_t size)
+static inline size_t class_size(int class)
 {
-    struct run *before = NULL, *behind = runs, *run = at;
-    while (behind && behind < run) before = behind, behind = behind->next;
-    *run = (struct run) {behind, size};
-    if (before)
-        before->next = run;
-    else
-        runs = run;
-    join(run);
-    if (before) join(before);
+    if (class < FINE_MOST / UNIT) return (size_t) (class + 1) * UNIT;
+    return (size_t) (5 + (class - 8) % 4) << ((class - 8) / 4 + 5);
 }
 
-/* More memory, as a run that joins a free one at the end of memory. */
-static bool grow(size_t size)
+static int list_length(int class)
 {
-    static bool begun;
-    if (!begun) {
-        begun = true;
-        char *first = (char *) round_up((uintptr_t) &__heap_base, GRANULE);
-        char *end = (char *) (__builtin_wasm_memory_size(0) * PAGE);
-        never_given = first;
-        if (end > first) {
-            give_run(first, (size_t) (end - first));
-            return true;
-        }
-    }
-    uintptr_t end = __builtin_wasm_memory_size(0) * (uintptr_t) PAGE;
-    for (struct run *run = runs; run; run = run->next)
-        if ((uintptr_t) run + run->size == end && run->size < size) size -= run->size;
-    size_t pages = round_up(size, PAGE) / PAGE, before = __builtin_wasm_memory_grow(0, pages);
-    if (before == SIZE_MAX) return false;
-    if (before + pages == 65536) pages--; /* the end of a run must be an address */
-    if (pages) give_run((void *) (before * PAGE), pages * PAGE);
-    return pages > 0;
-}
-
-/* The first run that is large enough, or the beginning of it; `size` is of granules. */
-static void *take_run(size_t size)
-{
-    for (;;) {
-        for (struct run **link = &runs; *link; link = &(*link)->next) {
-            struct run *run = *link, *next = run->next;
-            if (run->size < size) continue;
-            if (run->size > size) {
-                next = (struct run *) ((char *) run + size);
-                *next = (struct run) {run->next, run->size - size};
-            }
-            *link = next;
-            *run = (struct run) {0};
-            return run;
-        }
-        if (!grow(size)) return NULL;
-    }
-}
-
-/* ---- blocks ---- */
-
-/* The class of a whole block, and its size rounded up to that of the class. */
-static int class_of(size_t *size)
-{
-    if (*size <= 64) {
-        *size = *size <= 32 ? 32 : round_up(*size, UNIT);
-        return (int) (*size / UNIT) - 2;
-    }
-    int doubling = 31 - __builtin_clz((unsigned) *size - 1);
-    size_t step = (size_t) 1 << (doubling - 2);
-    *size = round_up(*size, step);
-    return 3 + (doubling - 6) * 4 + (int) ((*size >> (doubling - 2)) - 5);
-}
-
-static void *take_small(int list, size_t size)
-{
-    struct free_block *block = lists[list];
-    if (block) {
-        lists[list] = block->next;
-        return block;
-    }
-    if ((size_t) (chunk_end - chunk) < size) {
-        char *more = take_run(CHUNK);
-        if (!more) return NULL;
-        if (more != chunk_end) chunk = more;
-        chunk_end = more + CHUNK;
-    }
-    char *taken = chunk;
-    chunk += size;
-    return taken;
-}
-
-static struct header *header_of(void *memory) { return (struct header *) memory - 1; }
-
-static void *finish(char *block, size_t size, size_t start)
-{
-    char *memory = block + start;
-    if (block + size > never_given) never_given = block + size;
-    *header_of(memory) = (struct header) {start, size};
-    return memory;
+    int length = (int) (LIST_BYTES / class_size(class));
+    return length > LIST_MOST ? LIST_MOST : length < LIST_LEAST ? LIST_LEAST : length;
 }
 
 static void *out_of_memory(void)
@@ -141,59 +52,151 @@ static void *out_of_memory(void)
     return NULL;
 }
 
-static void *allocate(size_t wanted)
+/* A list from a page of its own; the store is locked. */
+static struct block *cut_list(struct store *store, int class)
 {
-    if (wanted > SIZE_MOST) return out_of_memory();
-    size_t size = wanted + UNIT;
-    char *block;
-    if (size <= SMALL_MOST) {
-        int list = class_of(&size);
-        block = take_small(list, size);
-    } else {
-        size = round_up(size, GRANULE);
-        block = take_run(size);
+    size_t size = class_size(class);
+    if ((size_t) (store->fresh_end - store->fresh) < size) {
+        char *page = eco_page_take(class + 1);
+        if (!page) return NULL;
+        store->fresh = page;
+        store->fresh_end = page + PAGE;
     }
-    return block ? finish(block, size, UNIT) : out_of_memory();
+    struct block *first = (struct block *) store->fresh, *last = first;
+    int count = 1, most = list_length(class);
+    for (store->fresh += size; count < most && (size_t) (store->fresh_end - store->fresh) >= size; count++) {
+        last->next = (struct block *) store->fresh;
+        last = last->next;
+        store->fresh += size;
+    }
+    last->next = NULL;
+    first->count = count;
+    return first;
 }
 
-static size_t usable(void *memory) { return header_of(memory)->size - header_of(memory)->start; }
+__attribute__((noinline)) static void *take_from_store(int class)
+{
+    struct cache *cache = &caches[class];
+    struct block *list = cache->spare;
+    int length = list_length(class), count = length;
+    if (list) {
+        cache->spare = NULL;
+    } else {
+        struct store *store = &stores[class];
+        lock_take(&store->lock);
+        list = store->lists;
+        if (list)
+            store->lists = list->next_list;
+        else
+            list = cut_list(store, class);
+        lock_give(&store->lock);
+        if (!list) return out_of_memory();
+        count = list->count;
+    }
+    cache->current = list->next;
+    cache->room = length - (count - 1);
+    return list;
+}
 
-void *malloc(size_t size) { return allocate(size); }
+static void give_to_store(int class, struct block *list, int count)
+{
+    struct store *store = &stores[class];
+    list->count = count;
+    lock_take(&store->lock);
+    list->next_list = store->lists;
+    store->lists = list;
+    lock_give(&store->lock);
+}
+
+/* The current list is full, or this is the first block of its size that the thread frees. */
+__attribute__((noinline)) static void put_aside(int class, struct cache *cache)
+{
+    struct block *full = cache->current, *spare = cache->spare;
+    cache->room = list_length(class);
+    cache->current = NULL;
+    if (!full) return;
+    cache->spare = full;
+    if (spare) give_to_store(class, spare, cache->room);
+}
+
+static inline void *take_small(int class)
+{
+    struct cache *cache = &caches[class];
+    struct block *block = cache->current;
+    if (!block) return take_from_store(class);
+    cache->current = block->next;
+    cache->room++;
+    return block;
+}
+
+static inline void give_small(void *memory, int class)
+{
+    struct cache *cache = &caches[class];
+    if (!cache->room) put_aside(class, cache);
+    struct block *block = memory;
+    block->next = cache->current;
+    cache->current = block;
+    cache->room--;
+}
+
+/* What a thread that ends has kept goes to the store. */
+void eco_memory_thread_ends(void)
+{
+    for (int class = 0; class < CLASSES; class++) {
+        struct cache *cache = &caches[class];
+        int length = list_length(class);
+        if (cache->spare) give_to_store(class, cache->spare, length);
+        if (cache->current) give_to_store(class, cache->current, length - cache->room);
+        *cache = (struct cache) {0};
+    }
+}
+
+static inline int class_at(void *memory) { return eco_page_class[(uintptr_t) memory / PAGE] - 1; }
+
+static size_t usable(void *memory)
+{
+    int class = class_at(memory);
+    return class < 0 ? eco_large_room(memory) : class_size(class);
+}
+
+static void *take_large(size_t size, size_t alignment, bool zeroed)
+{
+    void *memory = size <= SIZE_MOST ? eco_large_take(size, alignment, zeroed) : NULL;
+    return memory ? memory : out_of_memory();
+}
+
+void *malloc(size_t size)
+{
+    return size <= SMALL_MOST ? take_small(class_of(size)) : take_large(size, UNIT, false);
+}
 
 void free(void *memory)
 {
     if (!memory) return;
-    struct header header = *header_of(memory);
-    char *block = (char *) memory - header.start;
-    if (header.size > SMALL_MOST) {
-        give_run(block, header.size);
-        return;
-    }
-    int list = class_of(&header.size);
-    struct free_block *freed = (struct free_block *) block;
-    freed->next = lists[list];
-    lists[list] = freed;
+    int class = class_at(memory);
+    if (class < 0)
+        eco_large_give(memory);
+    else
+        give_small(memory, class);
 }
 
 void *calloc(size_t count, size_t size)
 {
     size_t whole;
     if (__builtin_mul_overflow(count, size, &whole)) return out_of_memory();
-    if (!never_given) grow(0);
-    char *zero_from = never_given, *memory = allocate(whole);
-    if (!memory) return NULL;
-    size_t used = memory >= zero_from ? 0 : (size_t) (zero_from - memory);
-    memset(memory, 0, used < whole ? used : whole);
-    return memory;
+    if (whole > SMALL_MOST) return take_large(whole, UNIT, true);
+    void *memory = take_small(class_of(whole));
+    return memory ? memset(memory, 0, whole) : NULL;
 }
 
 void *realloc(void *memory, size_t size)
 {
-    if (!memory) return allocate(size);
-    if (size > SIZE_MOST) return out_of_memory();
-    size_t room = usable(memory);
+    if (!memory) return malloc(size);
+    int class = class_at(memory);
+    size_t room = class < 0 ? eco_large_room(memory) : class_size(class);
     if (size <= room && size >= room / 2) return memory;
-    char *moved = allocate(size);
+    if (class < 0 && size > SMALL_MOST && size <= SIZE_MOST && eco_large_resize(memory, size)) return memory;
+    void *moved = malloc(size);
     if (!moved) return NULL;
     memcpy(moved, memory, size < room ? size : room);
     free(memory);
@@ -209,18 +212,14 @@ void *reallocarray(void *memory, size_t count, size_t size)
 
 void *memalign(size_t alignment, size_t size)
 {
-    if (alignment <= UNIT) return allocate(size);
     if (alignment & (alignment - 1)) {
         errno = EINVAL;
         return NULL;
     }
-    if (size > SIZE_MOST || alignment > SIZE_MOST - size) return out_of_memory();
-    char *memory = allocate(size + alignment);
-    if (!memory) return NULL;
-    struct header header = *header_of(memory);
-    char *aligned = (char *) round_up((uintptr_t) memory, alignment);
-    *header_of(aligned) = (struct header) {header.start + (size_t) (aligned - memory), header.size};
-    return aligned;
+    if (size <= SMALL_MOST && alignment <= SMALL_MOST) /* blocks of a size lie at multiples of its powers of two */
+        for (int class = class_of(size); class < CLASSES; class++)
+            if (class_size(class) % (alignment ? alignment : 1) == 0) return take_small(class);
+    return take_large(size, alignment < UNIT ? UNIT : alignment, false);
 }
 
 void *aligned_alloc(size_t alignment, size_t size) { return memalign(alignment, size); }

@@ -24,7 +24,7 @@ int __pthread_detach(pthread_t thread);
 void __wasm_init_tls(void *tls);
 void eco_know_thread(void);
 void eco_forget_thread(void);
-void eco_memory_thread_ends(void);
+weak void eco_memory_thread_ends(void); /* a program may have its own malloc */
 void eco_run_destructors(void);
 
 int eco_threads_created;
@@ -68,7 +68,7 @@ static void end(struct worker *worker, void *result)
     self->result = result;
     eco_run_destructors();
     __pthread_tsd_run_dtors();
-    eco_memory_thread_ends();
+    if (eco_memory_thread_ends) eco_memory_thread_ends();
     eco_forget_thread();
     if (a_cas(&self->detach_state, DT_JOINABLE, DT_EXITING) == DT_DETACHED) {
         park(worker);

@@ -14,7 +14,8 @@ enum { FREE = 1, FREE_BEFORE = 2, FLAGS = FREE | FREE_BEFORE };
 
 enum { LISTS = 80, LOOKED_AT = 8, STEP_LEAST = 4 * PAGE, STEP_MOST = 256 * PAGE, PAGES_MOST = 65536 };
 
-extern char __heap_base;
+uint8_t eco_page_class[PAGE];
+extern char __heap_base, __heap_end; /* of the memory that a cell has at first; others may have made it larger since */
 static int lock;
 static struct run *lists[LISTS];
 static uint32_t filled[(LISTS + 31) / 32];
@@ -164,10 +165,9 @@ static bool grow(size_t size)
 {
     if (!fence) {
         char *first = (char *) round_up((uintptr_t) &__heap_base, GRANULE);
-        char *end = (char *) (__builtin_wasm_memory_size(0) * PAGE);
         never_given = first;
-        if (end - first > GRANULE) {
-            add(first, end - GRANULE);
+        if (&__heap_end - first > GRANULE) {
+            add(first, &__heap_end - GRANULE);
             return true;
         }
     }
