@@ -3,8 +3,10 @@
     python benchmarks/cells/start.py [rounds]
 
 All ways take turns in every round; medians, and the median of each round's ratio to `python -c pass`, which says more
-than times on a machine that others use too. `podman` and `mpirun` beside it where they are installed; and how late a
-job that takes too long is ended.
+than times on a machine that others use too: there, `chrt -r 20` in front of the command shows what the ways themselves
+take (but not how late a job is ended: ranks that compute then never let go of the cores). `podman` and `mpirun` beside
+it where they are installed; jobs without a pause between them, for which no processes can be made ready meanwhile; and
+how late a job that takes too long is ended, by its own process and by the one that starts jobs.
 """
 
 from __future__ import annotations
@@ -39,6 +41,9 @@ int main(int argc, char **argv)
 }
 """
 DEADLINE_S = 0.3
+IN_A_ROW = 20
+REST_S = 0.1
+"""Before a job that comes alone: it finds all ready, as it would if nothing else ran."""
 IMAGE = "localhost/hello"
 
 
@@ -47,6 +52,15 @@ def command_s(command: list[str]) -> float:
     begun_s = time.perf_counter()
     subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True, env=environment)
     return time.perf_counter() - begun_s
+
+
+def alone_s(server: CellServer, cell: Path, ranks: int, nowhere: int) -> float:
+    time.sleep(REST_S)
+    return served_s(server, cell, ranks, nowhere)
+
+
+def in_a_row_s(server: CellServer, cell: Path, ranks: int, nowhere: int) -> float:
+    return median([served_s(server, cell, ranks, nowhere) for _ in range(IN_A_ROW)])
 
 
 def served_s(server: CellServer, cell: Path, ranks: int, nowhere: int) -> float:
@@ -58,13 +72,14 @@ def served_s(server: CellServer, cell: Path, ranks: int, nowhere: int) -> float:
     return took_s
 
 
-def late_s(cell: Path, nowhere: int) -> float:
+def late_s(cell: Path, nowhere: int, server: CellServer | None = None) -> float:
+    job = Job(module=cell, ranks=2, arguments=("for ever",), time_max_s=DEADLINE_S, stdout=nowhere, stderr=nowhere)
     begun_s = time.perf_counter()
-    result = run_job(
-        Job(module=cell, ranks=2, arguments=("for ever",), time_max_s=DEADLINE_S, stdout=nowhere, stderr=nowhere)
-    )
+    result = run_job(job) if server is None else server.start(job).wait(60).result
+    took_s = time.perf_counter() - begun_s
+    assert result is not None
     assert result.exit_code
-    return time.perf_counter() - begun_s - DEADLINE_S
+    return took_s - DEADLINE_S
 
 
 def native(folder: Path, source: Path) -> list[str] | None:
@@ -100,11 +115,14 @@ def main() -> None:
                 "python -m ecotone.execution.cells hello.cell": lambda: command_s(
                     [python, "-m", "ecotone.execution.cells", str(cell)]
                 ),
-                "from a running process, 1 rank": lambda: served_s(server, cell, 1, nowhere),
-                "from a running process, 2 ranks": lambda: served_s(server, cell, 2, nowhere),
+                "from a running process, 1 rank": lambda: alone_s(server, cell, 1, nowhere),
+                "from a running process, 2 ranks": lambda: alone_s(server, cell, 2, nowhere),
+                f"each of {IN_A_ROW} in a row, 1 rank": lambda: in_a_row_s(server, cell, 1, nowhere),
+                f"each of {IN_A_ROW} in a row, 2 ranks": lambda: in_a_row_s(server, cell, 2, nowhere),
                 "mpirun -np 2, native": with_command(native(folder, source)),
                 "podman run": with_command(podman()),
                 f"a job over its {DEADLINE_S} s: ended late by": lambda: late_s(cell, nowhere),
+                "the same, from a running process": lambda: late_s(cell, nowhere, server),
             }
             report(ways, rounds)
         finally:

@@ -64,8 +64,17 @@ def _changed_ns(folder: Path) -> int:
         return 0
 
 
+def _keep(code: Path) -> None:
+    if not is_native(code):
+        keep_module(code)
+        return
+    from ecotone.execution.cells._native import keep_native  # noqa: PLC0415 - most do without
+
+    keep_native(code)
+
+
 class KnownPrograms:
-    """The code of the programs that were run last; wasmtime's is open for the processes that are forked from now on."""
+    """The code of the programs that were run last, open for the processes that are forked from now on."""
 
     def __init__(self) -> None:
         self._code: dict[Identity, Path] = {}  # the one that was run last at the end
@@ -79,9 +88,9 @@ class KnownPrograms:
 
     def add(self, identity: Identity, code: Path) -> None:
         """Learns of one that has been run. What cannot be opened stays unknown."""
-        with contextlib.suppress(wasmtime.WasmtimeError, InputError):
-            if code not in self._code.values() and not is_native(code):
-                keep_module(code)
+        with contextlib.suppress(wasmtime.WasmtimeError, InputError, OSError):
+            if code not in self._code.values():
+                _keep(code)
             self._code.pop(identity, None)
             self._code[identity] = code
         while len(self._code) > _KNOWN_MOST:

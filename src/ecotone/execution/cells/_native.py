@@ -20,7 +20,7 @@ from ecotone.execution.cells._native_stack import Symbols, backtrace_text
 from ecotone.execution.cells._program import MemoryLimitError, ProgramTrapError
 from ecotone.execution.cells._snapshot import Variable
 
-__all__ = ["NativeProgram", "load_native"]
+__all__ = ["NativeProgram", "keep_native", "load_native"]
 
 _PAGE = 65536
 _STACK_BYTES = 8 << 20
@@ -77,6 +77,10 @@ class _Report(ctypes.Structure):
 
 _HostFunction: Any = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_uint64))
 _said = threading.local()  # why a function of the host has trapped, by thread
+
+
+# By the entry of the cache, whose name is the module's digest and its compiler's build.
+_kept: dict[Path, _Library] = {}
 
 
 class _Library:
@@ -199,6 +203,16 @@ class NativeProgram:
         return NativeProgram(self._library, self._program, self._host)
 
 
+def keep_native(entry: Path) -> None:
+    """Opens a library for all processes that this one forks from now on; it stays open.
+
+    Raises:
+        InputError: the entry is damaged or not of this user.
+        OSError: it cannot be loaded.
+    """
+    _kept[entry] = _Library(entry)
+
+
 def load_native(entry: Path, memory_max_bytes: int) -> NativeProgram:
     """Loads and instantiates a program whose imports are all defined.
 
@@ -209,7 +223,7 @@ def load_native(entry: Path, memory_max_bytes: int) -> NativeProgram:
     Raises:
         InputError: the entry is damaged or not of this user, or the program cannot be run.
     """
-    library = _Library(entry)
+    library = _kept.get(entry) or _Library(entry)
     if "_start" not in library.exports:
         raise InputError("the module has no `memory` and `_start`, so it is not a program: build it with a main")
     host = _host_functions(library)

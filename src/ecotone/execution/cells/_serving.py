@@ -101,6 +101,7 @@ class _Server:
         self._known = KnownPrograms()
         self._ranks: list[Spare] = []
         self._apart: Spare | None = None
+        self._stale: list[Spare] = []
         self._jobs: set[_ApartJob | _OwnJob] = set()
         self._refill_s: float | None = 0.0
         self._sample = msgspec.msgpack.encode(Job(module=Path(os.devnull)), enc_hook=str)
@@ -146,16 +147,19 @@ class _Server:
         return [self._channel.fileno(), *own, *(each for job in self._jobs for each in job.descriptors())]
 
     def _refill(self) -> None:
-        """Forks one spare process of those that are missing."""
+        """Forks one spare process of those that are missing, or lets one go that is to be replaced."""
+        self._stale = [each for each in self._stale if each in self._ranks]
         try:
             if self._apart is None:
                 self._apart = self._new_apart()
             elif len(self._ranks) < _SPARES:
                 self._ranks.append(self._new_rank())
+            elif self._stale:
+                self._lose(self._stale.pop())
         except EcotoneError:  # the system has no more: a job that finds none says so
             self._refill_s = time.monotonic() + _REFILL_LATER_S
             return
-        if len(self._ranks) < _SPARES:
+        if len(self._ranks) < _SPARES or self._stale:
             self._refill_s = 0.0
         else:
             self._refill_s = None
@@ -185,7 +189,7 @@ class _Server:
         return spare
 
     def _lose(self, spare: Spare) -> None:
-        """It has ended and should not have: somebody has killed it."""
+        """It is not wanted any more, or somebody has killed it."""
         self._forget(spare.ended)
         if spare is self._apart:
             self._apart = None
@@ -314,6 +318,8 @@ class _Server:
             compiled = running.spare.link.recv(_PATH_MOST)
         if compiled and running.identity is not None:
             self._known.add(running.identity, Path(os.fsdecode(compiled)))
+            self._stale = list(self._ranks)  # they do not have it open
+            self._refill_s = time.monotonic() + _REFILL_AFTER_S
 
     def _collect(self, running: _ApartJob) -> None:
         if running.spare.link.fileno() in self._news:

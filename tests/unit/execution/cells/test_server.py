@@ -52,17 +52,29 @@ def run(server: CellServer, program: Path, *arguments: str, ranks: int = 1, **mo
 def teach(server: CellServer, program: Path) -> set[int]:
     """Lets the server run a program for the first time, and wait for the next with all that it has; what waits."""
     run(server, program)
-    wait_until(lambda: len(spares_of(server.pid)) == WAITING, "all wait that shall")
+
+    def ready() -> list[int]:
+        return [each for each in spares_of(server.pid) if any(name.endswith(".cwasm") for name in held(each))]
+
+    wait_until(lambda: len(ready()) >= WAITING - 1 and len(spares_of(server.pid)) == WAITING, "all wait that shall")
     return set(spares_of(server.pid))
 
 
-def spin(server: CellServer, program: Path, ranks: int) -> Job:
+def held(process: int) -> list[str]:
+    """What it has open."""
+    try:
+        return [str(each.readlink()) for each in Path(f"/proc/{process}/fd").iterdir()]
+    except OSError:  # something was closed meanwhile, or all
+        return []
+
+
+def spin(program: Path, ranks: int) -> Job:
     return Job(module=program, ranks=ranks, arguments=("spin", "0"))
 
 
 def test_ranks_of_a_known_program_have_waited_for_it(server: CellServer, program: Path) -> None:
     waiting = teach(server, program)
-    job = server.start(spin(server, program, 3))
+    job = server.start(spin(program, 3))
     wait_until(lambda: len(ranks_of(server.pid)) == 3, "the ranks run")
     ranks = ranks_of(server.pid)
     assert set(ranks) < waiting
@@ -89,7 +101,7 @@ def test_the_deadline_and_the_end_of_a_rank_are_told(server: CellServer, program
     teach(server, program)
     result, _ = run(server, program, "spin", "0", ranks=2, time_max_s=0.1)
     assert [end.reason for end in result.ends] == ["took longer than the 0.1 s it was given"] * 2
-    job = server.start(spin(server, program, 2))
+    job = server.start(spin(program, 2))
     wait_until(lambda: len(ranks_of(server.pid)) == 2, "the ranks run")
     os.kill(ranks_of(server.pid)[0], signal.SIGKILL)
     first = job.wait(20).result
@@ -109,7 +121,7 @@ def test_when_all_that_waited_were_killed_jobs_start(server: CellServer, program
 
 def test_with_the_server_all_ends_that_it_has_started(server: CellServer, program: Path) -> None:
     teach(server, program)
-    job = server.start(spin(server, program, 2))
+    job = server.start(spin(program, 2))
     wait_until(lambda: len(ranks_of(server.pid)) == 2, "the ranks run")
     processes = children(server.pid)
     os.kill(server.pid, signal.SIGKILL)
@@ -143,26 +155,23 @@ def test_many_jobs_at_once(server: CellServer, program: Path) -> None:
 
 
 def test_after_200_jobs_the_server_has_what_it_had(server: CellServer, program: Path) -> None:
-    def held() -> int:
-        return len(list(Path(f"/proc/{server.pid}/fd").iterdir()))
-
     teach(server, program)
-    before = held()
+    before = len(held(server.pid))
     for number in range(200):
         job = server.start(Job(module=program, ranks=1 + number % 2))
         if number % 10 == 0:
             job.close()
         else:
             job.wait(30)
-    wait_until(lambda: len(children(server.pid)) == WAITING and held() == before, "all is closed")
+    wait_until(lambda: len(children(server.pid)) == WAITING and len(held(server.pid)) == before, "all is closed")
 
 
 def test_what_waits_has_nothing_of_the_jobs_that_run(server: CellServer, program: Path) -> None:
     before = teach(server, program)
-    job = server.start(spin(server, program, 2))
+    job = server.start(spin(program, 2))
     wait_until(lambda: len(set(spares_of(server.pid)) - before) == 2, "two new ones wait")
     for process in spares_of(server.pid):
-        held = [str(each.readlink()) for each in Path(f"/proc/{process}/fd").iterdir()]
-        assert sum(each.startswith("socket:") for each in held) == 1
-        assert not [each for each in held if "ecotone-cells" in each or "pidfd" in each]
+        names = held(process)
+        assert sum(each.startswith("socket:") for each in names) == 1
+        assert not [each for each in names if "ecotone-cells" in each or "pidfd" in each]
     job.close()
