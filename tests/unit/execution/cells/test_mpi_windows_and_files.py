@@ -35,6 +35,14 @@ def test_files(run: Run, tmp_path: Path, ranks: int) -> None:
 
 
 @pytest.mark.parametrize("ranks", [1, 3])
+def test_files_of_many_gigabytes(run: Run, tmp_path: Path, ranks: int) -> None:
+    """Datatypes that lay out a file may have more bytes than an address; the file is mostly holes."""
+    result, output = run("largefile", ranks, folders={"out": Folder(path=tmp_path)})
+    assert output == "ok\n"
+    assert result.exit_code == 0
+
+
+@pytest.mark.parametrize("ranks", [1, 3])
 def test_tool_interface(run: Run, ranks: int) -> None:
     _, output = run("tool", ranks)
     assert output == "ok\n"

@@ -289,8 +289,8 @@ int MPI_File_get_type_extent(MPI_File file, MPI_Datatype type, MPI_Aint *extent)
     FILE_PASS(file, check_file(file));
     FILE_REQUIRE(type, file, MPI_ERR_TYPE);
     FILE_REQUIRE(extent, file, MPI_ERR_ARG);
-    *extent = type_extent(type);
-    if (file->view.external32 && type_whole(type)) MPI_Pack_external_size("external32", 1, type, extent);
+    MPI_Type_extent(type, extent);
+    if (file->view.external32 && type_whole(type) && !type->wide) MPI_Pack_external_size("external32", 1, type, extent);
     return MPI_SUCCESS;
 }
 

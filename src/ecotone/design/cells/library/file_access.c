@@ -48,7 +48,7 @@ static long long move_bytes(const struct eco_file *file, long long at, char *dat
 
 static long long bytes_in_file(const struct eco_file *file, int count, MPI_Datatype type)
 {
-    MPI_Aint each = type->size;
+    MPI_Aint each = (MPI_Aint) type->size;
     if (file->view.external32) MPI_Pack_external_size("external32", 1, type, &each);
     return (long long) count * each;
 }

@@ -41,8 +41,9 @@ static void add_runs(struct run_list *list, long long at, int count, const struc
 /* Bytes of a type in the file. */
 static long long file_bytes(struct eco_type *type, bool external32)
 {
-    MPI_Aint bytes = type->size;
-    if (external32) MPI_Pack_external_size("external32", 1, type, &bytes);
+    MPI_Aint bytes;
+    if (!external32) return type->size;
+    MPI_Pack_external_size("external32", 1, type, &bytes);
     return bytes;
 }
 
@@ -80,6 +81,7 @@ static void scale_runs(struct run_list *list, long long factor)
 int view_set(struct file_view *view, MPI_Offset displacement, struct eco_type *element, struct eco_type *type,
              bool external32, bool writable)
 {
+    if (external32 && element->wide) return MPI_ERR_UNSUPPORTED_DATAREP;
     /* The portable sizes of longs and addresses differ from ours: such a file type would have to be laid out anew. */
     bool stretched = file_bytes(element, external32) != element->size;
     bool plain = type_whole(type) && type_basic(type) && type_basic(type) == type_basic(element);

@@ -166,23 +166,25 @@ enum element_class { CLASS_NONE, CLASS_INTEGER, CLASS_REAL, CLASS_COMPLEX, CLASS
 
 /* `blocks` elements of `type`, end to end, from `offset` on. */
 struct part {
-    MPI_Aint offset;
+    long long offset;
     int blocks;
     struct eco_type *type;
 };
 
-/* A type is its parts, repeated at a stride: that is enough for every constructor of the standard. */
+/* A type is its parts, repeated at a stride: that is enough for every constructor of the standard. One that needs more
+ * than the 32 bits of an MPI_Aint describes a file, never memory. */
 struct eco_type {
     int references; /* 0: predefined, never freed */
     bool committed;
     bool dense;      /* one run of `size` bytes from `true_lb` on */
     bool whole;      /* dense, and one element follows the other without a gap */
+    bool wide;       /* needs more than 32 bits */
     bool lower_set, upper_set; /* by a marker or by resizing: such bounds win over those of the data */
     int align;
-    MPI_Aint size, lb, ub, true_lb, true_ub;
+    long long size, lb, ub, true_lb, true_ub;
     long long elements; /* predefined ones in it */
     int repeats;
-    MPI_Aint stride;
+    long long stride;
     int part_count;
     struct part *parts;
     int combiner;
@@ -196,16 +198,16 @@ struct eco_type {
     char name[MPI_MAX_OBJECT_NAME];
 };
 
-static inline MPI_Aint type_extent(const struct eco_type *type) { return type->ub - type->lb; }
+static inline long long type_extent(const struct eco_type *type) { return type->ub - type->lb; }
 static inline bool is_aint(long long value) { return value == (MPI_Aint) value; }
 static inline bool type_whole(const struct eco_type *type) { return type->whole; }
 struct eco_type *type_hold(struct eco_type *type);
 void type_release(struct eco_type *type);
-/* These give NULL if its size or extent would need more than the 32 bits of an MPI_Aint. */
-struct eco_type *type_vector(int count, int blocks, MPI_Aint stride, struct eco_type *old);
-struct eco_type *type_build(int repeats, MPI_Aint stride, int count, const struct part *parts);
+/* These give NULL if its size or extent would need more than 62 bits. */
+struct eco_type *type_vector(int count, int blocks, long long stride, struct eco_type *old);
+struct eco_type *type_build(int repeats, long long stride, int count, const struct part *parts);
 struct eco_type *type_parts(int count, const struct part *parts);
-struct eco_type *type_resized(struct eco_type *old, MPI_Aint lb, MPI_Aint extent);
+struct eco_type *type_resized(struct eco_type *old, long long lb, long long extent);
 void type_record(struct eco_type *type, int combiner, int integer_count, const int *integers, int address_count,
                  const MPI_Aint *addresses, int type_count, struct eco_type *const *types);
 /* A type as numbers, for another rank of the same program (type_code.c): `into` may be NULL, to measure. */
@@ -222,7 +224,7 @@ void layout_copy(const void *from, int from_count, const struct eco_type *from_t
 long long layout_elements(const struct eco_type *type, long long bytes);
 static inline void *element_at(const void *buffer, MPI_Aint index, const struct eco_type *type)
 {
-    return (char *) buffer + index * type_extent(type);
+    return (char *) buffer + (MPI_Aint) (index * type_extent(type));
 }
 
 /* ---- Groups, communicators (group.c, communicator.c, intercommunicator.c) ---- */

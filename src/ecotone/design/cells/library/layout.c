@@ -6,18 +6,18 @@
 /* A bound is the extreme of those of the parts; but as soon as one of them was set, only such ones count. */
 struct bound {
     bool known, set;
-    MPI_Aint at;
+    long long at;
 };
 struct bounds {
     struct bound lower, upper;
     bool data;
-    MPI_Aint true_lb, true_ub;
+    long long true_lb, true_ub;
 };
 
-static MPI_Aint least(MPI_Aint a, MPI_Aint b) { return a < b ? a : b; }
-static MPI_Aint most(MPI_Aint a, MPI_Aint b) { return a > b ? a : b; }
+static long long least(long long a, long long b) { return a < b ? a : b; }
+static long long most(long long a, long long b) { return a > b ? a : b; }
 
-static void include_bound(struct bound *bound, MPI_Aint at, bool set, bool upper)
+static void include_bound(struct bound *bound, long long at, bool set, bool upper)
 {
     if (bound->set && !set) return;
     bool alone = !bound->known || (set && !bound->set);
@@ -26,20 +26,20 @@ static void include_bound(struct bound *bound, MPI_Aint at, bool set, bool upper
     bound->set = set;
 }
 
-static void include_true_bounds(struct bounds *bounds, const struct part *part, MPI_Aint first, MPI_Aint last)
+static void include_true_bounds(struct bounds *bounds, const struct part *part, long long first, long long last)
 {
     if (part->type->size == 0) return;
-    MPI_Aint lower = first + part->type->true_lb, upper = last + part->type->true_ub;
+    long long lower = first + part->type->true_lb, upper = last + part->type->true_ub;
     bounds->true_lb = bounds->data ? least(bounds->true_lb, lower) : lower;
     bounds->true_ub = bounds->data ? most(bounds->true_ub, upper) : upper;
     bounds->data = true;
 }
 
-static void include(struct bounds *bounds, const struct part *part, MPI_Aint shift)
+static void include(struct bounds *bounds, const struct part *part, long long shift)
 {
     const struct eco_type *type = part->type;
-    MPI_Aint span = (part->blocks - 1) * type_extent(type), start = part->offset + shift;
-    MPI_Aint first = start + least(0, span), last = start + most(0, span);
+    long long span = (part->blocks - 1ll) * type_extent(type), start = part->offset + shift;
+    long long first = start + least(0, span), last = start + most(0, span);
     bool marker = type->size == 0 && type->lower_set != type->upper_set; /* MPI_LB or MPI_UB: one bound only */
     if (!marker || type->lower_set) include_bound(&bounds->lower, first + type->lb, type->lower_set, false);
     if (!marker || type->upper_set) include_bound(&bounds->upper, last + type->ub, type->upper_set, true);
@@ -78,11 +78,11 @@ static void set_sizes(struct eco_type *type)
 /* One run of bytes, in the order of the type map? */
 static bool is_dense(const struct eco_type *type)
 {
-    MPI_Aint next = 0, round = 0;
+    long long next = 0, round = 0;
     bool started = false;
     for (int i = 0; i < type->part_count; i++) {
         const struct part *part = &type->parts[i];
-        MPI_Aint bytes = part->blocks * part->type->size, start = part->offset + part->type->true_lb;
+        long long bytes = part->blocks * part->type->size, start = part->offset + part->type->true_lb;
         if (bytes == 0) continue;
         if (!part->type->dense || (part->blocks > 1 && !part->type->whole)) return false;
         if (started && start != next) return false;
@@ -93,28 +93,36 @@ static bool is_dense(const struct eco_type *type)
     return type->repeats <= 1 || type->stride == round || round == 0;
 }
 
-/* Do the bytes and the extent of each part, repeated, have room in an MPI_Aint? Where it lies does not matter: an
- * address in the upper half of memory is negative, and sums with it come out right. */
-static bool has_room(int repeats, MPI_Aint stride, int count, const struct part *parts)
+/* Do the bytes and the extent of each part, repeated, have room in so many bits? */
+static bool has_room(int bits, int repeats, long long stride, int count, const struct part *parts)
 {
-    long long bytes = 0, shift = repeats > 1 ? (repeats - 1ll) * stride : 0;
-    if (!is_aint(shift)) return false;
+    __int128 most = ((__int128) 1 << (bits - 1)) - 1, bytes = 0;
+    __int128 shift = repeats > 1 ? (repeats - 1) * (__int128) (stride < 0 ? -stride : stride) : 0;
     for (int i = 0; i < count; i++) {
         const struct part *part = &parts[i];
         if (part->blocks == 0) continue;
-        long long extent = type_extent(part->type), span = (part->blocks - 1ll) * extent;
-        bytes += (long long) part->blocks * part->type->size;
-        long long reach = llabs(span) + llabs(shift);
-        if (!is_aint(span) || !is_aint(bytes) || !is_aint(reach + llabs(extent))) return false;
+        __int128 extent = llabs(type_extent(part->type)), span = (part->blocks - 1) * extent;
+        bytes += (__int128) part->blocks * part->type->size;
+        if (span + shift + extent > most || bytes > most || llabs(part->offset) > most + 1) return false;
     }
-    return is_aint(bytes * repeats);
+    return shift <= most && bytes * repeats <= most;
 }
 
-struct eco_type *type_build(int repeats, MPI_Aint stride, int count, const struct part *parts)
+/* Where a type of 32 bits lies does not matter: an address in the upper half of memory is negative, and sums with it
+ * come out right. */
+static bool is_wide(int repeats, long long stride, int count, const struct part *parts)
 {
-    if (!has_room(repeats, stride, count, parts)) return NULL;
+    for (int i = 0; i < count; i++)
+        if (parts[i].type->wide) return true;
+    return !has_room(32, repeats, stride, count, parts);
+}
+
+struct eco_type *type_build(int repeats, long long stride, int count, const struct part *parts)
+{
+    if (!has_room(62, repeats, stride, count, parts)) return NULL;
     struct eco_type *type = eco_allocate(sizeof *type);
     *type = (struct eco_type){.references = 1, .repeats = repeats, .stride = stride, .align = 1};
+    type->wide = is_wide(repeats, stride, count, parts);
     type->parts = eco_allocate((size_t) count * sizeof *parts);
     for (int i = 0; i < count; i++) {
         if (parts[i].blocks == 0) continue;
@@ -130,19 +138,20 @@ struct eco_type *type_build(int repeats, MPI_Aint stride, int count, const struc
 
 struct eco_type *type_parts(int count, const struct part *parts) { return type_build(1, 0, count, parts); }
 
-struct eco_type *type_vector(int count, int blocks, MPI_Aint stride, struct eco_type *old)
+struct eco_type *type_vector(int count, int blocks, long long stride, struct eco_type *old)
 {
     struct part part = {0, blocks, old};
     return type_build(count, stride, 1, &part);
 }
 
-struct eco_type *type_resized(struct eco_type *old, MPI_Aint lb, MPI_Aint extent)
+struct eco_type *type_resized(struct eco_type *old, long long lb, long long extent)
 {
     struct part part = {0, 1, old};
     struct eco_type *type = type_parts(1, &part);
     if (!type) return NULL;
     type->lb = lb;
     type->ub = lb + extent;
+    type->wide = type->wide || !is_aint(extent);
     type->lower_set = type->upper_set = true;
     type->whole = type->dense && extent == type->size;
     return type;
@@ -204,7 +213,7 @@ static void move_repeats(struct cursor *cursor, char *scattered, const struct ec
     bool runs = type->part_count == 1 && (part->type->whole || (part->type->dense && part->blocks == 1));
     if (runs) {
         char *first = scattered + part->offset + part->type->true_lb;
-        move_runs(cursor, first, type->repeats, type->stride, (size_t) part->blocks * part->type->size);
+        move_runs(cursor, first, type->repeats, (MPI_Aint) type->stride, (size_t) part->blocks * part->type->size);
         return;
     }
     for (int i = 0; i < type->repeats && cursor->left; i++, scattered += type->stride)
@@ -217,7 +226,7 @@ static void move_elements(struct cursor *cursor, char *scattered, int count, con
     if (type->whole)
         move_run(cursor, scattered + type->true_lb, (size_t) count * type->size);
     else if (type->dense)
-        move_runs(cursor, scattered + type->true_lb, count, type_extent(type), type->size);
+        move_runs(cursor, scattered + type->true_lb, count, (MPI_Aint) type_extent(type), (size_t) type->size);
     else
         for (int i = 0; i < count && cursor->left; i++, scattered += type_extent(type))
             move_repeats(cursor, scattered, type);

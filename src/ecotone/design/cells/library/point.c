@@ -9,7 +9,7 @@ int check_data(const void *buffer, int count, const struct eco_type *type)
 {
     if (count < 0) return MPI_ERR_COUNT;
     if (!type) return MPI_ERR_TYPE;
-    if (!type->committed) return MPI_ERR_TYPE;
+    if (!type->committed || type->wide) return MPI_ERR_TYPE;
     if (!buffer && count > 0 && type->size > 0 && type->references == 0) return MPI_ERR_BUFFER;
     return MPI_SUCCESS;
 }

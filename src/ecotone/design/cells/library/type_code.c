@@ -2,7 +2,7 @@
  * the same module: what is predefined has the same address everywhere. */
 #include "internal.h"
 
-/* A predefined type: its address. Another one: 0, repeats, stride, lb, ub, which bounds were set, number of parts, and
+/* A predefined type: its address. Another one: 0, repeats, stride, lb, extent, which bounds were set, number of parts, and
  * for each part its offset, blocks and type. */
 enum { HEAD_NUMBERS = 7 };
 
@@ -14,14 +14,15 @@ int type_encode(const struct eco_type *type, int32_t *into)
         return 1;
     }
     if (into) {
-        int32_t head[HEAD_NUMBERS] = {0,        type->repeats, type->stride, type->lb,
-                                      type->ub, type->lower_set | type->upper_set << 1, type->part_count};
+        int32_t head[HEAD_NUMBERS] = {0, type->repeats, (int32_t) type->stride, (int32_t) type->lb,
+                                      (int32_t) type_extent(type), type->lower_set | type->upper_set << 1,
+                                      type->part_count};
         memcpy(into, head, sizeof head);
     }
     for (int i = 0; i < type->part_count; i++) {
         const struct part *part = &type->parts[i];
         if (into) {
-            into[used] = part->offset;
+            into[used] = (int32_t) part->offset;
             into[used + 1] = part->blocks;
         }
         used += 2;
@@ -45,7 +46,7 @@ static struct eco_type *decode_derived(const int32_t **numbers)
     for (int i = 0; i < count; i++) type_release(parts[i].type); /* the type has its own hold on them */
     free(parts);
     type->lb = head[3];
-    type->ub = head[4];
+    type->ub = type->lb + head[4];
     type->lower_set = head[5] & 1;
     type->upper_set = head[5] >> 1;
     type->whole = type->dense && type_extent(type) == type->size;

@@ -58,9 +58,7 @@ int MPI_Type_vector(int count, int blocks, int stride, MPI_Datatype old, MPI_Dat
 {
     CHECK_OLD(old);
     REQUIRE(count >= 0 && blocks >= 0, NULL, MPI_ERR_COUNT);
-    long long bytes = (long long) stride * type_extent(old);
-    REQUIRE(is_aint(bytes), NULL, MPI_ERR_ARG);
-    MAKE(type_vector(count, blocks, (MPI_Aint) bytes, old));
+    MAKE(type_vector(count, blocks, stride * type_extent(old), old));
     type_record(*result, MPI_COMBINER_VECTOR, 3, (int[]){count, blocks, stride}, 0, NULL, 1, &old);
     return MPI_SUCCESS;
 }
@@ -92,16 +90,12 @@ struct block_list {
 
 static int block_length(const struct block_list *list, int i) { return list->lengths ? list->lengths[i] : list->length; }
 
-static int check_blocks(const struct block_list *list, const struct eco_type *old)
+static int check_blocks(const struct block_list *list)
 {
     if (list->count < 0) return MPI_ERR_COUNT;
     if (list->count && !list->places && !list->addresses) return MPI_ERR_ARG;
-    for (int i = 0; i < list->count; i++) {
+    for (int i = 0; i < list->count; i++)
         if (block_length(list, i) < 0) return MPI_ERR_ARG;
-        if (!list->places || block_length(list, i) == 0) continue; /* where an empty block lies does not matter */
-        long long extent = type_extent(old), first = list->places[i] * extent;
-        if (!is_aint(first) || !is_aint(first + block_length(list, i) * extent)) return MPI_ERR_ARG;
-    }
     return MPI_SUCCESS;
 }
 
@@ -110,7 +104,7 @@ static struct eco_type *type_blocks(const struct block_list *list, struct eco_ty
     struct part *parts = eco_allocate((size_t) list->count * sizeof *parts);
     for (int i = 0; i < list->count; i++) {
         int length = block_length(list, i);
-        MPI_Aint offset = length == 0 ? 0 : list->places ? list->places[i] * type_extent(old) : list->addresses[i];
+        long long offset = length == 0 ? 0 : list->places ? list->places[i] * type_extent(old) : list->addresses[i];
         parts[i] = (struct part){offset, length, old};
     }
     struct eco_type *type = type_parts(list->count, parts);
@@ -133,7 +127,7 @@ static void record_blocks(struct eco_type *type, int combiner, const struct bloc
 static int make_blocks(int combiner, const struct block_list *list, MPI_Datatype old, MPI_Datatype *result)
 {
     if (!old) return MPI_ERR_TYPE;
-    int code = check_blocks(list, old);
+    int code = check_blocks(list);
     if (code) return code;
     struct eco_type *type = type_blocks(list, old);
     if (!type) return MPI_ERR_ARG;
@@ -181,7 +175,7 @@ int MPI_Type_create_hindexed_block(int count, int length, const MPI_Aint *places
 static void pad_structure(struct eco_type *type)
 {
     if (type->upper_set || type->part_count == 0) return;
-    MPI_Aint excess = type_extent(type) % type->align;
+    long long excess = type_extent(type) % type->align;
     if (excess) type->ub += type->align - excess;
     type->whole = type->dense && type_extent(type) == type->size;
 }
@@ -251,11 +245,11 @@ int MPI_Type_dup(MPI_Datatype old, MPI_Datatype *result)
 /* ---- Parts of arrays ---- */
 
 /* One dimension more: `inner` becomes a row of `full` elements of which only the parts are data. NULL if it would have
- * more bytes than an MPI_Aint counts. */
+ * more bytes than can be counted. */
 static struct eco_type *add_dimension(struct eco_type *inner, int full, int count, struct part *parts)
 {
-    MPI_Aint extent = type_extent(inner);
-    if (!is_aint((long long) full * extent)) {
+    long long extent = type_extent(inner), all;
+    if (__builtin_mul_overflow(extent, full, &all)) {
         type_release(inner);
         return NULL;
     }
@@ -263,7 +257,7 @@ static struct eco_type *add_dimension(struct eco_type *inner, int full, int coun
         parts[i].offset *= extent;
         parts[i].type = inner;
     }
-    struct eco_type *data = type_parts(count, parts), *row = data ? type_resized(data, 0, full * extent) : NULL;
+    struct eco_type *data = type_parts(count, parts), *row = data ? type_resized(data, 0, all) : NULL;
     if (data) type_release(data);
     type_release(inner);
     return row;

@@ -10,7 +10,7 @@
 int MPI_Type_size(MPI_Datatype type, int *size)
 {
     CHECK_TYPE(type, size);
-    *size = (int) type->size;
+    *size = type->size > INT_MAX ? MPI_UNDEFINED : (int) type->size;
     return MPI_SUCCESS;
 }
 
@@ -21,12 +21,15 @@ int MPI_Type_size_x(MPI_Datatype type, MPI_Count *size)
     return MPI_SUCCESS;
 }
 
+/* A number of a type, if it has room in `number`: addresses wrap around, numbers of files do not. */
+#define NUMBER(number, type, value)                                                                                    \
+    ((type)->wide && (value) != (number) (value) ? (number) MPI_UNDEFINED : (number) (value))
 #define EXTENTS(name, number, lower, upper)                                                                            \
     int MPI_Type_##name(MPI_Datatype type, number *lb, number *extent)                                                 \
     {                                                                                                                  \
         CHECK_TYPE(type, lb &&extent);                                                                                 \
-        *lb = type->lower;                                                                                             \
-        *extent = type->upper - type->lower;                                                                           \
+        *lb = NUMBER(number, type, type->lower);                                                                       \
+        *extent = NUMBER(number, type, type->upper - type->lower);                                                     \
         return MPI_SUCCESS;                                                                                            \
     }
 EXTENTS(get_extent, MPI_Aint, lb, ub)
@@ -38,7 +41,7 @@ EXTENTS(get_true_extent_x, MPI_Count, true_lb, true_ub)
     int MPI_Type_##name(MPI_Datatype type, MPI_Aint *result)                                                           \
     {                                                                                                                  \
         CHECK_TYPE(type, result);                                                                                      \
-        *result = value;                                                                                               \
+        *result = NUMBER(MPI_Aint, type, value);                                                                       \
         return MPI_SUCCESS;                                                                                            \
     }
 BOUND(extent, type_extent(type))
@@ -172,6 +175,7 @@ int MPI_Pack_size(int count, MPI_Datatype type, MPI_Comm comm, int *size)
     REQUIRE(count >= 0, comm, MPI_ERR_COUNT);
     REQUIRE(type, comm, MPI_ERR_TYPE);
     REQUIRE(size, comm, MPI_ERR_ARG);
+    REQUIRE(is_aint(count * type->size), comm, MPI_ERR_ARG);
     *size = (int) (count * type->size);
     return MPI_SUCCESS;
 }
@@ -258,6 +262,7 @@ static bool is_external32(const char *name) { return name && !strcmp(name, "exte
 int MPI_Pack_external_size(const char *representation, int count, MPI_Datatype type, MPI_Aint *size)
 {
     CHECK_TYPE(type, size &&is_external32(representation));
+    REQUIRE(!type->wide, NULL, MPI_ERR_TYPE);
     struct external external = {0};
     external_walk(&external, NULL, 1, type);
     *size = external.used * count;

@@ -1,6 +1,8 @@
 /* Derived datatypes, at random, against a list of their bytes that is kept by hand. */
 #include "check.h"
 
+#include <stdint.h>
+
 #define MOST 20000
 
 /* The type map of a datatype: offsets of its bytes in the order in which they are sent. */
@@ -250,23 +252,37 @@ static void by_precision(void)
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_ARE_FATAL);
 }
 
-/* What needs more than the 32 bits of an MPI_Aint is refused, not made with wrong places. */
+/* What needs more than the 32 bits of an MPI_Aint can lie in a file, and nothing of it in memory. */
+static void for_files_only(int made, MPI_Datatype type)
+{
+    int kind = 0;
+    CHECK(made == MPI_SUCCESS);
+    MPI_Type_commit(&type);
+    MPI_Error_class(MPI_Send(&kind, 1, type, MPI_PROC_NULL, 0, MPI_COMM_WORLD), &kind);
+    CHECK(kind == MPI_ERR_TYPE);
+    MPI_Type_free(&type);
+}
+
 static void too_large(void)
 {
     int sizes[3] = {1024, 1024, 1024}, parts[3] = {1, 1024, 1024}, starts[3] = {1000, 0, 0}, one = 1, far = 1 << 29;
     int deals[3] = {MPI_DISTRIBUTE_BLOCK, MPI_DISTRIBUTE_NONE, MPI_DISTRIBUTE_NONE}, grid[3] = {4, 1, 1};
     int plain[3] = {MPI_DISTRIBUTE_DFLT_DARG, MPI_DISTRIBUTE_DFLT_DARG, MPI_DISTRIBUTE_DFLT_DARG};
+    int most[3] = {INT32_MAX, INT32_MAX, INT32_MAX};
     MPI_Datatype type, row;
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
-    CHECK(MPI_Type_create_subarray(3, sizes, parts, starts, MPI_ORDER_C, MPI_DOUBLE, &type) == MPI_ERR_ARG);
-    CHECK(MPI_Type_create_darray(4, 1, 3, sizes, deals, plain, grid, MPI_ORDER_C, MPI_DOUBLE, &type) == MPI_ERR_ARG);
-    CHECK(MPI_Type_contiguous(1 << 28, MPI_DOUBLE, &type) == MPI_ERR_ARG);
-    CHECK(MPI_Type_vector(2, 1, far, MPI_DOUBLE, &type) == MPI_ERR_ARG);
-    CHECK(MPI_Type_vector(3, 1, far / 4, MPI_DOUBLE, &type) == MPI_ERR_ARG);
-    CHECK(MPI_Type_create_hvector(5, 1, far, MPI_DOUBLE, &type) == MPI_ERR_ARG);
-    CHECK(MPI_Type_indexed(1, &one, &far, MPI_DOUBLE, &type) == MPI_ERR_ARG);
+    int made;
+#define FOR_FILES(call) made = call, for_files_only(made, type)
+    FOR_FILES(MPI_Type_create_subarray(3, sizes, parts, starts, MPI_ORDER_C, MPI_DOUBLE, &type));
+    FOR_FILES(MPI_Type_create_darray(4, 1, 3, sizes, deals, plain, grid, MPI_ORDER_C, MPI_DOUBLE, &type));
+    FOR_FILES(MPI_Type_contiguous(1 << 28, MPI_DOUBLE, &type));
+    FOR_FILES(MPI_Type_vector(2, 1, far, MPI_DOUBLE, &type));
+    FOR_FILES(MPI_Type_vector(3, 1, far / 4, MPI_DOUBLE, &type));
+    FOR_FILES(MPI_Type_create_hvector(5, 1, far, MPI_DOUBLE, &type));
+    FOR_FILES(MPI_Type_indexed(1, &one, &far, MPI_DOUBLE, &type));
     CHECK(MPI_Type_contiguous(1 << 20, MPI_DOUBLE, &row) == MPI_SUCCESS);
-    CHECK(MPI_Type_create_struct(1, &sizes[0], (MPI_Aint[]){0}, &row, &type) == MPI_ERR_ARG);
+    FOR_FILES(MPI_Type_create_struct(1, &sizes[0], (MPI_Aint[]){0}, &row, &type));
+    CHECK(MPI_Type_create_subarray(3, most, parts, starts, MPI_ORDER_C, MPI_DOUBLE, &type) == MPI_ERR_ARG);
     CHECK(MPI_Type_indexed(2, (int[]){0, 1}, (int[]){far, 3}, MPI_DOUBLE, &type) == MPI_SUCCESS); /* nothing lies there */
     MPI_Type_free(&type);
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_ARE_FATAL);
