@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import pytest
+from tests.e2e.conftest import Command
 from tests.support.deployments import deployment_of, running
 
 from ecotone.core.messages import BUCKET_WANTED, Deployment, WantedNode, decode, encode
@@ -69,6 +71,62 @@ async def test_a_host_with_several_cores_imports_its_module_with_as_many_threads
     assert "works with 1" in run.log("sink.edge-1.0")
     assert report.lost == 0
     assert {each.component: each.cores for each in report.components} == {"tick": 1, "several": 2, "sink": 1}
+
+
+FALLING = """
+import time
+from ecotone import CellRun, component, path
+
+@component(source=True, throughput="20 items/s")
+def orders():
+    number = 0
+    while True:
+        number += 1
+        yield number
+        time.sleep(0.25)
+
+@component(on=orders, cell="never-run.cell", cores=(1, 2), replicas=1)
+def program(number: int, run: CellRun) -> int:
+    print("threads", run.threads)
+    time.sleep(0.024 / run.threads)  # whatever else this machine does
+    return number
+
+@component(on=program)
+def sink(number: int) -> None:
+    pass
+
+path(orders, program, sink, latency="2 s")
+"""
+HOME = """
+sites:
+  home: {layer: edge, nodes: {box: {cores: 2, price: 0.1 EUR/h}}}
+"""
+
+
+def test_where_a_source_brings_less_than_it_said_a_cell_does_with_fewer_cores(
+    ecotone: Callable[..., Command], tmp_path: Path
+) -> None:
+    """Checked, profiled, planned, run, and in the report, without a hand in it."""
+    app = tmp_path / "app"
+    app.mkdir()
+    (app / "app.py").write_text(textwrap.dedent(FALLING))
+    (app / "continuum.yaml").write_text(HOME)
+    (app / "never-run.cell").touch()
+    assert ecotone("profile", app, "--budget", "4s", "--json").finish() == 0
+    command = ecotone("run", app, "--for", "13s", "--json")
+    assert command.finish(120) == 0, command.stderr.decode()
+    document = command.document
+    planned = {each["component"]: each["cores"] for each in document["plan"]["assignments"]}
+    assert planned == {"orders": 1, "program": 2, "sink": 1}
+    (decision,) = document["decisions"]
+    assert decision["component"] == "program"
+    assert decision["reason"].startswith("program: 2 to 1 cores, the sources bring ")
+    assert decision["reason"].endswith(" of what was planned: one core is enough for every promise")
+    assert document["components"]["program"]["cores"] == 1
+    assert document["components"]["program"]["restarts"] == document["lost"] == 0
+    threads = [line[-1] for line in next(app.glob(".ecotone/runs/*/logs/program.*.log")).read_text().splitlines()[1:]]
+    assert threads == sorted(threads, reverse=True)
+    assert set(threads) == {"1", "2"}
 
 
 CHANGING = """

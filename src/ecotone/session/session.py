@@ -498,7 +498,8 @@ def _misfits(plan: Plan, application: Application, continuum: Continuum) -> list
         )
         least, most = components[each.component].cores if each.component in components else (each.cores, each.cores)
         if not least <= each.cores <= most:
-            problems.append(f"{each.component} cannot use {each.cores} cores (it can use {least} to {most})")
+            some = f"{least}" if least == most else f"{least} to {most}"
+            problems.append(f"{each.component} cannot use {each.cores} cores (it can use {some})")
         if each.node not in nodes:
             problems.append(f"{continuum.name} has no node {each.node!r} (for {each.component})")
         if variants and each.variant not in variants:

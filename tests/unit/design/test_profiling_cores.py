@@ -71,3 +71,4 @@ def test_fewer_cores_than_it_wants_are_not_taken_for_what_it_wants(tmp_path: Pat
     found = samples.of("several", "default")
     assert found is not None
     assert found.cores == len(os.sched_getaffinity(0))
+    assert found.cramped == 0

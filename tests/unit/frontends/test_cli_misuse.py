@@ -7,10 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.support.reports import mobility_plan
 
-from ecotone.core.plan import encode_plan
+from ecotone.core.plan import Assignment, encode_plan
+from ecotone.design.read import read_application
 from ecotone.frontends.cli import planning
 from ecotone.frontends.cli.main import run_command
 
@@ -66,6 +68,20 @@ def test_the_plan_of_another_application_is_one_sentence(tmp_path, capsys):
     assert message == (
         "the plan does not fit: it is for the application 'mobility'; make one with: ecotone plan APP --json"
     )
+
+
+def test_a_plan_with_cores_that_a_component_cannot_use_does_not_fit(tmp_path, capsys):
+    application = read_application(_APPLICATION).require()
+    rows = tuple(
+        Assignment(component=each.name, variant=each.variants[0].name, node="server", cores=2)
+        for each in application.components[:1]
+    )
+    made = msgspec.structs.replace(mobility_plan(), application=application.name, assignments=rows)
+    plan = tmp_path / "plan.json"
+    plan.write_bytes(encode_plan(made))
+    assert run_command(["explain", str(_APPLICATION), "--plan", str(plan), "--json"]) == 2
+    message = json.loads(capsys.readouterr().out)["error"]["message"]
+    assert f"{application.components[0].name} cannot use 2 cores (it can use 1)" in message
 
 
 def test_what_a_file_holds_does_not_steer_the_terminal(tmp_path, capsys):

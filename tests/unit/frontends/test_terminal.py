@@ -8,6 +8,7 @@ from rich.cells import cell_len
 from tests.support.reports import broken_run, mobility, mobility_plan, mobility_run, three_sites
 from tests.support.sessions import some_explanation, some_samples
 
+from ecotone.core.application import Cell
 from ecotone.core.errors import InfeasibleError, InputError, UnavailableError
 from ecotone.core.problems import Place, Problem
 from ecotone.frontends.terminal.explain import explain_view
@@ -68,6 +69,28 @@ def test_plan_says_that_promises_are_kept_by_the_upper_end():
     text = "\n".join(lines_of(plan_view(expected, None, None, 100), 100))
     assert "p95 ≤ 100 ms kept: 78.1 ms  " in text
     assert "22 % spare  (67 ms to 120 ms)" in text
+
+
+def test_cores_are_shown_where_a_replica_holds_several():
+    plan, application = mobility_plan(), mobility()
+    assert "cores" not in "\n".join(lines_of(plan_view(plan, application, three_sites(), 100), 100))
+    rows = tuple(msgspec.structs.replace(r, cores=4 if r.component == "detect" else 1) for r in plan.assignments)
+    wide = msgspec.structs.replace(plan, assignments=rows)
+    for width in (80, 100):
+        lines = lines_of(plan_view(wide, application, three_sites(), width), width)
+        assert "cores" in next(line for line in lines if "variant" in line)
+        assert "large    2      4 " in next(line for line in lines if "detect" in line)
+    cells = tuple(
+        msgspec.structs.replace(c, cell=Cell(file="x.cell", ranks=2)) if c.name == "detect" else c
+        for c in application.components
+    )
+    ranks = msgspec.structs.replace(application, components=cells)
+    assert "2×4" in "\n".join(lines_of(plan_view(wide, ranks, three_sites(), 100), 100))  # noqa: RUF001
+    assert "2×1" in "\n".join(lines_of(plan_view(plan, ranks, three_sites(), 100), 100))  # noqa: RUF001
+    run = mobility_run()
+    components = tuple(msgspec.structs.replace(c, cores=4 if c.component == "detect" else 1) for c in run.components)
+    text = lines_of(summary_view(msgspec.structs.replace(run, components=components), 160), 160)
+    assert "cores" in next(line for line in text if "variant" in line)
 
 
 def test_unproven_plan_says_its_bound():

@@ -149,6 +149,14 @@ def test_extrapolated_times_are_in_the_notes() -> None:
     ]
 
 
+def test_that_it_was_measured_on_too_few_cores_is_in_the_notes() -> None:
+    few = msgspec.structs.replace(measured("work", 0.08, spread=0.0), cramped=2)
+    chosen = plan(application((1, 1), cell=Cell(file="x.cell", ranks=4)), nodes(n=4), samples(few))
+    assert [each for each in chosen.notes if "fewer" in each] == [
+        "work: it was measured on a machine of 2 cores, fewer than it uses at once, and is faster where it has them"
+    ]
+
+
 def test_no_node_with_enough_cores_is_a_conflict_with_a_reason() -> None:
     with pytest.raises(InfeasibleError) as raised:
         plan(application((4, 4)), nodes(n=2), samples(parallel("work", 0.08)))

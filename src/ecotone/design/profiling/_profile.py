@@ -234,7 +234,13 @@ class _Profile:
                     )
                     others.append(_with_cores(count, course.measure(job, scratch)))
                 found = self._as_samples(component, variant, measured)
-                found = msgspec.structs.replace(found, cores=next(iter(counts[number]), 1), by_cores=tuple(others))
+                least = next(iter(counts[number]), 1)
+                found = msgspec.structs.replace(
+                    found,
+                    cores=least,
+                    by_cores=tuple(others),
+                    cramped=own_cores() if component.held(least) > own_cores() else 0,
+                )
                 self._found[component.name, variant] = found
                 write_samples(samples_path, self.samples())
             jobs.forget_inputs(component, steps[number + 1 :])

@@ -37,10 +37,9 @@ __all__ = ["differences_view", "plan_view", "promise_line"]
 def plan_view(plan: Plan, application: Application | None, continuum: Continuum | None, width: int) -> RenderableType:
     """The whole plan for a terminal of `width` columns; wide ones also show rate, memory and the model's interval."""
     title = heading(f"{plan.application} on {plan.continuum}", emulated=_emulated(continuum))
-    rows: list[RenderableType] = [
-        title,
-        block(widest(width - 1, *(_table(plan, application, continuum, wide=wide) for wide in (True, False)))),
-    ]
+    shapes = ((True, True), (False, True), (False, not _has_cores(plan, application)))
+    tables = [_table(plan, application, continuum, wide=wide, priced=priced) for wide, priced in shapes]
+    rows: list[RenderableType] = [title, block(widest(width - 1, *tables))]
     promised = [(arrows(each.components), each) for each in plan.paths]
     promised += [(each.component, each.promise) for each in plan.components if each.promise is not None]
     rows += [block(promise_line(name, each, plan.confidence, width - 2)) for name, each in promised]
@@ -76,7 +75,10 @@ def _energy_remarks(plan: Plan) -> list[str]:
     return found
 
 
-def _table(plan: Plan, application: Application | None, continuum: Continuum | None, *, wide: bool) -> Table:
+def _table(
+    plan: Plan, application: Application | None, continuum: Continuum | None, *, wide: bool, priced: bool
+) -> Table:
+    """`priced` False leaves out what each component costs."""
     table = plain_table()
     table.add_column("node", no_wrap=True, max_width=22 if wide else 16)
     table.add_column("component", style="name", no_wrap=True, max_width=28 if wide else 18)
@@ -92,7 +94,8 @@ def _table(plan: Plan, application: Application | None, continuum: Continuum | N
         table.add_column("90 % interval", justify="right", style="quiet", no_wrap=True)
     table.add_column("promised", justify="right", no_wrap=True)
     table.add_column("busy", justify="right", no_wrap=True)
-    table.add_column("EUR/h", justify="right", no_wrap=True)
+    if priced:
+        table.add_column("EUR/h", justify="right", no_wrap=True)
     blank = [""] * (len(table.columns) - 2)
     last_site, last_node = None, None
     for site, layer, region, each in _by_site(plan, continuum):
@@ -101,7 +104,8 @@ def _table(plan: Plan, application: Application | None, continuum: Continuum | N
             table.add_row(Text(site, style=layer), place, *blank)
         node = "" if each.node == last_node else each.node
         last_site, last_node = site, each.node
-        table.add_row(Text(f" {node}" if site else node), *_cells(plan, application, each, wide))
+        cells = _cells(plan, application, each, wide)[: len(table.columns) - 1]
+        table.add_row(Text(f" {node}" if site else node), *cells)
     return table
 
 
@@ -124,6 +128,7 @@ def _by_site(plan: Plan, continuum: Continuum | None) -> list[tuple[str, str, st
 
 
 def _cells(plan: Plan, application: Application | None, each: Assignment, wide: bool) -> list[RenderableType]:
+    """All columns but the node, the price last."""
     prediction = plan.prediction_of(each.component)
     promised_s = promise_s(application, each.component)
     start: list[RenderableType] = [Text(each.component), Text(each.variant), str(each.replicas)]

@@ -160,6 +160,9 @@ class SampledModel:
     def extrapolated_from(self, component: str, variant: str, cores: int) -> tuple[int, ...]:
         return self._of(component, variant, cores).extrapolated_from
 
+    def cramped(self, component: str, variant: str) -> int:
+        return self._variants[component, variant].cramped
+
     def outputs(self, component: str, variant: str) -> Outputs:
         return self._outputs[component, variant]
 

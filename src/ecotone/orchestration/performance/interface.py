@@ -148,6 +148,11 @@ class PerformanceModel(Protocol):
         was."""
         ...
 
+    def cramped(self, component: str, variant: str) -> int:
+        """On how many cores it was measured, where it would hold more, so that it is faster than predicted; 0: on
+        enough."""
+        ...
+
     def outputs(self, component: str, variant: str) -> Outputs:
         """What it emits for each input."""
         ...

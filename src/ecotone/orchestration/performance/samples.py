@@ -67,6 +67,7 @@ class VariantSamples(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             themselves); foreseen_error is the standard error of that, as a share.
         cores: with how many cores all of this was measured (of a cell: for each rank); by_cores: with how many others,
             for a component that says that it can use several.
+        cramped: how many cores the machine had, where that was fewer than what it holds; 0: it had enough.
     """
 
     component: str
@@ -91,6 +92,7 @@ class VariantSamples(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     foreseen_error: float = 0.0
     cores: int = 1
     by_cores: tuple[CoresSamples, ...] = ()
+    cramped: int = 0
 
     @property
     def counts(self) -> tuple[tuple[int, tuple[float, ...], tuple[float, ...]], ...]:

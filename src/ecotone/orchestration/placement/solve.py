@@ -363,6 +363,10 @@ def _promises(component: Component) -> bool:
     return needs.latency is not None or needs.energy_max_j is not None
 
 
+def _cores(count: int) -> str:
+    return f"{count} core{'s' if count > 1 else ''}"
+
+
 def _listed(counts: Sequence[int]) -> str:
     return " and ".join(filter(None, (", ".join(map(str, counts[:-1])), str(counts[-1]))))
 
@@ -404,6 +408,13 @@ def _notes(problem: Problem, best: Evaluation) -> tuple[str, ...]:
         "to measure them, profile on a machine that has as many"
         for (name, cores), measured in law.items()
         if measured
+    ]
+    few = {row.component: problem.model.cramped(row.component, row.variant) for row in best.assignments}
+    notes += [
+        f"{name}: it was measured on a machine of {_cores(cores)}, fewer than it uses at once, and is faster where it "
+        "has them"
+        for name, cores in few.items()
+        if cores
     ]
     notes += [
         f"{component.name} states no throughput: 1 request/s is assumed"
