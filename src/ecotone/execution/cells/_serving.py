@@ -74,8 +74,7 @@ class _ApartJob:
         return [self.spare.ended, self.spare.link.fileno(), self.channel.fileno()]
 
     def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self.spare.ended, signal.SIGKILL)  # its ranks end with it
+        self.spare.kill()  # its ranks end with it
 
 
 class _OwnJob:
@@ -102,6 +101,7 @@ class _Server:
         self._ranks: list[Spare] = []
         self._apart: Spare | None = None
         self._stale: list[Spare] = []
+        self._dismissed: list[Spare] = []
         self._jobs: set[_ApartJob | _OwnJob] = set()
         self._refill_s: float | None = 0.0
         self._sample = msgspec.msgpack.encode(Job(module=Path(os.devnull)), enc_hook=str)
@@ -140,10 +140,12 @@ class _Server:
 
     # ---- Spare processes ----
 
+    def _spares(self) -> list[Spare]:
+        return [*self._ranks, *self._dismissed, *([self._apart] if self._apart else [])]
+
     def _others(self) -> list[int]:
         """Descriptors of which a forked process has no use."""
-        spares = [*self._ranks, *([self._apart] if self._apart else [])]
-        own = [each for spare in spares for each in (spare.ended, spare.link.fileno())]
+        own = [each for spare in self._spares() for each in (spare.ended, spare.link.fileno())]
         return [self._channel.fileno(), *own, *(each for job in self._jobs for each in job.descriptors())]
 
     def _refill(self) -> None:
@@ -155,7 +157,7 @@ class _Server:
             elif len(self._ranks) < _SPARES:
                 self._ranks.append(self._new_rank())
             elif self._stale:
-                self._lose(self._stale.pop())
+                self._dismiss(self._stale.pop())
         except EcotoneError:  # the system has no more: a job that finds none says so
             self._refill_s = time.monotonic() + _REFILL_LATER_S
             return
@@ -188,15 +190,24 @@ class _Server:
         self._watch(spare.ended, select.POLLIN, lambda: self._lose(spare))
         return spare
 
+    def _dismiss(self, spare: Spare) -> None:
+        """It is not wanted any more; it is buried when it has ended, for which nothing waits."""
+        self._ranks.remove(spare)
+        self._dismissed.append(spare)
+        spare.kill()
+
     def _lose(self, spare: Spare) -> None:
-        """It is not wanted any more, or somebody has killed it."""
+        """It has ended; if nobody here has wanted that, somebody has killed it."""
         self._forget(spare.ended)
-        if spare is self._apart:
-            self._apart = None
+        if spare in self._dismissed:
+            self._dismissed.remove(spare)
         else:
-            self._ranks.remove(spare)
+            if spare is self._apart:
+                self._apart = None
+            else:
+                self._ranks.remove(spare)
+            self._refill_s = time.monotonic() + _REFILL_LATER_S
         spare.bury()
-        self._refill_s = time.monotonic() + _REFILL_LATER_S
 
     # ---- Starting ----
 
@@ -333,11 +344,10 @@ class _Server:
         """All that runs is killed; what waits ends with its parent, which is this process."""
         for running in list(self._jobs):
             if isinstance(running, _ApartJob):
-                running.kill()
                 running.spare.bury()
             else:
                 running.job.close()
-        for spare in [*self._ranks, *([self._apart] if self._apart else [])]:
+        for spare in self._spares():
             spare.bury()
 
 

@@ -74,10 +74,14 @@ class Spare:
         """
         socket.send_fds(self.link, [order], descriptors)
 
-    def bury(self) -> None:
-        """Ends it if it still waits, and leaves nothing of it. For one that was not told anything."""
+    def kill(self) -> None:
+        """Ends it; it is still to be buried. Idempotent."""
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self.ended, signal.SIGKILL)
+
+    def bury(self) -> None:
+        """Ends it if it has not ended, waits until it has, and leaves nothing of it."""
+        self.kill()
         os.waitpid(self.pid, 0)
         os.close(self.ended)
         self.link.close()
