@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from ecotone.execution.cells.interface import THREADS_MOST
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -90,6 +92,9 @@ def _check_cell(fields: Fields, mistakes: Mistakes) -> None:
     if "ranks" in values and "cell" not in values:
         message = "ranks has no effect without cell"
         mistakes.add(fields.place("ranks"), "no-effect", message, "add cell=, the program that runs on them")
+    if "cell" in values and values.get("cores", (1, 1))[1] > THREADS_MOST:
+        message = f"cores: a rank of a cell has at most {THREADS_MOST} threads"
+        mistakes.add(fields.place("cores"), "out-of-range", message, "give it more ranks")
     if "cell" in values and values.get("kind", "cell") != "cell":
         message = "kind: a component with a cell is of kind cell"
         mistakes.add(fields.place("kind"), "contradiction", message, "remove kind")

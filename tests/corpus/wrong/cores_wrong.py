@@ -1,6 +1,6 @@
 """Numbers of cores that no replica can have."""
 
-from ecotone import component
+from ecotone import CellRun, component
 
 
 @component(every="1 s", cores=0)  # ! out-of-range
@@ -30,6 +30,11 @@ def truth() -> int:
 
 @component(every="1 s", cores=(1, 2.5))  # ! wrong-type
 def halves() -> int:
+    return 1
+
+
+@component(every="1 s", cell="cores_wrong.py", cores=(1, 512))  # ! out-of-range
+def more_than_a_rank_has(run: CellRun) -> int:
     return 1
 
 

@@ -212,3 +212,27 @@ def test_explain_says_what_fewer_and_more_would_cost_or_break() -> None:
     assert four.paths_s[0] < two.paths_s[0]
     camera_: ComponentExplanation = next(each for each in explained.components if each.component == "camera")
     assert camera_.cores == ()
+
+
+def test_two_that_hold_all_cores_of_a_node_take_turns_and_on_a_larger_one_do_not() -> None:
+    """Judge and simulation agree: so much of the node is held, and who comes second waits for a call."""
+    both = Application(
+        name="turns",
+        components=(
+            camera(period_s=0.5),
+            after("work", "camera", cores=(1, 2)),
+            after("other", "camera", cores=(1, 2)),
+        ),
+    )
+    found = samples_of(measured("camera", 0.001, spread=0.0), *(parallel(name, 0.08) for name in ("work", "other")))
+    waits: dict[int, float] = {}
+    for cores in (2, 4):
+        rows = [Assignment(component=name, variant="default", node="n", cores=2) for name in ("work", "other")]
+        rows.append(Assignment(component="camera", variant="default", node="n"))
+        judged_ = Evaluator(compile_problem(both, nodes(n=cores), found)).evaluate(rows)
+        assert judged_.feasible
+        assert judged_.timing is not None
+        assert judged_.nodes[0].utilisation == pytest.approx((2 * 2 * 0.04 + 0.001) / 0.5 / cores)
+        waits[cores] = sum(judged_.timing.of(name).waiting_mean_s for name in ("work", "other"))
+    assert waits[4] == pytest.approx(0.0, abs=1e-9)
+    assert waits[2] == pytest.approx(0.04, abs=0.003)  # hops differ by that
