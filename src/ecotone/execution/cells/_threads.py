@@ -12,7 +12,6 @@ import threading
 
 from ecotone.core.errors import EcotoneError
 from ecotone.execution.cells._callbacks import define
-from ecotone.execution.cells._control import read_threads
 from ecotone.execution.cells._ending import Ending, trap_reason
 from ecotone.execution.cells._libc import map_fixed, protect
 from ecotone.execution.cells._memory import CellMemory
@@ -25,6 +24,7 @@ __all__ = ["CellThreads", "stack_is_full"]
 
 _MODULE = b"eco"
 _THREAD = "eco_thread"
+_MAY_LEAVE = "eco_may_leave"
 _GUARD_BYTES = 4096
 _STACK_LEAST = 64
 _ALIGNMENT = 16
@@ -62,11 +62,9 @@ class CellThreads:
 
     @property
     def busy(self) -> bool:
-        """Whether a parallel region goes on, so that not all of them wait."""
-        if self._control is None:
-            return False
-        use = read_threads(self._region.descriptor, self._control_offset)
-        return use is not None and use.active
+        """Whether a thread is not parked: in a parallel region, or one that the program has created itself."""
+        program = self._program
+        return program is not None and program.has(_MAY_LEAVE) and not program.call(_MAY_LEAVE)
 
     @property
     def control(self) -> range:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +17,8 @@ if importlib.util.find_spec("wasmtime") is None or importlib.util.find_spec("zig
 
 from ecotone.design.cells import build_module
 from ecotone.execution.cells import Folder, Job, run_job
+from ecotone.execution.cells._local import LocalJob
+from ecotone.execution.cells._moving import NoSafePointError
 
 PROGRAMS = Path(__file__).parent / "programs"
 STORM_THREADS = 4
@@ -67,6 +71,32 @@ def test_threads_of_cplusplus(module: Callable[[str], Path]) -> None:
 
 def test_a_thread_may_end_the_program(module: Callable[[str], Path]) -> None:
     assert run(module("cxxthreads.cpp"), "end")[:2] == (7, "ended by a thread\n")
+
+
+@pytest.mark.parametrize("stays", [False, True], ids=["parked", "one stays"])
+def test_a_cell_moves_when_created_threads_are_over(module: Callable[[str], Path], tmp_path: Path, stays: bool) -> None:
+    with tempfile.TemporaryFile() as output:
+        job = Job(
+            module=module("parted.c"), arguments=("stays",) if stays else (), stdout=output.fileno(),
+            folders={"/data": Folder(path=tmp_path)}, threads=STORM_THREADS, time_max_s=60,
+        )  # fmt: skip
+        with LocalJob(job) as running:
+            deadline = time.monotonic() + 30
+            while not (tmp_path / "ready").exists():
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            if stays:
+                with pytest.raises(NoSafePointError):
+                    running.take_out(0, 1.0)
+            else:
+                snapshot = running.take_out(0, 30.0)
+                running.put_back(0, snapshot)
+                os.close(snapshot)
+            (tmp_path / "go").touch()
+            result = running.wait()
+        assert result is not None
+        output.seek(0)
+        assert (result.exit_code, output.read()) == (0, b"ok\n"), result
 
 
 def storm(module: Path, seed: int, folder: Path) -> None:
