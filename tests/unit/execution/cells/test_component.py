@@ -25,6 +25,7 @@ from ecotone.design import check
 from ecotone.execution.cells import Job, JobResult, RankEnd, _serving
 from ecotone.execution.cells.building import add_spent, native_cached, native_folder
 from ecotone.execution.cells.server import CellServer, Done
+from ecotone.execution.host.cores import allow_cores
 from ecotone.execution.host.kinds import load
 from ecotone.execution.host.used import used_cpu_s
 
@@ -175,6 +176,31 @@ def test_components_of_this_kind_get_the_run_behind_the_item(module: Callable[[s
     assert (tick.kind, tick.cell) == ("cell", Cell(file="doubling.cell", ranks=2))
     assert list(load(str(tmp_path), "cell_app", tick, "default", {}).handle()) == [8]
     assert list(load(str(tmp_path), "cell_app", double, "default", {}).handle(5)) == [10]
+
+
+THREADED = """
+from ecotone import CellRun, component
+
+@component(every="1 s", cell="threads.cell", cores=(1, 4))
+def sizes(run: CellRun) -> str:
+    return run("sizes").stdout.decode()
+"""
+
+
+def test_each_run_has_as_many_threads_as_the_component_may_use_then(
+    module: Callable[[str], Path], tmp_path: Path
+) -> None:
+    (tmp_path / "threaded_app.py").write_text(THREADED)
+    (tmp_path / "threads.cell").write_bytes(module("threads").read_bytes())
+    application = check(tmp_path / "threaded_app.py").application
+    assert application is not None
+    (sizes,) = application.components
+    handler = load(str(tmp_path), "threaded_app", sizes, "default", {})
+    said: list[str] = []
+    for cores in (1, 4, 2):
+        allow_cores("sizes", cores)
+        said += [str(each) for each in handler.handle()]
+    assert [text.partition("sized ")[2].strip() for text in said] == ["1", "4", "2"]
 
 
 def test_who_closes_his_end_ends_the_job(server: CellServer, module: Callable[[str], Path]) -> None:
