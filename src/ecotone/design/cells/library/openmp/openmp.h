@@ -165,7 +165,7 @@ void eomp_task_ready(struct task *task, bool anywhere);
 struct task *eomp_task_take(const struct task *ancestor); /* a descendant of it, unless it is 0; 0: found none */
 bool eomp_help(const struct task *ancestor);              /* runs such a task */
 void eomp_event_fulfil(struct task *task);
-bool eomp_tasks_waiting(struct team *team);
+bool eomp_tasks_waiting(struct team *team, int32_t size);
 bool eomp_all_done(struct team *team);
 void eomp_wait_for_zero(word *count); /* runs descendants of this thread's task meanwhile; who counts down rings */
 struct group *eomp_group_begin(void);

@@ -182,11 +182,11 @@ struct task *eomp_task_take(const struct task *ancestor)
     return task;
 }
 
-bool eomp_tasks_waiting(struct team *team)
+bool eomp_tasks_waiting(struct team *team, int32_t size)
 {
     if (atomic_load(&team->shared_count))
         return true;
-    for (int32_t at = 0; at < team->size; at++)
+    for (int32_t at = 0; at < size; at++)
         if (atomic_load(&team->members[at].deque.count))
             return true;
     return false;

@@ -209,7 +209,7 @@ static void finish_tasks(struct team *team)
     atomic_store(&team->finisher, thread);
     while (!eomp_all_done(team))
         if (!eomp_help(NULL))
-            EOMP_SLEEP_WHILE(thread, ASLEEP_HELPFUL, !eomp_all_done(team) && !eomp_tasks_waiting(team));
+            EOMP_SLEEP_WHILE(thread, ASLEEP_HELPFUL, !eomp_all_done(team) && !eomp_tasks_waiting(team, team->size));
     atomic_store(&team->finisher, NULL);
     atomic_store(&team->tasking, 0);
     for (int32_t at = 0; at < team->size; at++)
@@ -237,7 +237,7 @@ static inline __attribute__((always_inline)) void wait_in_team(struct team *team
         eomp_patience_paid(thread, AT_BARRIERS, paid);
         if (!paid)
             EOMP_SLEEP_WHILE(thread, ASLEEP_HELPFUL,
-                             !done(team, value) && !(atomic_load(&team->tasking) && eomp_tasks_waiting(team)));
+                             !done(team, value) && !(atomic_load(&team->tasking) && eomp_tasks_waiting(team, team->size)));
     }
 }
 
@@ -270,7 +270,7 @@ static struct team *begin_together(struct member *here, int32_t pushed)
     if (team) {
         if (eomp_take_threads(team, size - 1))
             atomic_fetch_add(&team->region, 1); /* those who were in it do not belong to it any more */
-        team->members[0].thread = here->thread;
+        SET(team->members[0].thread, here->thread);
     }
     eomp_unlock(&eomp_pool_lock);
     if (team && team->size == 1) {
@@ -288,7 +288,7 @@ static void set_work(struct team *team, microtask function, int32_t count, const
         SET(team->arguments[at], arguments[at]);
 }
 
-static void fork(microtask function, int32_t count, const uintptr_t *arguments)
+static void run_together(microtask function, int32_t count, const uintptr_t *arguments)
 {
     struct member *here = eomp_here();
     struct thread *thread = here->thread;
@@ -332,7 +332,7 @@ void __kmpc_fork_call(const struct place *place, int32_t count, microtask functi
 {
     (void) place;
     COPY_ARGUMENTS(count, function);
-    fork(function, count, arguments);
+    run_together(function, count, arguments);
 }
 
 void __kmpc_fork_call_if(const struct place *place, int32_t count, microtask function, int32_t condition, void *given)
@@ -341,7 +341,7 @@ void __kmpc_fork_call_if(const struct place *place, int32_t count, microtask fun
     uintptr_t arguments[1] = {(uintptr_t) given};
     count = given ? 1 : count;
     if (condition)
-        fork(function, count, arguments);
+        run_together(function, count, arguments);
     else
         run_alone(eomp_here(), function, count, arguments);
 }

@@ -106,7 +106,7 @@ static bool nothing_to_do(const struct thread *thread)
     if (!has_tasks(thread))
         return true;
     struct team *team = thread->member->team;
-    return atomic_load(&team->region) != thread->region || !eomp_tasks_waiting(team);
+    return atomic_load(&team->region) != thread->region || !eomp_tasks_waiting(team, thread->size);
 }
 
 static bool look_for_work(struct thread *thread, uint32_t turns)
