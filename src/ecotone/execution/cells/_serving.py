@@ -41,7 +41,7 @@ from ecotone.execution.cells.server import Done
 
 __all__: list[str] = []
 
-_LOADED = ("ecotone.execution.cells._cell_file", "ecotone.execution.cells._trust")
+_LOADED = ("ecotone.execution.cells._cell_file", "ecotone.execution.cells._trust", "resource")  # wait4 wants the last
 _WITH_JOB = 4  # descriptors: the socket of who asks, and three streams
 _SPARES = 4  # waiting ranks
 _SPARES_LEAST = 2  # with fewer, the next start would be slow: then they are made between two jobs
@@ -170,15 +170,16 @@ class _Server:
     def _rehearse(self) -> None:
         """Does what a start does, up to the ranks: forking has made all memory of this process one to be copied when it
         is written, and this copies what a start writes."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with ours, theirs:
-            socket.send_fds(ours, [self._sample], [ours.fileno()])
-            data, descriptors, _, _ = socket.recv_fds(theirs, ORDER_MOST, 1, socket.MSG_CMSG_CLOEXEC)
-            os.close(descriptors[0])
+        with contextlib.suppress(EcotoneError, OSError):  # also for want of descriptors
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with ours, theirs:
+                socket.send_fds(ours, [self._sample], [ours.fileno()])
+                data, descriptors, _, _ = socket.recv_fds(theirs, ORDER_MOST, 1, socket.MSG_CMSG_CLOEXEC)
+            for descriptor in descriptors:
+                os.close(descriptor)
             job = _jobs.decode(data)
             self._known.get(identity_of(job))
-            with contextlib.suppress(UnavailableError):
-                LocalJob(job, compiled=job.module, start=_no_rank)
+            LocalJob(job, compiled=job.module, start=_no_rank)
 
     def _new_rank(self) -> Spare:
         return self._watched_spare(Spare(as_rank, self._others(), self._ready))
@@ -260,7 +261,11 @@ class _Server:
             else:
                 return spare
         spare = Spare(_run_apart, [*self._others(), *descriptors])
-        spare.tell(order, descriptors)
+        try:
+            spare.tell(order, descriptors)
+        except OSError:
+            spare.bury()
+            raise
         return spare
 
     def _run_here(self, job: Job, compiled: Path, channel: socket.socket) -> None:
@@ -270,14 +275,14 @@ class _Server:
         self._watch_ranks(running)
 
     def _start_rank(self, job: Job, compiled: Path, rank: int, region: Region, *, passage: Passage) -> RankProcess:
+        told = (job, compiled, rank, region)
         while self._ranks:
             spare = self._ranks.pop(0)
             self._forget(spare.ended)
-            with contextlib.suppress(OSError):
-                return start_spare(spare, job, compiled, rank, region, passage=passage)
-            spare.bury()  # somebody has killed it
+            with contextlib.suppress(OSError):  # somebody has killed it
+                return _as_told(spare, *told, passage=passage)
         others = [*self._others(), region.descriptor, passage.gate.fileno(), job.stdin, job.stdout, job.stderr]
-        return start_spare(Spare(as_rank, others), job, compiled, rank, region, passage=passage)
+        return _as_told(Spare(as_rank, others), *told, passage=passage)
 
     # ---- Jobs that run ----
 
@@ -349,6 +354,15 @@ class _Server:
                 running.job.close()
         for spare in self._spares():
             spare.bury()
+
+
+def _as_told(spare: Spare, job: Job, compiled: Path, rank: int, region: Region, *, passage: Passage) -> RankProcess:
+    """Starts a rank in a spare, of which nothing is left if that fails."""
+    try:
+        return start_spare(spare, job, compiled, rank, region, passage=passage)
+    except BaseException:
+        spare.bury()
+        raise
 
 
 def _no_rank(job: Job, compiled: Path, rank: int, region: Region, *, passage: Passage) -> RankProcess:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import tempfile
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 from tests.unit.execution.cells.processes import alive, children, ranks_of, spares_of, wait_until
 
-from ecotone.core.errors import UnavailableError
+from ecotone.core.errors import InputError, UnavailableError
 from ecotone.execution.cells import Job, JobResult
 from ecotone.execution.cells.server import CellServer
 
@@ -152,6 +153,26 @@ def test_many_jobs_at_once(server: CellServer, program: Path) -> None:
         result = job.wait(60).result
         assert result is not None
         assert [end.exit_code for end in result.ends] == [0] * (1 + number % 3)
+
+
+def test_want_of_descriptors_is_told_and_passes(server: CellServer, program: Path) -> None:
+    teach(server, program)
+    before = len(held(server.pid))
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (before + 25, 4096))
+    job = Job(module=program, ranks=2, arguments=("spin", "0"), time_max_s=1.0)
+    jobs, ends = [server.start(job) for _ in range(12)], set[str]()
+    for started in jobs:
+        try:
+            result = started.wait(30).result
+            assert result is not None
+            ends.add(result.ends[0].reason)
+        except (InputError, UnavailableError) as error:
+            ends.add(str(error))
+    assert "took longer than the 1.0 s it was given" in ends
+    assert any("Too many open files" in each for each in ends), ends
+    wait_until(lambda: not ranks_of(server.pid), "all have ended")
+    assert run(server, program, "echo", ranks=2)[1] == "2 ranks, no name\n"
+    wait_until(lambda: len(held(server.pid)) == before, "all is closed")
 
 
 def test_after_200_jobs_the_server_has_what_it_had(server: CellServer, program: Path) -> None:
