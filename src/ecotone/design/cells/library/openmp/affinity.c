@@ -136,3 +136,13 @@ void omp_display_affinity(const char *format)
     omp_capture_affinity(text, sizeof text, format);
     fprintf(stderr, "%s\n", text);
 }
+
+/* For OMP_DISPLAY_AFFINITY: at the first region, and whenever the number of threads is another one. */
+void eomp_show_affinity(struct member *member)
+{
+    int32_t size = member->team->size;
+    if (member->team->active_level && member->thread->shown_size != size) {
+        member->thread->shown_size = size;
+        omp_display_affinity(NULL);
+    }
+}

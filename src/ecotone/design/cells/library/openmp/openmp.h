@@ -285,6 +285,7 @@ struct thread {
     struct member *member; /* of the newest region it was given */
     uint32_t region;       /* of that team; once that has changed, it does not belong to it any more */
     int32_t id, size;      /* of that team */
+    int32_t shown_size;    /* what OMP_DISPLAY_AFFINITY has shown */
     bool root, has_left;
     uint32_t patience[2], waits; /* at barriers, between regions */
     int32_t push_threads, push_teams, push_limit;
@@ -310,6 +311,7 @@ int32_t eomp_threads_busy(void);
 void eomp_hire(struct member *member, uint32_t joined_after);
 struct team *eomp_team_new(int32_t room);
 void eomp_enter(struct member *member);
+void eomp_show_affinity(struct member *member);
 
 extern volatile uint32_t *const eomp_page; /* shared with the host */
 enum page {

@@ -66,6 +66,8 @@ void eomp_enter(struct member *member)
     member->singles_begun = team->singles_begun;
     member->position.loop = NULL;
     eomp_member = member;
+    if (eomp_settings.display_affinity)
+        eomp_show_affinity(member);
 }
 
 /* How many threads the next region may have. Call it with the pool locked. */
