@@ -34,8 +34,7 @@ static void fill(char *text, int which)
 
 static void fprintf_lines(void)
 {
-    FILE *file = tmpfile();
-    if (!file) file = fopen("stdio.tmp", "w+");
+    FILE *file = fopen("stdio.tmp", "w+");
     CHECK(file != NULL);
     if (!file) return;
 #pragma omp parallel for schedule(dynamic)
@@ -50,8 +49,7 @@ static void fprintf_lines(void)
 
 static void fputs_lines(void)
 {
-    FILE *file = tmpfile();
-    if (!file) file = fopen("stdio.tmp", "w+");
+    FILE *file = fopen("stdio.tmp", "w+");
     if (!file) return;
     setvbuf(file, NULL, _IOLBF, 200);
 #pragma omp parallel for schedule(dynamic)
@@ -69,8 +67,7 @@ static void fputs_lines(void)
 
 static void characters(void)
 {
-    FILE *file = tmpfile();
-    if (!file) file = fopen("stdio.tmp", "w+");
+    FILE *file = fopen("stdio.tmp", "w+");
     if (!file) return;
     int counts[26] = {0}, letter;
 #pragma omp parallel for schedule(static, 1)
@@ -115,12 +112,9 @@ static void each_its_own_file(void)
     int wrong = 0;
 #pragma omp parallel for schedule(dynamic)
     for (int i = 0; i < 40; i++) {
-        FILE *file = tmpfile();
-        char name[40] = "";
-        if (!file) {
-            snprintf(name, sizeof name, "own-%d.tmp", i);
-            file = fopen(name, "w+");
-        }
+        char name[40];
+        snprintf(name, sizeof name, "own-%d.tmp", i);
+        FILE *file = fopen(name, "w+");
         if (!file) {
             add_to_word(&wrong, 1);
             continue;
@@ -131,7 +125,7 @@ static void each_its_own_file(void)
         for (int k = 0; k < 100; k++)
             if (fscanf(file, "%d", &number) != 1 || number != i * k) add_to_word(&wrong, 1);
         fclose(file);
-        if (*name) remove(name);
+        remove(name);
     }
     CHECK_EQUAL(wrong, 0);
 }

@@ -29,7 +29,7 @@ static void down_unsigned(void)
 
 static void up_unsigned(void)
 {
-    LOOPS(unsigned, 0u, i < 4200000000u, i += 100000000u, 42);
+    LOOPS(unsigned, 0u, i < 4000000000u, i += 100000000u, 40);
     LOOPS(unsigned long long, 0, i < ~0ull - (1ull << 60), i += 1ull << 59, 30);
 }
 

@@ -108,8 +108,7 @@ static void dependent_tasks()
 int main()
 {
     omp_init_lock(&lock);
-    file = tmpfile();
-    if (!file) file = fopen("storm.tmp", "w+");
+    file = fopen("storm.tmp", "w+");
     if (!file) return 2;
     RUN(tasks_and_memory);
     RUN(loops_and_containers);
