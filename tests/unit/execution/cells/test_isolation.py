@@ -17,6 +17,11 @@ from ecotone.execution.cells import Folder, JobResult
 Run = Callable[..., tuple[JobResult, str]]
 
 
+@pytest.fixture(params=["wasmtime", "native"])
+def tier(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
 @pytest.fixture
 def given(tmp_path: Path) -> dict[str, Folder]:
     """A folder with a file, and ways that lead out of it."""

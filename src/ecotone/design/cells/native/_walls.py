@@ -1,7 +1,7 @@
 """What keeps a compiler of untrusted code in its folder. Called by `_worker.py`, in its own process, once.
 
-Landlock, where the kernel has it, else a mount namespace, lets only the folder be written; seccomp, else a network
-namespace, takes the network away; limits of the process bound memory, time and files. Children inherit all of it.
+Landlock, where the kernel has it, else a mount namespace, lets only the folder be written; a filter of system calls
+takes the network away; limits of the process bound memory, time and files. Children inherit all of it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["die_with", "raise_walls"]
+__all__ = ["die_with", "landlock", "only_here", "raise_walls"]
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
@@ -64,8 +64,8 @@ def raise_walls(
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write beyond the limit fails, and its reason is told
     missing: list[str] = []
     _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    if not _landlock(folder, readable):
-        missing.append("a wall around files (Landlock)")
+    if not landlock(folder, readable) and not only_here(folder):
+        missing.append("a wall around files (Landlock, or user namespaces)")
     if not _no_sockets():
         missing.append("a wall to the network (seccomp)")
     return tuple(missing)
@@ -75,13 +75,13 @@ def raise_walls(
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _VERSION, _PATH_BENEATH = 1, 1
-_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_FOLDER = 1, 2, 4, 8
+_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_FOLDER, _REMOVE_FOLDER = 1, 2, 4, 8, 16
 _ALL_OF_VERSION = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}  # how many rights there are to files
-_FOR_FILES = _EXECUTE | _WRITE_FILE | _READ_FILE
 _NETWORK_SINCE, _NETWORK = 4, 3  # binding and connecting
 
 
-def _landlock(folder: Path, readable: Sequence[str]) -> bool:
+def landlock(folder: Path, readable: Sequence[str]) -> bool:
+    """Lets this process write to the folder alone, and read what it needs; false if the kernel cannot."""
     version = _libc.syscall(ctypes.c_long(_CREATE_RULESET), None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION))
     if version < 1:
         return False
@@ -98,6 +98,7 @@ def _landlock(folder: Path, readable: Sequence[str]) -> bool:
             _allow(rules, path, _EXECUTE | _READ_FILE | _READ_FOLDER)
         _allow(rules, "/dev/null", _WRITE_FILE | _READ_FILE)
         _allow(rules, "/dev/urandom", _READ_FILE)
+        _allow(rules, str(folder.parent), _REMOVE_FOLDER)  # so that an empty one can be cleared away
         if not _allow(rules, str(folder), rights):
             return False
         return _libc.syscall(ctypes.c_long(_RESTRICT_SELF), ctypes.c_int(rules), ctypes.c_uint32(0)) == 0
@@ -117,6 +118,43 @@ def _allow(rules: int, path: str, rights: int) -> bool:
         finally:
             os.close(place)
     return False
+
+
+# ---- Files: a mount namespace ----
+
+_NEW_MOUNTS, _NEW_USERS = 0x00020000, 0x10000000
+_PRIVATE_BELOW, _BIND = 0x44000, 0x1000
+_MOUNT_SETATTR, _HERE, _ALL_BELOW, _READ_ONLY = 442, -100, 0x8000, 1
+
+
+def only_here(folder: Path) -> bool:
+    """Makes all but the folder read-only for this process; false if it may not."""
+    user, group = os.getuid(), os.getgid()
+    if _libc.unshare(_NEW_MOUNTS | (_NEW_USERS if user else 0)):
+        return False
+    if user:
+        try:
+            Path("/proc/self/setgroups").write_text("deny")
+            Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
+            Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+        except OSError:
+            return False
+    own = os.fsencode(folder)
+    return (
+        _libc.mount(None, b"/", None, ctypes.c_ulong(_PRIVATE_BELOW), None) == 0
+        and _libc.mount(own, own, None, ctypes.c_ulong(_BIND), None) == 0
+        and _set_mount(b"/", _ALL_BELOW, set_flags=_READ_ONLY)
+        and _set_mount(own, 0, clear_flags=_READ_ONLY)
+    )
+
+
+def _set_mount(path: bytes, how: int, *, set_flags: int = 0, clear_flags: int = 0) -> bool:
+    attributes = struct.pack("=QQQQ", set_flags, clear_flags, 0, 0)
+    done = _libc.syscall(
+        ctypes.c_long(_MOUNT_SETATTR), ctypes.c_int(_HERE), path, ctypes.c_uint(how), attributes,
+        ctypes.c_size_t(len(attributes)),
+    )  # fmt: skip
+    return done == 0
 
 
 # ---- The network: a filter of system calls ----

@@ -9,9 +9,11 @@ reason of a failure is the last line of stderr. This process ends when its stdin
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import select
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -32,6 +34,7 @@ _OWN = Path(__file__).parent
 PART_BYTES = 48 << 10
 """Of a module, for each file of C: two cores have something to do, and the compiler needs little memory."""
 _PARTS_MOST = 256
+_ROOM_LEAST_BYTES = 1 << 20
 FAILED = 3
 """Exit status when there is a reason on stderr."""
 FEATURES = [
@@ -147,6 +150,8 @@ def _check(process: subprocess.Popen[bytes], told: Path) -> None:
         name = Path(str(process.args[0])).name  # type: ignore[index]
         how = f"signal {-code}" if code < 0 else f"code {code}"
         reason = next((line for line in said if "error" in line.lower()), said[-1] if said else "")
+        if -code == signal.SIGXFSZ:
+            reason = os.strerror(errno.EFBIG)
         raise CannotTranslateError(f"{name} ended with {how}{': ' + reason[:300] if reason else ''}")
 
 
@@ -183,6 +188,11 @@ def _compile(folder: Path, plan: Plan) -> None:
     _run_all([[*plan.linker, *_LINK, *objects, "-o", "cell.so"]], folder, 1, lambda _count: None)
 
 
+def _room_bytes(folder: Path) -> int:
+    state = os.statvfs(folder)
+    return state.f_bavail * state.f_frsize
+
+
 def main(folder: Path, plan: Plan) -> int:
     missing = raise_walls(folder, plan.readable, plan.memory_bytes, plan.cpu_s, plan.file_bytes)
     if missing:
@@ -192,11 +202,10 @@ def main(folder: Path, plan: Plan) -> int:
     except _OwnerGoneError:
         shutil.rmtree(folder, ignore_errors=True)
         return FAILED
-    except (EcotoneError, MemoryError, RecursionError) as error:
-        sys.stderr.write(f"{str(error) or type(error).__name__}\n")
-        return FAILED
-    except OSError as error:
-        sys.stderr.write(f"{error.strerror}: {error.filename}\n")
+    except (EcotoneError, OSError, MemoryError, RecursionError) as error:
+        # Not every translator says so if it cannot write all of a file.
+        full = f": {os.strerror(errno.ENOSPC)}" if _room_bytes(folder) < _ROOM_LEAST_BYTES else ""
+        sys.stderr.write(f"{str(error) or type(error).__name__}{full}\n")
         return FAILED
     return 0
 

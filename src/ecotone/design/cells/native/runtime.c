@@ -70,14 +70,17 @@ static int record(void *context, void *data)
     return 0;
 }
 
-_Noreturn static void leave(struct entry *entry, enum end why)
+_Noreturn static void leave_at(struct entry *entry, enum end why, uint64_t fault)
 {
     entry->in_program = false;
     entry->why = why;
     entry->report->frames = 0;
+    entry->report->fault = fault;
     if (backtrace_all) backtrace_all(record, entry->report);
     siglongjmp(entry->place, 1);
 }
+
+_Noreturn static void leave(struct entry *entry, enum end why) { leave_at(entry, why, UINT64_MAX); }
 
 _Noreturn void end_call(enum end why) { leave(entered, why); }
 
@@ -122,7 +125,8 @@ static void on_fault(int number, siginfo_t *about, void *context)
     if (entry && entry->in_program) {
         wasm_rt_memory_t *known = entry->program->memory;
         char *address = about->si_addr, *memory = known ? (char *) known->data : NULL;
-        if (memory && address >= memory - BEFORE && address < memory + REACH + BEHIND) leave(entry, END_BOUNDS);
+        if (memory && address >= memory - BEFORE && address < memory + REACH + BEHIND)
+            leave_at(entry, END_BOUNDS, address < memory ? UINT64_MAX : (uint64_t) (address - memory));
         if (address < entry->top && address >= entry->top - STACK_MOST) leave(entry, END_STACK);
     }
     pass_on(number, about, context);

@@ -84,6 +84,7 @@ struct report {
     uint64_t inner[INNER_FRAMES];
     uint64_t outer[OUTER_FRAMES]; /* the outermost, as a ring: frame n is at n % OUTER_FRAMES */
     uint64_t frames;              /* how many there are, of which only these are here */
+    uint64_t fault;               /* of END_BOUNDS: the address in the cell's memory, UINT64_MAX if it is not known */
 };
 
 /* For the glue: calls function `index` of the host on behalf of a cell. */
