@@ -123,14 +123,14 @@ static void inherit(struct team *team, struct member *above)
     SET(team->team_count, outer->team_count);
 }
 
+/* Of regions with no other around them that has several threads. */
 static void tell_host(const struct team *team)
 {
-    if (team->level > 1)
+    if (team->above->team->active_level)
         return;
     eomp_page[PAGE_THREADS] = (uint32_t) team->size;
     eomp_page[PAGE_CAP_SEEN] = eomp_page[PAGE_CAP];
     eomp_page[PAGE_REGIONS]++;
-    eomp_page[PAGE_ACTIVE] = team->size > 1;
 }
 
 /* ---- Regions of one thread ---- */
@@ -316,8 +316,6 @@ static void run_together(microtask function, int32_t count, const uintptr_t *arg
     eomp_give_back(team);
     eomp_unlock(&eomp_pool_lock);
     keep(thread, team);
-    if (team->level == 1)
-        eomp_page[PAGE_ACTIVE] = 0;
 }
 
 #define COPY_ARGUMENTS(count, last)                                                                                    \

@@ -262,6 +262,7 @@ bool eomp_take_threads(struct team *team, int32_t wanted)
     others |= team->size != taken + 1;
     team->size = taken + 1;
     busy_count += taken;
+    eomp_page[PAGE_ACTIVE] = busy_count > 0;
     return others;
 }
 
@@ -270,6 +271,7 @@ void eomp_give_back(struct team *team)
     for (int32_t at = 1; at < team->size; at++)
         workers[team->members[at].worker].busy = false;
     busy_count -= team->size - 1;
+    eomp_page[PAGE_ACTIVE] = busy_count > 0;
 }
 
 void eomp_hire(struct member *member, uint32_t joined_after)
