@@ -174,7 +174,7 @@ void write_lines(int thread, int lines)
 
 int main(int count, char **arguments)
 {
-    int steps = count > 1 ? atoi(arguments[1]) : 2000, lines = count > 3 ? steps / 20 : 0;
+    int steps = count > 1 ? atoi(arguments[1]) : 2000, lines = count > 3 ? steps / 2 : 0;
     uint32_t seed = count > 2 ? static_cast<uint32_t>(atoi(arguments[2])) : 1;
     auto shared = std::make_shared<int>(5);
     std::map<std::string, int> all;
@@ -186,6 +186,7 @@ int main(int count, char **arguments)
         Random random{seed * 7919u + static_cast<uint32_t>(omp_get_thread_num()) + 1};
         threads += 1;
         allocate(random, steps);
+#pragma omp barrier
         write_lines(omp_get_thread_num(), lines);
         contain(random, steps, shared, all);
 #pragma omp for schedule(dynamic)
