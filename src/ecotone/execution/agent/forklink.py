@@ -34,6 +34,15 @@ _PRELOAD_LIMIT_S = 60.0
 _RESTART_WAIT_S = 0.2
 
 
+def _next_message(channel: socket.socket) -> bytes:
+    """Empty when the other end is closed. Where it left something unread, the kernel says so before it gives what the
+    other end had said: that lies behind the error."""
+    for _ in range(2):
+        with contextlib.suppress(ConnectionError):
+            return channel.recv(MESSAGE_BYTES_MAX)
+    return b""
+
+
 class ForkLink:
     """One fork server after another. `fork_now` before the event loop starts, then `attach` in it.
 
@@ -179,11 +188,9 @@ class ForkLink:
         assert self._channel is not None
         assert self._on_reply is not None
         try:
-            data = self._channel.recv(MESSAGE_BYTES_MAX)
+            data = _next_message(self._channel)
         except BlockingIOError:
             return
-        except ConnectionError:
-            data = b""
         if not data:
             self._lost("the fork server died")
             return
