@@ -42,12 +42,6 @@ int main(int argc, char **argv)
         fprintf(stderr, "the tank is empty\n");
         MPI_Abort(MPI_COMM_WORLD, 7);
     }
-    if (is("work", what) && rank == 0) {
-        volatile double sum = 0;
-        for (int i = 0; i < 300000000; i++)
-            sum += i;
-        printf("%.17g\n", sum);
-    }
     if (is("spin", what)) {
         volatile unsigned long turns = 0;
         for (unsigned long most = (unsigned long) atol(argv[2]); most == 0 || turns < most;) turns++;
