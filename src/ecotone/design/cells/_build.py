@@ -436,7 +436,9 @@ def _compile_own(sources: Sequence[Path], folder_of: Callable[[Path], Path], wha
 
 def _build_library(folder: Path, progress: Progress) -> None:
     header = (LIBRARY / "mpi_functions.h").read_text()
-    (folder / "names.h").write_text(names_header(header))
+    internal = [path.read_text() for path in sorted(LIBRARY.glob("*.h"))]
+    internal = [text for text in internal if "ECO_NAMES" in text or '"internal.h"' in text]
+    (folder / "names.h").write_text(names_header(header, "\n".join(internal)))
     (folder / "weak.c").write_text(weak_functions(header))
     (folder / "libc").mkdir()
     (folder / "libc" / "powers.h").write_text(powers_header())

@@ -1,6 +1,6 @@
 """The memory that the ranks of a job on one node share: its size and its head. Called by the job.
 
-The layout is that of `transport.c` in `ecotone/design/cells/library`, which is built into every cell: 64 bytes of head,
+The layout is that of `transport.h` in `ecotone/design/cells/library`, which is built into every cell: 64 bytes of head,
 the place of every rank of the job, 64 bytes for each place's bell, then a ring for each ordered pair of places. Behind
 all that, from `size_bytes` on, each place has 4 GiB for windows that its rank shares with others: ranks map parts of it
 when they need them (`CellHost.share`), and what nobody has written takes no memory. The last 64 KiB for each place are

@@ -1,6 +1,6 @@
 """Wires: TCP connections from one rank to the ranks of other nodes. Called by the host functions of a cell.
 
-For each peer the cell has two rings in its memory (`struct ring` in `transport.c`), and a rank has two connections: it
+For each peer the cell has two rings in its memory (`struct ring` in `transport.h`), and a rank has two connections: it
 calls the peer to send, and is called to receive. What is sent is the plain stream of bytes; on the way back come pairs
 of numbers: how far the receiver has got, and its credit. The first pair after a call says where to begin. Bytes stay in
 the sender's ring until the pair says that they are in the receiver's memory, so a connection may break at any moment,

@@ -24,6 +24,11 @@ def test_datatypes(run: Run) -> None:
     assert output == "ok\n"
 
 
+def test_program_may_use_names_that_the_library_uses_inside(run: Run) -> None:
+    _, output = run("ownnames", 3)
+    assert output == "ok\n"
+
+
 def test_sixty_four_ranks(run: Run) -> None:
     _, output = run("communicators", 64)
     assert output == "ok\n"

@@ -33,29 +33,29 @@
 
 #define INTEGER(symbol, label, ctype)                                                                                  \
     ORDER_LOOPS(symbol, ctype) ARITHMETIC_LOOPS(symbol, ctype) LOGIC_LOOPS(symbol, ctype) BIT_LOOPS(symbol, ctype)     \
-    const struct reduction reduction_##symbol = {                                                                      \
+    const struct reduction eco_reduction_##symbol = {                                                                      \
         {ORDER_TABLE(symbol), ARITHMETIC_TABLE(symbol), LOGIC_TABLE(symbol), BIT_TABLE(symbol)}};
 ECO_INTEGERS(INTEGER)
 
 /* Logic on reals is not in the standard, but MPICH has it. */
 #define REAL(symbol, label, ctype)                                                                                     \
     ORDER_LOOPS(symbol, ctype) ARITHMETIC_LOOPS(symbol, ctype) LOGIC_LOOPS(symbol, ctype)                              \
-    const struct reduction reduction_##symbol = {                                                                      \
+    const struct reduction eco_reduction_##symbol = {                                                                      \
         {ORDER_TABLE(symbol), ARITHMETIC_TABLE(symbol), LOGIC_TABLE(symbol)}};
 ECO_REALS(REAL)
 
 #define COMPLEX(symbol, label, ctype)                                                                                  \
     ARITHMETIC_LOOPS(symbol, ctype)                                                                                    \
-    const struct reduction reduction_##symbol = {{ARITHMETIC_TABLE(symbol)}};
+    const struct reduction eco_reduction_##symbol = {{ARITHMETIC_TABLE(symbol)}};
 ECO_COMPLEXES(COMPLEX)
 
 #define LOGICAL(symbol, label, ctype)                                                                                  \
     LOGIC_LOOPS(symbol, ctype)                                                                                         \
-    const struct reduction reduction_##symbol = {{LOGIC_TABLE(symbol)}};
+    const struct reduction eco_reduction_##symbol = {{LOGIC_TABLE(symbol)}};
 ECO_LOGICALS(LOGICAL)
 
 BIT_LOOPS(byte, unsigned char)
-const struct reduction reduction_byte = {{BIT_TABLE(byte)}};
+const struct reduction eco_reduction_byte = {{BIT_TABLE(byte)}};
 
 /* The value that wins, and of equal ones the lower index. */
 #define LOCATION(symbol, op, compare)                                                                                  \
@@ -69,7 +69,7 @@ const struct reduction reduction_byte = {{BIT_TABLE(byte)}};
 #define PAIR(symbol, label, ctype, first, itype, second)                                                               \
     LOCATION(symbol, maxloc, >)                                                                                        \
     LOCATION(symbol, minloc, <)                                                                                        \
-    const struct reduction reduction_##symbol = {{[OP_MAXLOC] = maxloc_##symbol, [OP_MINLOC] = minloc_##symbol}};
+    const struct reduction eco_reduction_##symbol = {{[OP_MAXLOC] = maxloc_##symbol, [OP_MINLOC] = minloc_##symbol}};
 ECO_PAIRS(PAIR)
 
 #define BUILTIN(symbol, index) struct eco_op eco_op_##symbol = {.commutative = true, .builtin = index, .name = #symbol};

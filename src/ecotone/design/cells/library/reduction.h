@@ -85,13 +85,13 @@ struct reduction {
     X(2real, "MPI_2REAL", float, eco_type_real, float, eco_type_real)                                                  \
     X(2dprecision, "MPI_2DOUBLE_PRECISION", double, eco_type_dprecision, double, eco_type_dprecision)
 
-#define ECO_DECLARE(symbol, ...) extern const struct reduction reduction_##symbol;
+#define ECO_DECLARE(symbol, ...) extern const struct reduction eco_reduction_##symbol;
 ECO_INTEGERS(ECO_DECLARE)
 ECO_REALS(ECO_DECLARE)
 ECO_COMPLEXES(ECO_DECLARE)
 ECO_LOGICALS(ECO_DECLARE)
 ECO_PAIRS(ECO_DECLARE)
-extern const struct reduction reduction_byte;
+extern const struct reduction eco_reduction_byte;
 #undef ECO_DECLARE
 
 #define ECO_DECLARE_PAIR(symbol, label, ctype, first, itype, second)                                                   \

@@ -23,18 +23,18 @@
         .name = label,                                                                                                 \
     };
 
-PREDEFINED(byte, "MPI_BYTE", char, CLASS_BYTE, &reduction_byte)
+PREDEFINED(byte, "MPI_BYTE", char, CLASS_BYTE, &eco_reduction_byte)
 PREDEFINED(packed, "MPI_PACKED", char, CLASS_NONE, NULL)
 PREDEFINED(wchar, "MPI_WCHAR", wchar_t, CLASS_NONE, NULL)
 PREDEFINED(character, "MPI_CHARACTER", char, CLASS_NONE, NULL)
 
-#define INTEGER(symbol, label, ctype) PREDEFINED(symbol, label, ctype, CLASS_INTEGER, &reduction_##symbol)
+#define INTEGER(symbol, label, ctype) PREDEFINED(symbol, label, ctype, CLASS_INTEGER, &eco_reduction_##symbol)
 ECO_INTEGERS(INTEGER)
-#define FLOATING(symbol, label, ctype) PREDEFINED(symbol, label, ctype, CLASS_REAL, &reduction_##symbol)
+#define FLOATING(symbol, label, ctype) PREDEFINED(symbol, label, ctype, CLASS_REAL, &eco_reduction_##symbol)
 ECO_REALS(FLOATING)
-#define COMPLEX(symbol, label, ctype) PREDEFINED(symbol, label, ctype, CLASS_COMPLEX, &reduction_##symbol)
+#define COMPLEX(symbol, label, ctype) PREDEFINED(symbol, label, ctype, CLASS_COMPLEX, &eco_reduction_##symbol)
 ECO_COMPLEXES(COMPLEX)
-#define LOGICAL(symbol, label, ctype) PREDEFINED(symbol, label, ctype, CLASS_LOGICAL, &reduction_##symbol)
+#define LOGICAL(symbol, label, ctype) PREDEFINED(symbol, label, ctype, CLASS_LOGICAL, &eco_reduction_##symbol)
 ECO_LOGICALS(LOGICAL)
 
 /* A value and an index. The two members are parts, so that the gap between or behind them is not sent. */
@@ -57,7 +57,7 @@ ECO_LOGICALS(LOGICAL)
         .parts = parts_##symbol,                                                                                       \
         .combiner = MPI_COMBINER_NAMED,                                                                                \
         .element_class = CLASS_PAIR,                                                                                   \
-        .reduction = &reduction_##symbol,                                                                              \
+        .reduction = &eco_reduction_##symbol,                                                                              \
         .name = label,                                                                                                 \
     };
 ECO_PAIRS(PAIR)
