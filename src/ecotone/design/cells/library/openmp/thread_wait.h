@@ -5,7 +5,8 @@
 #include "openmp.h"
 
 /* In turns of a nanosecond or two. A sleeper is awake again after some 20 us, and to wake it costs its waker several. */
-#define PATIENCE_MOST 20000u
+#define PATIENCE_MOST 100000u
+#define PATIENCE_TRIAL 20000u
 #define PATIENCE_LEAST 2000u
 #define PATIENCE_CROWDED 1000u
 #define TRIAL 16u
@@ -16,10 +17,12 @@ enum patience { AT_BARRIERS, BETWEEN_REGIONS };
  * wait of sixteen tries again whether spinning pays. */
 static inline uint32_t eomp_patience(struct thread *thread, enum patience kind, int32_t size)
 {
-    uint32_t most = eomp_spins(size);
-    if (eomp_settings.wait_policy == 2 || ++thread->waits % TRIAL == 0)
+    uint32_t most = eomp_spins(size), turns = thread->patience[kind];
+    if (eomp_settings.wait_policy == 2)
         return most;
-    return thread->patience[kind] < most ? thread->patience[kind] : most;
+    if (++thread->waits % TRIAL == 0 && turns < PATIENCE_TRIAL)
+        turns = PATIENCE_TRIAL;
+    return turns < most ? turns : most;
 }
 
 static inline void eomp_patience_paid(struct thread *thread, enum patience kind, bool paid)
