@@ -51,11 +51,12 @@ def skip_without_compiler(tier: str) -> None:
 @pytest.fixture
 def run(module: Callable[[str], Path], tier: str) -> Callable[..., tuple[JobResult, str]]:
     """Runs a program and gives its end and what it has written."""
-    skip_without_compiler(tier)
+    usual = tier
 
     def start(
-        name: str, ranks: int, *arguments: str, time_max_s: float = 60.0, **more: object
+        name: str, ranks: int, *arguments: str, time_max_s: float = 60.0, tier: str = usual, **more: object
     ) -> tuple[JobResult, str]:
+        skip_without_compiler(tier)
         if tier == "native":
             native_code(module(name))  # once, and then from the cache
         with tempfile.TemporaryFile() as output:
