@@ -2,7 +2,7 @@
 
 `mpi_functions.h` lists every MPI function once. From it come a header that renames the library's definitions, and weak
 functions with the usual names. What its files share among themselves, declared in its other headers, is renamed too:
-a program may have a function `progress` of its own. Called by the driver when it builds the library.
+a program may have its own `progress` or `initialized`. Called by the driver when it builds the library.
 """
 
 from __future__ import annotations
