@@ -22,7 +22,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +34,9 @@ from _table import show
 from tests.openmp.suite import (
     Outcome,
     Program,
-    build_cell,
+    Run,
+    batches,
+    build_cells,
     build_oracle,
     has_oracle,
     judge,
@@ -43,7 +45,8 @@ from tests.openmp.suite import (
     run_oracle,
 )
 
-from ecotone.design.cells import BuildError, library
+from ecotone.core.errors import EcotoneError
+from ecotone.design.cells import library
 from ecotone.design.cells.native import can_compile, native_code
 
 VERDICTS = ("passed", "failed", "not applicable")
@@ -59,57 +62,70 @@ class Result:
     reason: str = ""
 
 
-def evaluate(program: Program, work: Path, tiers: tuple[str, ...], repeat: int, movable: bool) -> list[Result]:
-    """All runs of a program."""
+Said = dict[tuple[str, str], Outcome]
+"""What gcc's builds print, by the names of programs and runs."""
 
-    def result(mode: str, verdict: str, reason: str = "", run: str = "") -> Result:
-        return Result(program.section, f"{program.name} [{run}]" if run else program.name, mode, verdict, reason)
 
-    oracles, results = natively(program, work, result)
+def evaluate(batch: list[Program], work: Path, tiers: tuple[str, ...], repeat: int, movable: bool) -> list[Result]:
+    """All runs of the programs of a batch."""
+    said: Said = {}
+    results = [result for program in batch for result in natively(program, work, said)]
     modes = [mode for tier in tiers for mode in (tier, f"{tier}, changing")]
-    if program.no_cell:
-        return results + [
-            result(mode, "not applicable", program.no_cell, run.name) for mode in modes for run in program.runs
-        ]
+    runs = [(program, run) for program in batch for run in program.runs]
     try:
-        module = build_cell(program, work, movable=movable)
-    except BuildError as error:
+        module = build_cells(batch, work, movable=movable)
+        if "native" in tiers:
+            native_code(module)
+    except EcotoneError as error:
         why = f"does not build: {str(error).splitlines()[0]}"
-        return results + [result(mode, "failed", why, run.name) for mode in modes for run in program.runs]
-    if "native" in tiers:
-        native_code(module)
+        return results + [result_of(program, mode, "failed", why, run) for mode in modes for program, run in runs]
     for mode in modes:
-        tier = "native" if mode.startswith("native") else "wasmtime"
-        for run in program.runs:
+        for program, run in runs:
             wrong = ""
             for seed in range(repeat):
                 changing = seed if mode.endswith("changing") else None
-                outcome = run_cell(module, run, tier, changing=changing)
-                wrong = wrong or judge(outcome, oracles.get(run.name))
-            results.append(result(mode, "failed" if wrong else "passed", wrong, run.name))
+                tier = "native" if mode.startswith("native") else "wasmtime"
+                wrong = wrong or judge(
+                    run_cell(module, program, run, tier, changing=changing), said.get((program.name, run.name))
+                )
+            results.append(result_of(program, mode, "failed" if wrong else "passed", wrong, run))
     return results
 
 
-def natively(program: Program, work: Path, result: Callable[..., Result]) -> tuple[dict[str, Outcome], list[Result]]:
-    """What gcc's build prints, by the names of the runs, and whether it is content with itself."""
+def result_of(program: Program, mode: str, verdict: str, reason: str, run: Run) -> Result:
+    name = f"{program.name} [{run.name}]" if run.name else program.name
+    return Result(program.section, name, mode, verdict, reason)
+
+
+def no_cells(program: Program, work: Path, tiers: tuple[str, ...]) -> list[Result]:
+    """The results of a program that the compiler of cells cannot build."""
+    return natively(program, work, {}) + [
+        result_of(program, mode, "not applicable", program.no_cell, run)
+        for tier in tiers
+        for mode in (tier, f"{tier}, changing")
+        for run in program.runs
+    ]
+
+
+def natively(program: Program, work: Path, said: Said) -> list[Result]:
+    """Runs what gcc builds, keeps what it prints, and tells whether the program is content with itself."""
     if not has_oracle() or program.no_oracle:
         why = f"checks itself only: gcc {program.no_oracle}" if program.no_oracle else "there is no gcc here"
-        return {}, [result(NATIVELY, "not applicable", why, run.name) for run in program.runs]
+        return [result_of(program, NATIVELY, "not applicable", why, run) for run in program.runs]
     try:
         executable = build_oracle(program, work)
     except RuntimeError as error:
         why = f"does not build: {str(error).splitlines()[0]}"
-        return {}, [result(NATIVELY, "failed", why, run.name) for run in program.runs]
-    outcomes: dict[str, Outcome] = {}
+        return [result_of(program, NATIVELY, "failed", why, run) for run in program.runs]
     results: list[Result] = []
     for run in program.runs:
         if not run.oracle:
-            results.append(result(NATIVELY, "not applicable", "gcc's runtime cannot do this", run.name))
+            results.append(result_of(program, NATIVELY, "not applicable", "gcc's runtime cannot do this", run))
             continue
-        outcomes[run.name] = outcome = run_oracle(executable, run)
+        outcome = said[program.name, run.name] = run_oracle(executable, run)
         wrong = judge(outcome, None)
-        results.append(result(NATIVELY, "failed" if wrong else "passed", wrong, run.name))
-    return outcomes, results
+        results.append(result_of(program, NATIVELY, "failed" if wrong else "passed", wrong, run))
+    return results
 
 
 DIRECTIVE = re.compile(r"^\s*#\s*pragma\s+omp\b.*$|_Pragma\(\"omp[^\"]*\"\)", re.MULTILINE)
@@ -179,9 +195,10 @@ def main() -> None:
         library(print)
         tiers = tuple(options.tiers.split(","))
         futures = [
-            pool.submit(evaluate, program, options.work, tiers, options.repeat, not options.fixed_place)
-            for program in wanted
+            pool.submit(evaluate, batch, options.work, tiers, options.repeat, not options.fixed_place)
+            for batch in batches(wanted)
         ]
+        futures += [pool.submit(no_cells, program, options.work, tiers) for program in wanted if program.no_cell]
         results = [result for future in futures for result in report(future.result())]
     show_results(results, len(wanted))
     raise SystemExit(any(result.verdict == "failed" for result in results))

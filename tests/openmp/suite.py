@@ -22,14 +22,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ecotone.design.cells import build_module
+from ecotone.design.cells import build_module, compile_object
 from ecotone.execution.cells import Folder, Job
 from ecotone.execution.cells._control import write_cap
 from ecotone.execution.cells._local import LocalJob
 from ecotone.execution.cells._region import control_pages
 from ecotone.execution.cells.interface import JobResult, Tier
 
-__all__ = ["Outcome", "Program", "Run", "build_cell", "build_oracle", "judge", "programs", "run_cell", "run_oracle"]
+__all__ = [
+    "Outcome",
+    "Program",
+    "Run",
+    "batches",
+    "build_cells",
+    "build_oracle",
+    "has_oracle",
+    "judge",
+    "programs",
+    "run_cell",
+    "run_oracle",
+]
 
 PROGRAMS = Path(__file__).parent / "programs"
 THREADS = 4
@@ -116,15 +128,55 @@ def build_oracle(program: Program, folder: Path, *, source: Path | None = None, 
     return target
 
 
-def build_cell(program: Program, folder: Path, *, movable: bool = True) -> Path:
-    """Builds it as a cell's module; one that cannot be moved builds faster.
+def batches(chosen: Sequence[Program]) -> list[list[Program]]:
+    """Those that can be cells, in groups of one section and language: a group is one module, since what a module costs
+    to build is mostly the libraries in it."""
+    groups: dict[tuple[str, str], list[Program]] = {}
+    for program in chosen:
+        if not program.no_cell:
+            groups.setdefault((program.section, program.source.suffix), []).append(program)
+    return list(groups.values())
+
+
+def build_cells(batch: Sequence[Program], folder: Path, *, movable: bool = True) -> Path:
+    """Builds programs of one language as one module, which runs that which its argument names.
+
+    Args:
+        batch: the programs.
+        folder: for the module and what is on the way to it.
+        movable: as cells are packed; one that cannot be moved builds faster.
 
     Raises:
-        BuildError: it does not build.
+        BuildError: one of them does not build.
     """
-    target = folder / f"{program.stem}.wasm"
-    build_module([program.source], target, [*FLAGS[program.source.suffix], "-O2", "-fopenmp", "-w"], movable=movable)
+    suffix = batch[0].source.suffix
+    name = f"{batch[0].section}{suffix.replace('.', '-')}"
+    folder = folder / name
+    folder.mkdir(exist_ok=True)
+    flags = [*FLAGS[suffix], "-O2", "-fopenmp", "-w"]
+    objects: list[Path] = []
+    for program in batch:
+        objects.append(folder / f"{program.stem}.o")
+        compile_object(program.source, objects[-1], [*flags, f"-Dmain={_main(program)}"])
+    chooser = folder / f"chooser{suffix}"
+    chooser.write_text(_chooser(batch))
+    target = folder / f"{name}.wasm"
+    build_module([chooser, *objects], target, flags, movable=movable)
     return target
+
+
+def _main(program: Program) -> str:
+    return "main_" + re.sub(r"\W", "_", program.stem)
+
+
+def _chooser(batch: Sequence[Program]) -> str:
+    nothing = "void" if batch[0].source.suffix == ".c" else ""
+    declarations = "".join(f"int {_main(program)}({nothing});\n" for program in batch)
+    choices = "".join(f'    if (!strcmp(name, "{program.stem}")) return {_main(program)}();\n' for program in batch)
+    return (
+        f"#include <string.h>\n{declarations}\nint main(int count, char **words)\n{{\n"
+        f'    const char *name = count > 1 ? words[1] : "";\n{choices}    return 99;\n}}\n'
+    )
 
 
 def run_oracle(executable: Path, run: Run, *, time_max_s: float = 60.0) -> Outcome:
@@ -141,23 +193,34 @@ def run_oracle(executable: Path, run: Run, *, time_max_s: float = 60.0) -> Outco
     return Outcome(done.returncode, done.stdout.decode(errors="replace"))
 
 
-def run_cell(module: Path, run: Run, tier: Tier, *, changing: int | None = None, time_max_s: float = 60.0) -> Outcome:
+def run_cell(
+    module: Path, program: Program, run: Run, tier: Tier, *, changing: int | None = None, time_max_s: float = 60.0
+) -> Outcome:
     """Runs it as a cell of one rank.
 
     Args:
-        module: what `build_cell` has given.
+        module: what `build_cells` has given for a batch with the program.
+        program: which of them.
         run: its environment.
         tier: native only if `native_code` was called for the module.
         changing: the cap of threads changes all the time, by this seed; None: it stays.
         time_max_s: then it is killed.
     """
     with tempfile.TemporaryDirectory(prefix="ecotone-openmp-") as folder, tempfile.TemporaryFile() as output:
+        given = Folder(path=Path(folder))
         job = Job(
-            module=module, tier=tier, threads=THREADS, threads_most=THREADS, environment=dict(run.environment),
-            folders={".": Folder(path=Path(folder)), "/tmp": Folder(path=Path(folder))}, time_max_s=time_max_s,
-            stdin=os.open(os.devnull, os.O_RDONLY), stdout=output.fileno(),
+            module=module,
+            arguments=(program.stem,),
+            environment=dict(run.environment),
+            folders={".": given, "/tmp": given},
+            threads=THREADS,
+            threads_most=THREADS,
+            tier=tier,
+            time_max_s=time_max_s,
+            stdin=os.open(os.devnull, os.O_RDONLY),
+            stdout=output.fileno(),
             stderr=os.open(os.devnull, os.O_WRONLY),
-        )  # fmt: skip
+        )
         try:
             with LocalJob(job) as running:
                 result = running.wait() if changing is None else _wait_changing(running, random.Random(changing))
