@@ -23,7 +23,8 @@ static size_t copy_out(char *buffer, size_t size, const char *text)
     return length;
 }
 
-void omp_set_affinity_format(const char *format) { copy_out(format_text, sizeof format_text, format); }
+void eomp_set_affinity_format(const char *format) { copy_out(format_text, sizeof format_text, format); }
+void omp_set_affinity_format(const char *format) { eomp_set_affinity_format(format); }
 size_t omp_get_affinity_format(char *buffer, size_t size) { return copy_out(buffer, size, format_text); }
 
 static const struct field {

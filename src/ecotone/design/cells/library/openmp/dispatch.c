@@ -1,7 +1,8 @@
 /* Loops whose iterations are handed out while they run: `dynamic`, `guided`, `runtime`, `ordered`.
  *
- * Iterations are counted from 0. What all threads need to agree on is one number for each loop, the next chunk; the rest
- * each thread knows by itself. Who leaves a loop last makes its place ready for a later one, so nobody has to be first. */
+ * Iterations are counted from 0. What all threads need to agree on is one number for each loop, the next chunk; the
+ * rest each thread knows by itself. Who leaves a loop last makes its place ready for a later one, so nobody has to be
+ * first. */
 #include "openmp.h"
 
 enum { KIND_BLOCK = 1, KIND_CHUNKS, KIND_DYNAMIC, KIND_GUIDED };

@@ -25,7 +25,8 @@ static void show_schedule(void)
     static const char *const kinds[] = {"STATIC", "DYNAMIC", "GUIDED", "AUTO"};
     const struct controls *controls = &eomp_settings.controls;
     uint32_t kind = controls->schedule & ~SCHEDULE_MONOTONIC;
-    fprintf(stderr, "  OMP_SCHEDULE = '%s%s", controls->schedule & SCHEDULE_MONOTONIC ? "MONOTONIC:" : "", kinds[kind - 1]);
+    const char *modifier = controls->schedule & SCHEDULE_MONOTONIC ? "MONOTONIC:" : "";
+    fprintf(stderr, "  OMP_SCHEDULE = '%s%s", modifier, kinds[kind - 1]);
     bool usual = kind == SCHEDULE_STATIC || kind == SCHEDULE_AUTO ? controls->chunk == 0 : controls->chunk == 1;
     if (!usual)
         fprintf(stderr, ",%d", (int) controls->chunk);
@@ -50,9 +51,6 @@ void omp_display_env(int verbose)
     const struct settings *settings = &eomp_settings;
     const struct controls *controls = &settings->controls;
     static const char *const offloads[] = {"DEFAULT", "MANDATORY", "DISABLED"};
-    static const char *const allocators[] = {"omp_default_mem_alloc",  "omp_large_cap_mem_alloc", "omp_const_mem_alloc",
-                                             "omp_high_bw_mem_alloc",  "omp_low_lat_mem_alloc",   "omp_cgroup_mem_alloc",
-                                             "omp_pteam_mem_alloc",    "omp_thread_mem_alloc"};
     fputs("\nOPENMP DISPLAY ENVIRONMENT BEGIN\n  _OPENMP = '202011'\n", stderr);
     fprintf(stderr, "  OMP_DYNAMIC = '%s'\n", truth(controls->dynamic));
     fprintf(stderr, "  OMP_NESTED = '%s'\n", truth(controls->most_levels > 1));
@@ -70,8 +68,8 @@ void omp_display_env(int verbose)
     fprintf(stderr, "  OMP_MAX_TASK_PRIORITY = '%d'\n", (int) settings->most_priority);
     fprintf(stderr, "  OMP_DISPLAY_AFFINITY = '%s'\n", truth(settings->display_affinity));
     fprintf(stderr, "  OMP_AFFINITY_FORMAT = '%s'\n", eomp_affinity_format);
-    if (settings->allocator - 1 < sizeof allocators / sizeof *allocators)
-        fprintf(stderr, "  OMP_ALLOCATOR = '%s'\n", allocators[settings->allocator - 1]);
+    if (settings->allocator <= omp_thread_mem_alloc)
+        fprintf(stderr, "  OMP_ALLOCATOR = '%s'\n", eomp_allocator_names[settings->allocator - 1]);
     fprintf(stderr, "  OMP_TARGET_OFFLOAD = '%s'\n", offloads[settings->offload]);
     fputs("OPENMP DISPLAY ENVIRONMENT END\n", stderr);
 }

@@ -95,6 +95,8 @@ extern struct settings eomp_settings;
 void eomp_read_settings(int32_t processors);
 void eomp_show_settings(void); /* if OMP_DISPLAY_ENV says so */
 extern const char *eomp_affinity_format;
+void eomp_set_affinity_format(const char *format);
+extern const char *const eomp_allocator_names[]; /* by their number less 1; 0 behind the last */
 void eomp_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void eomp_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -154,7 +156,10 @@ struct group {
     struct reductions *reductions;
 };
 
-static inline struct compiler_task *eomp_compiler_task(struct task *task) { return (struct compiler_task *) (task + 1); }
+static inline struct compiler_task *eomp_compiler_task(struct task *task)
+{
+    return (struct compiler_task *) (task + 1);
+}
 static inline struct task *eomp_task_of(void *compiler_task) { return (struct task *) compiler_task - 1; }
 struct task *eomp_task_new(uint32_t flags, size_t bytes, size_t shared_bytes, routine routine);
 struct task *eomp_task_copy(struct task *task);
@@ -286,7 +291,7 @@ struct thread {
     uint32_t region;       /* of that team; once that has changed, it does not belong to it any more */
     int32_t id, size;      /* of that team */
     int32_t shown_size;    /* what OMP_DISPLAY_AFFINITY has shown */
-    bool root, has_left;
+    bool has_left;
     uint32_t patience[2], waits; /* at barriers, between regions */
     int32_t push_threads, push_teams, push_limit;
     bool push_strict;

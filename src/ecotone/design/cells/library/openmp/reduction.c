@@ -192,7 +192,8 @@ void *__kmpc_task_reduction_get_th_data(int32_t id, struct group *group, void *d
 
 /* ---- Worksharing constructs: the lock is the compiler's, one for each construct ---- */
 
-int32_t __kmpc_reduce_nowait(PLACE, int32_t count, size_t bytes, void *data, void (*function)(void *, void *), word *lock)
+int32_t __kmpc_reduce_nowait(PLACE, int32_t count, size_t bytes, void *data, void (*function)(void *, void *),
+                             word *lock)
 {
     (void) count;
     (void) bytes;

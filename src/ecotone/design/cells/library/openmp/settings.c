@@ -223,6 +223,19 @@ static void read_places(void)
         wrong("OMP_PLACES", value, "a list of places");
 }
 
+const char *const eomp_allocator_names[] = {
+    "omp_default_mem_alloc", "omp_large_cap_mem_alloc", "omp_const_mem_alloc", "omp_high_bw_mem_alloc",
+    "omp_low_lat_mem_alloc", "omp_cgroup_mem_alloc",    "omp_pteam_mem_alloc", "omp_thread_mem_alloc",
+    NULL,
+};
+
+static void read_allocator(void)
+{
+    int choice;
+    if (get_choice("OMP_ALLOCATOR", eomp_allocator_names, "one of the allocators that the standard names", &choice))
+        eomp_settings.allocator = (uintptr_t) choice + 1;
+}
+
 /* Once the main thread is known, for it asks the interface of the program. */
 void eomp_show_settings(void)
 {
@@ -264,6 +277,9 @@ void eomp_read_settings(int32_t processors)
     read_bind();
     read_places();
     read_choices();
+    read_allocator();
+    if (getenv("OMP_AFFINITY_FORMAT"))
+        eomp_set_affinity_format(getenv("OMP_AFFINITY_FORMAT"));
     get_truth("OMP_DYNAMIC", &controls->dynamic);
     get_truth("OMP_CANCELLATION", &eomp_settings.cancellation);
     get_truth("OMP_DISPLAY_AFFINITY", &eomp_settings.display_affinity);

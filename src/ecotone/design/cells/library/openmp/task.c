@@ -376,7 +376,8 @@ void *__kmpc_omp_task_alloc(PLACE, int32_t flags, size_t bytes, size_t shared_by
 {
     return eomp_compiler_task(eomp_task_new((uint32_t) flags, bytes, shared_bytes, routine));
 }
-void *__kmpc_omp_target_task_alloc(PLACE, int32_t flags, size_t bytes, size_t shared_bytes, routine routine, int64_t device)
+void *__kmpc_omp_target_task_alloc(PLACE, int32_t flags, size_t bytes, size_t shared_bytes, routine routine,
+                                   int64_t device)
 {
     (void) device;
     return eomp_compiler_task(eomp_task_new((uint32_t) flags, bytes, shared_bytes, routine));

@@ -222,6 +222,11 @@ static void finish_tasks(struct team *team)
 static bool all_joined(struct team *team, uint32_t all) { return atomic_load(&team->joined) == all; }
 static bool has_opened(struct team *team, uint32_t generation) { return atomic_load(&team->generation) != generation; }
 
+static bool has_tasks(struct team *team)
+{
+    return atomic_load(&team->tasking) && eomp_tasks_waiting(team, team->size);
+}
+
 /* Until it is done, helps with tasks. */
 static inline __attribute__((always_inline)) void wait_in_team(struct team *team, struct thread *thread,
                                                                bool (*done)(struct team *, uint32_t), uint32_t value)
@@ -238,8 +243,7 @@ static inline __attribute__((always_inline)) void wait_in_team(struct team *team
         }
         eomp_patience_paid(thread, AT_BARRIERS, paid);
         if (!paid)
-            EOMP_SLEEP_WHILE(thread, ASLEEP_HELPFUL,
-                             !done(team, value) && !(atomic_load(&team->tasking) && eomp_tasks_waiting(team, team->size)));
+            EOMP_SLEEP_WHILE(thread, ASLEEP_HELPFUL, !done(team, value) && !has_tasks(team));
     }
 }
 

@@ -57,7 +57,6 @@ __attribute__((noinline)) struct member *eomp_begin(void)
     struct team *team = thread ? eomp_team_new(1) : NULL;
     if (!team)
         eomp_fail("no memory is left for threads");
-    thread->root = true;
     thread->id = last_id++;
     eomp_unlock(&eomp_pool_lock);
     team->team_count = 1;

@@ -4,7 +4,7 @@
 
 #include "openmp.h"
 
-/* In turns of a nanosecond or two. A sleeper is awake again after some 20 us, and to wake it costs its waker several. */
+/* In turns of a nanosecond or two. A sleeper is awake again after some 20 us; to wake it costs its waker several. */
 #define PATIENCE_MOST 100000u
 #define PATIENCE_TRIAL 20000u
 #define PATIENCE_LEAST 2000u
@@ -13,8 +13,8 @@
 #define TURNS_OF_SEARCH 16u /* what looking for a task costs */
 enum patience { AT_BARRIERS, BETWEEN_REGIONS };
 
-/* How many turns to spin. Who has spun for nothing spins for less next time, down to what a sleep would cost anyway; one
- * wait of sixteen tries again whether spinning pays. */
+/* How many turns to spin. Who has spun for nothing spins for less next time, down to what a sleep would cost anyway;
+ * one wait of sixteen tries again whether spinning pays. */
 static inline uint32_t eomp_patience(struct thread *thread, enum patience kind, int32_t size)
 {
     uint32_t most = eomp_spins(size), turns = thread->patience[kind];

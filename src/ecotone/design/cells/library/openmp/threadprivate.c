@@ -111,4 +111,7 @@ void *__kmpc_threadprivate_cached(PLACE, void *data, size_t bytes, void ***cache
     return (copies = copy)->data;
 }
 
-void *__kmpc_threadprivate(PLACE, void *data, size_t bytes) { return __kmpc_threadprivate_cached(place, id, data, bytes, NULL); }
+void *__kmpc_threadprivate(PLACE, void *data, size_t bytes)
+{
+    return __kmpc_threadprivate_cached(place, id, data, bytes, NULL);
+}
