@@ -146,6 +146,13 @@ def test_rank_goes_from_tier_to_tier_and_back(module: Module, tmp_path: Path) ->
     assert outputs[1] == outputs[0]
 
 
+@pytest.mark.parametrize("tier", ["wasmtime", "native"])
+def test_thread_that_looks_at_a_variable_sees_it_change(run: Callable[..., tuple[JobResult, str]]) -> None:
+    result, text = run("spinning", 1, threads=2, time_max_s=20.0)
+    assert result.first is None, result.first.reason
+    assert text == "ok\n"
+
+
 def test_memory_and_tables_have_their_limits(written: Written) -> None:
     exit_with = '(import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))'
     grow = "(call $exit (i32.eq (memory.grow (i32.const 100)) (i32.const -1)))"

@@ -25,6 +25,7 @@ from ecotone.core.errors import EcotoneError
 from ecotone.design.cells.native._errors import CannotTranslateError
 from ecotone.design.cells.native._glue import atomic_macros, glue, names_of_functions, override
 from ecotone.design.cells.native._module import read_module, rewritten
+from ecotone.design.cells.native._spins import with_barriers
 from ecotone.design.cells.native._walls import die_with, raise_walls
 from ecotone.execution.cells.building import WASM_MAGIC, read_cell
 
@@ -167,6 +168,9 @@ def _translate(folder: Path, plan: Plan) -> list[str]:
     _run_all([command], folder, 1, lambda _count: None)
     with (folder / "cell-impl.h").open("a") as header:
         header.write(f'\n#include "{_OWN / "additions.h"}"\n{atomic_macros()}{override(module)}')
+    for part in range(parts):
+        source = folder / f"cell_{part}.c"
+        source.write_text(with_barriers(source.read_text()))
     (folder / "glue.c").write_text(glue(module))
     (folder / "names").write_bytes(names_of_functions(module))
     return [f"cell_{part}.c" for part in range(parts)]

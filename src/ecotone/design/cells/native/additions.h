@@ -53,3 +53,21 @@ W2C_COLD_FUNC static bool check_indirect(const wasm_rt_funcref_table_t *table, w
 #undef CHECK_CALL_INDIRECT
 #define CHECK_CALL_INDIRECT(table, type, index) \
     (LIKELY((index) < table.size && type == table.data[index].func_type) || check_indirect(&(table), type, index))
+
+/* What the processor does with a not-a-number is what these instructions say; wasm2c asks first. */
+#define wasm_sqrt(x) __builtin_elementwise_sqrt(x)
+#define wasm_sqrtf(x) __builtin_elementwise_sqrt(x)
+#define wasm_floor(x) __builtin_elementwise_floor(x)
+#define wasm_floorf(x) __builtin_elementwise_floor(x)
+#define wasm_ceil(x) __builtin_elementwise_ceil(x)
+#define wasm_ceilf(x) __builtin_elementwise_ceil(x)
+#define wasm_trunc(x) __builtin_elementwise_trunc(x)
+#define wasm_truncf(x) __builtin_elementwise_trunc(x)
+#define wasm_nearbyint(x) __builtin_elementwise_nearbyint(x)
+#define wasm_nearbyintf(x) __builtin_elementwise_nearbyint(x)
+#define wasm_fabs(x) __builtin_elementwise_abs(x)
+#define wasm_fabsf(x) __builtin_elementwise_abs(x)
+#undef FMIN
+#undef FMAX
+#define FMIN(x, y) __builtin_elementwise_minimum(x, y)
+#define FMAX(x, y) __builtin_elementwise_maximum(x, y)
