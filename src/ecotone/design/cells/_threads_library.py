@@ -55,7 +55,7 @@ def asking_for_archives(thing: Path, target: Path, *, plus: bool) -> list[str]:
         plus: whether the C++ library is wanted, too.
     """
     libraries = ["-lc", "-lc++"] if plus else ["-lc"]
-    cpu = "generic+atomics+bulk_memory+simd128"
+    cpu = "baseline+atomics+bulk_memory+simd128"  # as for all objects
     return [
         "build-exe", str(thing), "-target", "wasm32-wasi", "-mcpu", cpu, "-fno-single-threaded", "-O", "ReleaseFast",
         "-fstrip", "--verbose-link", f"-femit-bin={target}", *libraries,
