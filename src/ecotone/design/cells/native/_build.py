@@ -193,27 +193,37 @@ def _run_worker(scratch: Path, plan: Plan, progress: Callable[[str], object], ti
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(scratch), "TMPDIR": str(scratch), "LC_ALL": "C"}
     source = _OWN.parents[3]
     environment["PYTHONPATH"] = os.pathsep.join([str(source), *filter(None, [os.environ.get("PYTHONPATH")])])
-    complaints = scratch / "complaints"
-    with complaints.open("wb") as errors:
+    complaints = os.memfd_create("ecotone-complaints", os.MFD_CLOEXEC)  # the disk may be full
+    try:
         worker = subprocess.Popen(
             [sys.executable, "-m", _WORKER, str(scratch), msgspec.json.encode(plan).decode()],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, cwd=scratch, env=environment,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, cwd=scratch, env=environment,
             start_new_session=True,
         )  # fmt: skip
+        _attend(worker, progress, deadline_s, time_max_s)
+        said = os.pread(complaints, 1 << 16, 0).decode(errors="replace").strip().splitlines()
+    finally:
+        os.close(complaints)
+    _judge(worker.wait(), said[-1] if said else "it has said nothing")
+
+
+def _attend(
+    worker: subprocess.Popen[bytes], progress: Callable[[str], object], deadline_s: float, time_max_s: float
+) -> None:
+    """Waits for its end; no compiler is left then, whatever happens."""
     try:
         in_time = _listen(worker, progress, deadline_s)
-    except BaseException:
+        if in_time:
+            worker.wait()
+    finally:
         _kill(worker)
-        raise
     if not in_time:
-        _kill(worker)
         raise UnavailableError(f"compiling natively took longer than the {time_max_s:g} s it was given")
-    code = worker.wait()
-    _kill(worker)
+
+
+def _judge(code: int, reason: str) -> None:
     if code == 0:
         return
-    said = complaints.read_text(errors="replace").strip().splitlines() if complaints.exists() else []
-    reason = said[-1] if said else "it has said nothing"
     if code < 0:
         raise UnavailableError(f"the compiler was killed by {signal.Signals(-code).name}; try again")
     if any(sign in reason for sign in _NO_ROOM):
