@@ -25,7 +25,9 @@ __all__ = ["CellThreads", "stack_is_full"]
 _MODULE = b"eco"
 _THREAD = "eco_thread"
 _MAY_LEAVE = "eco_may_leave"
-_GUARD_BYTES = 4096
+_SYSTEM_PAGE = 4096
+_GUARD_MOST_BYTES = 1 << 20
+_GUARD_SHARE = 8
 _STACK_LEAST = 64
 _ALIGNMENT = 16
 _ADDRESSES = 0xFFFFFFFF
@@ -79,7 +81,7 @@ class CellThreads:
         """Makes the last pages of their stacks usable, for who reads all memory, or unusable again."""
         assert self._memory is not None
         for thread in self._running:
-            protect(self._memory.base + thread.low, _GUARD_BYTES, usable=usable)
+            protect(self._memory.base + thread.low, guard_bytes(thread), usable=usable)
 
     @property
     def _control_offset(self) -> int:
@@ -108,7 +110,7 @@ class CellThreads:
         if memory is None or program is None or not program.has(_THREAD):
             self._end(1, "asked for a thread, and has nothing that it could do")
         size_bytes = memory.size_bytes()
-        if low % _GUARD_BYTES or top % _ALIGNMENT or not low + _GUARD_BYTES < top <= size_bytes or tls >= size_bytes:
+        if low % _SYSTEM_PAGE or top % _ALIGNMENT or not low + _SYSTEM_PAGE < top <= size_bytes or tls >= size_bytes:
             self._end(1, f"refused to start a thread with the stack from {low} to {top}")
         thread = SavedThread(low=low, top=top, tls=tls, argument=argument)
         with self._change:
@@ -119,7 +121,7 @@ class CellThreads:
                 own.set_variable("__stack_pointer", top)
                 if not fresh:
                     own.set_variable("__tls_base", tls)
-                protect(memory.base + low, _GUARD_BYTES, usable=False)
+                protect(memory.base + low, guard_bytes(thread), usable=False)
                 threading.Thread(target=self._run, args=(own, thread, fresh), daemon=True).start()
             except (EcotoneError, MemoryLimitError, RuntimeError):  # RuntimeError: the system has no more threads
                 return errno.EAGAIN
@@ -132,14 +134,21 @@ class CellThreads:
         try:
             program.call(_THREAD, thread.argument, int(fresh))
         except ProgramTrapError as trap:
-            full = stack_is_full(program, thread.low + _GUARD_BYTES)
+            full = stack_is_full(program, thread.low + guard_bytes(thread))
             self._end(*self._end.judged(134, trap_reason(str(trap), stack_is_full=full)))
         except Exception as error:  # noqa: BLE001 - the outermost edge of this thread
             self._end(1, f"a thread could not go on: {error}")
         with self._change:
             self._running.remove(thread)
             assert self._memory is not None
-            protect(self._memory.base + thread.low, _GUARD_BYTES, usable=True)
+            protect(self._memory.base + thread.low, guard_bytes(thread), usable=True)
+
+
+def guard_bytes(thread: SavedThread) -> int:
+    """How much of a stack, from its lower end on, cannot be used: what reaches beyond the stack is to be noticed, also
+    where a function has large arrays, and so begins far below what the one before it has touched."""
+    wanted = min(_GUARD_MOST_BYTES, (thread.top - thread.low) // _GUARD_SHARE)
+    return max(_SYSTEM_PAGE, wanted // _SYSTEM_PAGE * _SYSTEM_PAGE)
 
 
 def stack_is_full(program: Program, low: int) -> bool:
