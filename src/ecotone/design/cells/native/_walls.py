@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["die_with", "landlock", "only_here", "raise_walls"]
+__all__ = ["die_with", "landlock", "landlock_version", "only_here", "raise_walls"]
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
@@ -78,17 +78,23 @@ _VERSION, _PATH_BENEATH = 1, 1
 _EXECUTE, _WRITE_FILE, _READ_FILE, _READ_FOLDER, _REMOVE_FOLDER = 1, 2, 4, 8, 16
 _ALL_OF_VERSION = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}  # how many rights there are to files
 _NETWORK_SINCE, _NETWORK = 4, 3  # binding and connecting
+_SCOPE_SINCE, _SCOPE = 6, 3  # sockets without a file, and signals to processes that are not behind the same walls
+
+
+def landlock_version() -> int:
+    """What the kernel has of Landlock; 0 if nothing."""
+    version = _libc.syscall(ctypes.c_long(_CREATE_RULESET), None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION))
+    return max(0, version)
 
 
 def landlock(folder: Path, readable: Sequence[str]) -> bool:
     """Lets this process write to the folder alone, and read what it needs; false if the kernel cannot."""
-    version = _libc.syscall(ctypes.c_long(_CREATE_RULESET), None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION))
-    if version < 1:
+    version = landlock_version()
+    if not version:
         return False
     rights = (1 << _ALL_OF_VERSION.get(version, 16)) - 1
-    network = _NETWORK if version >= _NETWORK_SINCE else 0
-    handled = struct.pack("=QQ", rights, network)
-    size = len(handled) if network else 8
+    handled = struct.pack("=QQQ", rights, _NETWORK, _SCOPE)
+    size = 24 if version >= _SCOPE_SINCE else 16 if version >= _NETWORK_SINCE else 8
     rules = _libc.syscall(ctypes.c_long(_CREATE_RULESET), handled, ctypes.c_size_t(size), ctypes.c_uint32(0))
     if rules < 0:
         return False

@@ -32,7 +32,7 @@ from ecotone.execution.cells.building import WASM_MAGIC, read_cell
 __all__ = ["FAILED", "FEATURES", "FLAGS", "PART_BYTES", "Plan"]
 
 _OWN = Path(__file__).parent
-PART_BYTES = 48 << 10
+PART_BYTES = 96 << 10
 """Of a module, for each file of C: two cores have something to do, and the compiler needs little memory."""
 _PARTS_MOST = 256
 _ROOM_LEAST_BYTES = 1 << 20
