@@ -60,7 +60,7 @@ typedef omp_sync_hint_t omp_lock_hint_t;
 typedef enum omp_pause_resource_t { omp_pause_soft = 1, omp_pause_hard = 2 } omp_pause_resource_t;
 
 typedef enum omp_event_handle_t ECO_OMP_TYPED(omp_uintptr_t) {
-    omp_event_handle_most_ = UINTPTR_MAX
+    omp_event_handle_most_ = INT32_MAX
 } omp_event_handle_t;
 
 typedef void *omp_depend_t;
@@ -216,7 +216,7 @@ typedef enum omp_memspace_handle_t ECO_OMP_TYPED(omp_uintptr_t) {
     omp_const_mem_space = 2,
     omp_high_bw_mem_space = 3,
     omp_low_lat_mem_space = 4,
-    omp_memspace_handle_most_ = UINTPTR_MAX
+    omp_memspace_handle_most_ = INT32_MAX
 } omp_memspace_handle_t;
 typedef enum omp_allocator_handle_t ECO_OMP_TYPED(omp_uintptr_t) {
     omp_null_allocator = 0,
@@ -228,7 +228,7 @@ typedef enum omp_allocator_handle_t ECO_OMP_TYPED(omp_uintptr_t) {
     omp_cgroup_mem_alloc = 6,
     omp_pteam_mem_alloc = 7,
     omp_thread_mem_alloc = 8,
-    omp_allocator_handle_most_ = UINTPTR_MAX
+    omp_allocator_handle_most_ = INT32_MAX
 } omp_allocator_handle_t;
 typedef enum omp_alloctrait_key_t {
     omp_atk_sync_hint = 1,
