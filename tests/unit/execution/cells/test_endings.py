@@ -18,6 +18,7 @@ from ecotone.execution.cells import Job, JobResult, run_job
 Run = Callable[..., tuple[JobResult, str]]
 
 
+@pytest.mark.parametrize("tier", ["wasmtime", "native"])
 @pytest.mark.parametrize(
     ("how", "code", "reason"),
     [
@@ -40,6 +41,7 @@ def test_rank_that_ends_badly_ends_the_job(run: Run, how: str, code: int, reason
     assert "because rank 1 had" in result.ends[0].reason
 
 
+@pytest.mark.parametrize("tier", ["wasmtime", "native"])
 def test_forged_mapping_is_refused(run: Run) -> None:
     result, _ = run("endings", 1, "map outside")
     assert "which is not in the cell's own memory" in result.ends[0].reason
