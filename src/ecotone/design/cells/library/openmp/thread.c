@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GUARD 4096u
+#define SYSTEM_PAGE 4096u
+#define GUARD_MOST (1u << 20)
 #define PAGE_BYTES 65536
 
 #ifdef __wasm__
@@ -193,12 +194,19 @@ static void life(struct eco_thread_start *start, int fresh)
     live(thread);
 }
 
+/* The host makes the lowest eighth unusable, but not more than GUARD_MOST. */
+static uint32_t stack_with_guard(uint32_t bytes)
+{
+    uint32_t guard = bytes / 7 < GUARD_MOST ? bytes / 7 : GUARD_MOST;
+    return (bytes + guard + 2 * SYSTEM_PAGE - 1) & ~(SYSTEM_PAGE - 1);
+}
+
 static bool start_thread(struct thread *thread)
 {
-    uint32_t bytes = (eomp_settings.stack_bytes + 2 * GUARD - 1) & ~(GUARD - 1);
+    uint32_t bytes = stack_with_guard(eomp_settings.stack_bytes);
     size_t align = __builtin_wasm_tls_align();
     size_t tls_bytes = (__builtin_wasm_tls_size() + align - 1) & -align;
-    char *stack = aligned_alloc(GUARD, bytes);
+    char *stack = aligned_alloc(SYSTEM_PAGE, bytes);
     struct start *start = malloc(sizeof *start);
     void *tls = aligned_alloc(align < 16 ? 16 : align, tls_bytes ? (tls_bytes + 15) & ~15u : 16);
     if (!stack || !start || !tls)
@@ -207,7 +215,7 @@ static bool start_thread(struct thread *thread)
     if (!host_thread_start(stack, stack + bytes, tls, start))
         return true;
 failed:
-    free(start); /* the stack stays: the host may have made its last page unusable */
+    free(start); /* the stack stays: the host may have made its lower end unusable */
     free(tls);
     return false;
 }
