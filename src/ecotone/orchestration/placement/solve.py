@@ -34,6 +34,8 @@ __all__ = ["Ban", "Found", "Progress", "plan", "plan_of", "search"]
 
 _SAME = 1e-6
 """Values closer than this are equal: less than a cent a year."""
+_TRIES = 8
+"""Other numbers of cores that are tried for one placement."""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -221,6 +223,8 @@ class _Search:
         for ban in bans:
             self._model.forbid(ban.component, ban.variants, ban.nodes, ban.cores)
         self._best: Evaluation | None = None
+        self._tried = 0
+        self._varied: set[frozenset[tuple[str, str, str, int]]] = set()
         self._value = math.inf
         self._bound = 0
         self._rounds = 0
@@ -245,10 +249,13 @@ class _Search:
                     continue
             if answer.status == "unknown":
                 break
+            is_first = self._rounds == 0
             judged = self._judge(answer)
+            if not judged.feasible:
+                self._vary_cores(judged)
             if self._is_done():
                 break
-            if not judged.feasible and self._best is None and self._rounds == 1:
+            if not judged.feasible and self._best is None and is_first:
                 self._look_for_any()
         return self._found()
 
@@ -257,7 +264,12 @@ class _Search:
             answer = self._model.fastest(time_limit_s=self._left_s())
             if answer.status == "infeasible":
                 return self._closed()
-            if answer.status == "unknown" or self._judge(answer).feasible:
+            if answer.status == "unknown":
+                break
+            judged = self._judge(answer)
+            if not judged.feasible:
+                self._vary_cores(judged)
+            if self._best is not None:
                 break
         return self._found()
 
@@ -267,8 +279,42 @@ class _Search:
         if answer.assignments:
             self._judge(answer)
 
+    def _vary_cores(self, judged: Evaluation) -> None:
+        """Try the same placement with other numbers of cores, one component's at a time, as long as less and less is
+        broken: what is fastest on idle nodes holds most cores, and where several share a node, that is not the best.
+        The linear model knows nothing of that, and would propose one combination after the other. About half of all
+        judgements may go into this."""
+        place = frozenset((row.component, row.variant, row.node, row.replicas) for row in judged.assignments)
+        if place in self._varied or 2 * self._tried > self._rounds:
+            return
+        self._varied.add(place)
+        rows, excess, left = judged.assignments, _excess(judged), _TRIES
+        while True:
+            before = excess
+            for name, cores in _other_cores(self._problem, rows):
+                if left == 0 or self._left_s() <= 0:
+                    return
+                left -= 1
+                self._tried += 1
+                other = tuple(msgspec.structs.replace(r, cores=cores) if r.component == name else r for r in rows)
+                found = self._judge_rows(other)
+                if found.feasible:
+                    return
+                if _excess(found) < excess:
+                    rows, excess = other, _excess(found)
+            if excess >= before:
+                return
+
     def _judge(self, answer: Answer) -> Evaluation:
-        judged = self._evaluator.evaluate(answer.assignments)
+        judged = self._judge_rows(answer.assignments)
+        if judged.feasible:
+            value = self._goal.value_of(judged)
+            if value > answer.value / self._units + _SAME:
+                self._correct(judged, value)
+        return judged
+
+    def _judge_rows(self, rows: Sequence[Assignment]) -> Evaluation:
+        judged = self._evaluator.evaluate(rows)
         judged = msgspec.structs.replace(
             judged, violations=(*judged.violations, *self._goal.violations(self._problem, judged))
         )
@@ -277,8 +323,6 @@ class _Search:
             value = self._goal.value_of(judged)
             if value < self._value - _SAME:
                 self._best, self._value = judged, value
-            if value > answer.value / self._units + _SAME:
-                self._correct(judged, value)
         else:
             for cut in cuts_of(self._problem, self._limits, judged):
                 self._model.add_cut(cut)
@@ -345,6 +389,32 @@ class _Search:
             infeasible=False,
             rounds=self._rounds,
         )
+
+
+def _other_cores(problem: Problem, rows: Sequence[Assignment]) -> list[tuple[str, int]]:
+    """Components that may have another number of cores where they are, with each other number."""
+    found: list[tuple[str, int]] = []
+    for component in problem.components:
+        mine = [row for row in rows if row.component == component.name]
+        able = [
+            {
+                each.cores
+                for each in problem.options[component.name]
+                if (each.variant, each.node) == (row.variant, row.node)
+            }
+            for row in mine
+        ]
+        found += [(component.name, cores) for cores in sorted(set.intersection(*able)) if cores != mine[0].cores]
+    return found
+
+
+def _excess(judged: Evaluation) -> float:
+    """By how much promises and limits are broken, relative to each; what has no measure counts as much as ten."""
+    shares = [
+        10.0 if each.limit is None or each.value is None or each.limit <= 0 else abs(each.value / each.limit - 1.0)
+        for each in judged.violations
+    ]
+    return sum(shares)
 
 
 def _gap(value: float, bound: float) -> float:
