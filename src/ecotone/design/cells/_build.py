@@ -91,6 +91,7 @@ _LINK_THREADS = [
 ]
 # What is in the compiler's libraries, or nowhere; the compiler would bring its own again.
 _WITHIN = frozenset({f"-l{name}" for name in ("c", "m", "pthread", "dl", "rt", "util", "c++", "stdc++")})
+_THREAD_STARTERS = (b"__kmpc_", b"pthread_create")
 _NO_MAIN = b"undefined_weak:main"  # what the linker calls the function that stands for a missing main
 _MAINS = ("__main_argc_argv", "__original_main", "main")  # by its parameters
 _OWN_FLAGS = ["-O2", "-g0", "-std=gnu11", "-Wall", "-Wextra", "-DECO_NAMES"]
@@ -200,8 +201,9 @@ def link(
     *,
     plus: bool,
     archive: Path,
-    threads: Sequence[Path] = (),
+    threads: bool = False,
     movable: bool = True,
+    progress: Progress = _silent,
 ) -> str:
     """Links objects, archives and the MPI library to a module, which appears whole or not at all.
 
@@ -211,9 +213,10 @@ def link(
         flags: for the linker.
         plus: whether some of them are of C++.
         archive: what `library` has given.
-        threads: what `threads_library` has given, for a program with OpenMP; nothing for one with a single thread.
+        threads: whether the program has threads though none of its objects calls what starts them.
         movable: whether a running cell can be taken to another process, which costs a few percent of speed. Not with
             information for debuggers, which asyncify cannot keep.
+        progress: told what takes long.
 
     Returns:
         Warnings.
@@ -224,7 +227,8 @@ def link(
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".build-") as folder:
         linked = Path(folder) / "linked.wasm"
         own_functions = sorted(archive.parent.glob("libc/*.o"))
-        shared = _LINK_THREADS if threads else []
+        threads_with = threads_library(progress) if threads or _starts_threads(objects) else []
+        shared = _LINK_THREADS if threads_with else []
         before = [
             *compiler(),
             *_TARGET,
@@ -233,7 +237,7 @@ def link(
             *shared,
             *(flag for flag in flags if flag not in _WITHIN),
         ]
-        libraries = [archive, *threads, *_compiler_libraries(_silent, plus=plus)]
+        libraries = [archive, *threads_with, *_compiler_libraries(progress, plus=plus)]
         behind = [*map(str, [*objects, *libraries]), "-o", str(linked)]
         warnings = _link_with_own_functions(before, own_functions, behind)
         if _NO_MAIN in linked.read_bytes():
@@ -244,7 +248,12 @@ def link(
             linked.write_bytes(without_debugging(linked.read_bytes()))  # that of the C library, which is most of it
         linked.replace(target)
     own = [(Path(each).name, Path(each).read_bytes()) for each in objects if str(each).endswith(".o")]
-    return "\n".join(filter(None, [warnings, *risks(own, threads=bool(threads))]))
+    return "\n".join(filter(None, [warnings, *risks(own)]))
+
+
+def _starts_threads(objects: Sequence[Path | str]) -> bool:
+    """Whether something in them is OpenMP, or starts a thread itself."""
+    return any(name in Path(each).read_bytes() for each in objects for name in _THREAD_STARTERS)
 
 
 def _link_with_main(before: Sequence[str], own: Sequence[Path], behind: Sequence[str], linked: Path) -> str:
@@ -316,8 +325,16 @@ def build_module(
         progress(f"linking {target.name}")
         plus = any(source.suffix in CPLUSPLUS for source in sources)
         kept = [flag for flag in compiling if flag.startswith(("-g", "-O"))]
-        threads = threads_library(progress) if OPENMP in flags else []
-        linked = link(objects, target, [*kept, *linking], plus=plus, archive=archive, threads=threads, movable=movable)
+        linked = link(
+            objects,
+            target,
+            [*kept, *linking],
+            plus=plus,
+            archive=archive,
+            threads=OPENMP in flags,
+            movable=movable,
+            progress=progress,
+        )
     return "\n".join(filter(None, [*warnings, linked]))
 
 

@@ -26,7 +26,7 @@ _LINK_WITH_VALUE = frozenset({"-Xlinker", "-u", "-z", "-e", "-T", "-framework", 
 _LEFT_OUT = (
     "-march=", "-mtune=", "-mcpu=", "-mavx", "-msse", "-mfma", "-mbmi", "-mpopcnt", "-mf16c", "-maes", "-mneon",
     "-mfpu", "-mfloat-abi", "-m64", "-mno-", "-rdynamic", "-static", "-pie", "-no-pie", "-fPIC", "-fpic", "-fPIE",
-    "-fpie", "-fno-pie", "-fno-PIE", "-pthread", "-pipe", "-flto", "-fuse-ld=", "-fstack-protector", "-fcf-protection",
+    "-fpie", "-fno-pie", "-fno-PIE", "-pipe", "-flto", "-fuse-ld=", "-fstack-protector", "-fcf-protection",
     "-fstack-clash-protection", "-D_FORTIFY_SOURCE", "-U_FORTIFY_SOURCE", "-fno-plt", "-fexceptions", "-fno-exceptions",
     "-frtti", "-ftree-", "-funroll-all-loops", "-fopt-info", "-Wl,-rpath", "-Wl,--as-needed",
     "-Wl,--no-as-needed", "-Wl,-z,relro", "-Wl,-z,now", "-Wl,-z,noexecstack", "-Wl,-z,defs", "-Wl,--start-group",
@@ -157,6 +157,8 @@ def _flag(line: CommandLine, word: str, words: Iterator[str]) -> None:
         line.flags += [word, _value(word, words)]
     elif word == "-s" or word.startswith(_LEFT_OUT):
         return
+    elif word == "-pthread":
+        line.flags.append("-D_REENTRANT")  # as elsewhere; threads are linked where they are used
     elif word.startswith("-Wl,"):
         line.warnings.append(f"warning: {word} is left out: the linker for cells does not know it")
     else:

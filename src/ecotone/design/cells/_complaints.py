@@ -48,7 +48,7 @@ _ADVICE: tuple[tuple[str, str], ...] = (
     (
         _named("pthread_\\w+", "thrd_\\w+")
         + r"|no (?:member|type) named 'jthread' in namespace 'std'",
-        "a rank has one thread unless its program is built and linked with -fopenmp: do so, or use more ranks instead",
+        "of threads this is missing: let a thread return from its function, and tell it to end by a variable",
     ),
     (
         _named("__kmpc_\\w+", "omp_\\w+"),
@@ -76,9 +76,7 @@ _ADVICE: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 _CATCH = re.compile(r"\bcatch\s*\(")
 _QUOTED = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
-_THREAD = b"pthread_create"
 _RISKS = (
-    (_THREAD, "starts threads, which a cell only has if it is linked with -fopenmp: do so, or use more ranks"),
     (b"dlopen", "loads libraries with dlopen, which always fails in a cell: link the library's objects or its .a"),
 )
 
@@ -134,12 +132,10 @@ def catches(name: str, source: str) -> str:
     )
 
 
-def risks(objects: Iterable[tuple[str, bytes]], *, threads: bool = False) -> list[str]:
+def risks(objects: Iterable[tuple[str, bytes]]) -> list[str]:
     """Warnings about what links but cannot work.
 
     Args:
         objects: names and contents of the program's own objects.
-        threads: whether the program is linked with threads.
     """
-    signs = [(sign, risk) for sign, risk in _RISKS if sign != _THREAD or not threads]
-    return [f"warning: {name} {risk}" for name, data in objects for sign, risk in signs if sign in data]
+    return [f"warning: {name} {risk}" for name, data in objects for sign, risk in _RISKS if sign in data]

@@ -26,7 +26,6 @@ from ecotone.design.cells._build import (
     library,
     link,
     run_compiler,
-    threads_library,
 )
 from ecotone.design.cells._command_line import CommandLine, understand
 from ecotone.execution.cells.building import is_object
@@ -41,7 +40,6 @@ _KNOWN = frozenset({
     "gcc_s", "stdc++", "c++", "supc++", "gomp", "omp", "iomp5",
 })  # fmt: skip
 _OPENMP_LIBRARIES = frozenset({"-lgomp", "-lomp", "-liomp5"})
-_OPENMP_CALLS = b"__kmpc_"  # in what was compiled for OpenMP; CMake links it without -fopenmp
 _ARCHIVE_MAGIC = b"!<arch>\n"
 _ELF = b"\x7fELF"
 
@@ -235,11 +233,10 @@ def _link(line: CommandLine, *, plus: bool) -> None:
         plus = plus or any(name in ("-lstdc++", "-lc++") for name, _ in line.inputs)
         plus = plus or any(Path(name).suffix in CPLUSPLUS for name, _ in line.inputs)
         linked = Path(folder) / f"{target.stem}.wasm"
-        threaded = OPENMP in line.flags or any(name in _OPENMP_LIBRARIES for name, _ in line.inputs)
-        threaded = threaded or any(_OPENMP_CALLS in Path(each).read_bytes() for each in objects)
-        threads = threads_library(_say) if threaded else []
+        threads = OPENMP in line.flags or any(name in _OPENMP_LIBRARIES for name, _ in line.inputs)
         kept = [flag for flag in line.flags if flag.startswith(("-g", "-O"))]
-        _warn(link(objects, linked, [*kept, *line.linking], plus=plus, archive=archive, threads=threads))
+        flags = [*kept, *line.linking]
+        _warn(link(objects, linked, flags, plus=plus, archive=archive, threads=threads, progress=_say))
         names = [name for name, _ in line.inputs]
         pack_cell(linked, target, [*line.flags, *line.linking], names, precompile=False)
 

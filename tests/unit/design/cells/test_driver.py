@@ -33,7 +33,7 @@ def test_words_are_sorted() -> None:
     assert line.output == "out/x.o"
     assert line.inputs == [("x.c", ""), ("-lm", "")]
     assert line.folders == ["lib"]
-    assert line.flags == ["-O3", "-DX=1", "-I", "inc", "-MD", "-MF", "x.d", "-Wall"]
+    assert line.flags == ["-O3", "-DX=1", "-I", "inc", "-MD", "-MF", "x.d", "-Wall", "-D_REENTRANT"]
 
 
 def test_language_holds_until_the_next() -> None:
@@ -186,6 +186,25 @@ def test_what_was_compiled_for_openmp_has_threads_however_it_is_linked(folder: P
         [sys.executable, "-m", "ecotone.execution.cells", "a.cell"], capture_output=True, text=True, check=False
     )
     assert (done.stdout, done.stderr) == ("3\n", "")
+    assert read_cell(folder / "a.cell").manifest.needs.threads is None
+
+
+@needs_compiler
+@pytest.mark.parametrize("language", ["c", "c++"])
+def test_what_starts_threads_itself_has_threads(folder: Path, language: str) -> None:
+    pytest.importorskip("wasmtime")
+    from ecotone.design.cells._driver import run_driver
+    from ecotone.execution.cells.building import read_cell
+
+    own = "static void *work(void *of) { *(int *) of = 42; return 0; }\n"
+    start = "pthread_t t; pthread_create(&t, 0, work, &done); pthread_join(t, 0);"
+    if language == "c++":
+        own, start = "#include <thread>\n", "std::thread t([&] { done = 42; }); t.join();"
+    text = f"#include <pthread.h>\n{own}int main() {{ int done = 0; {start} return done - 42; }}\n"
+    (folder / "main.txt").write_text(text)
+    run_driver(["-pthread", "-x", language, "main.txt", "-o", "a.cell"], plus=language == "c++")
+    done = subprocess.run([sys.executable, "-m", "ecotone.execution.cells", "a.cell"], check=False)
+    assert done.returncode == 0
     assert read_cell(folder / "a.cell").manifest.needs.threads is None
 
 
