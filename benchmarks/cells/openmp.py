@@ -219,7 +219,7 @@ def run_changing(module: Path, tier: Tier, changes: int) -> tuple[list[tuple[flo
     """The changes (when, to how many), and what the program prints about its regions."""
     made: list[tuple[float, int]] = []
     with tempfile.TemporaryFile() as output:
-        seconds = str(changes * 0.05 + 1)
+        seconds = str(changes * 0.08 + 1)
         job = Job(
             module=module, arguments=(seconds,), tier=tier, threads=THREADS, threads_most=4, stdout=output.fileno(),
             time_max_s=RUN_MAX_S,

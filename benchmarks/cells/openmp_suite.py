@@ -170,7 +170,7 @@ def look_for_breakages(program: Program, work: Path) -> list[tuple[str, str, boo
             executable = build_oracle(program, work, source=source, optimised="-O1")
         except RuntimeError:
             continue
-        noticed = any(judge(run_oracle(executable, run, time_max_s=10.0), None) for _ in range(3))
+        noticed = any(judge(run_oracle(executable, run, time_max_s=5.0), None) for _ in range(3))
         seen.append((f"{program.name}: {what}", what.partition(" of line")[0], noticed))
     return seen
 

@@ -46,7 +46,7 @@ enum { TRIPS = 4000 };
         UPDATE(type, 1, x = x + (type) i);                                 \
         UPDATE(type, 1, x = x ^ (type) (i * 7));                           \
         UPDATE(type, 1, x = (type) 3 * x);                                 \
-        UPDATE(type, 77, x = (type) (i % 1000 == 0) - x);                  \
+        UPDATE(type, 77, x = (type) 5 - x);                             \
         UPDATE(type, 64, x >>= (i % 2000 == 0));                           \
         UPDATE(type, 1, x <<= (i % 2000 == 0));                            \
         UPDATE(type, 100, x /= (type) (i % 1500 == 0 ? 2 : 1));            \
