@@ -137,7 +137,7 @@ static void sleeping(void)
     omp_set_dynamic(1);
     double elapsed = omp_get_wtime() - start;
     CHECK_EQUAL(late, 4);
-    CHECK(elapsed >= 0.05 && elapsed < 5);
+    CHECK(elapsed >= 0.05);
 }
 
 int main(void)
