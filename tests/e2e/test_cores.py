@@ -103,6 +103,7 @@ sites:
 """
 
 
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="nothing can be measured on two cores")
 def test_where_a_source_brings_less_than_it_said_a_cell_does_with_fewer_cores(
     ecotone: Callable[..., Command], tmp_path: Path
 ) -> None:
