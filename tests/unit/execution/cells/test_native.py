@@ -24,6 +24,7 @@ from tests.unit.execution.cells.every_instruction import module_text
 
 from ecotone.core.errors import InputError, UnavailableError
 from ecotone.design.cells.native import CannotTranslateError, _build, _walls, can_compile, native_code
+from ecotone.design.cells.native._spins import with_barriers
 from ecotone.design.cells.native._walls import raise_walls
 from ecotone.execution.cells import Folder, Job, JobResult, run_job
 from ecotone.execution.cells._compiled import compiled_module
@@ -151,6 +152,14 @@ def test_thread_that_looks_at_a_variable_sees_it_change(run: Callable[..., tuple
     result, text = run("spinning", 1, threads=2, time_max_s=20.0)
     assert result.first is None, result.first.reason
     assert text == "ok\n"
+
+
+def test_only_a_loop_that_changes_nothing_gets_a_barrier() -> None:
+    load = "var_i0 = i32_load_default32(wasm_rt_local_memory_base, size, &instance->w2c_memory, (u64)(var_i0));"
+    waiting = f"  var_L1: \n    {load}\n    if (var_i0) {{goto var_L1;}}\n"
+    adding = f"  var_L2: \n    {load}\n    var_l1 = var_i0;\n    if (var_i0) {{goto var_L2;}}\n"
+    calling = f"  var_L3: \n    {load}\n    w2c_cell_f1(instance);\n    if (var_i0) {{goto var_L3;}}\n"
+    assert [part.count("__asm__") for part in map(with_barriers, (waiting, adding, calling))] == [1, 0, 0]
 
 
 def test_memory_and_tables_have_their_limits(written: Written) -> None:
