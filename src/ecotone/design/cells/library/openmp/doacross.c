@@ -66,10 +66,12 @@ void __kmpc_doacross_wait(PLACE, const int64_t *at)
         return;
     word *bits = &loop->done[number / 32];
     uint32_t bit = 1u << number % 32;
-    uint32_t spins = eomp_spins(here->team->size);
-    for (uint32_t spin = 0; spin < spins; spin++)
+    uint32_t turns = eomp_spins(here->team->size);
+    for (uint32_t turn = 0; turn < turns; turn++) {
         if (atomic_load(bits) & bit)
             return;
+        eomp_brake(here->thread);
+    }
     atomic_fetch_add(&loop->sleepers, 1);
     for (uint32_t seen = atomic_load(bits); !(seen & bit); seen = atomic_load(bits))
         eomp_wait32(bits, seen);

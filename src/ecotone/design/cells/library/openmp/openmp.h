@@ -287,6 +287,7 @@ struct thread {
     uint32_t joined_after;  /* the region: what `joined` of the team will be when all have come to its end */
     word helping;          /* with tasks of a region whose end it has reached */
     _Alignas(EOMP_LINE) uint32_t seen_work;
+    word brake; /* see thread_wait.h */
     struct member *member; /* of the newest region it was given */
     uint32_t region;       /* of that team; once that has changed, it does not belong to it any more */
     int32_t id, size;      /* of that team */

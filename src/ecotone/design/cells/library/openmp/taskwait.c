@@ -16,6 +16,7 @@ static inline __attribute__((always_inline)) void wait_in_task(bool (*done)(void
         uint32_t turns = paid ? 0 : eomp_patience(thread, AT_BARRIERS, here->team->size);
         for (uint32_t turn = 0; turn < turns && !paid; turn++) {
             paid = done(what);
+            eomp_brake(thread);
             if (!paid && turn % TURNS_OF_SEARCH == 0) {
                 paid = eomp_help(task);
                 turn += TURNS_OF_SEARCH - 1;

@@ -240,6 +240,7 @@ static inline __attribute__((always_inline)) void wait_in_team(struct team *team
                 paid = eomp_help(NULL);
                 turn += TURNS_OF_SEARCH;
             }
+            eomp_brake(thread);
         }
         eomp_patience_paid(thread, AT_BARRIERS, paid);
         if (!paid)

@@ -114,6 +114,7 @@ static bool look_for_work(struct thread *thread, uint32_t turns)
     for (uint32_t turn = 0; turn < turns; turn++) {
         if (has_work(thread))
             return true;
+        eomp_brake(thread);
         if (!has_tasks(thread))
             continue;
         if (help_after_end(thread))

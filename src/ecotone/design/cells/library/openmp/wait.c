@@ -47,10 +47,15 @@ static bool reached(const struct gate *gate, uint32_t least)
 /* Dekker of value and sleepers. */
 void eomp_gate_wait(struct gate *gate, uint32_t least)
 {
-    uint32_t spins = eomp_spins(eomp_here()->team->size);
-    for (uint32_t spin = 0; spin < spins; spin++)
+    if (reached(gate, least))
+        return;
+    struct member *here = eomp_here();
+    uint32_t turns = eomp_spins(here->team->size);
+    for (uint32_t turn = 0; turn < turns; turn++) {
         if (reached(gate, least))
             return;
+        eomp_brake(here->thread);
+    }
     atomic_fetch_add(&gate->sleepers, 1);
     for (;;) {
         uint32_t seen = atomic_load(&gate->value);
