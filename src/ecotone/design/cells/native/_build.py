@@ -158,12 +158,10 @@ def _build_digest() -> str:
 def _scratch(folder: Path) -> Generator[Path]:
     """A folder that goes with this process: locked as long as it lives."""
     try:
-        scratch = Path(tempfile.mkdtemp(dir=folder, prefix=".build-"))
+        scratch, lock = _locked_folder(folder)
     except OSError as error:
         raise UnavailableError(f"{folder} cannot be written: {error.strerror}") from None
-    lock = os.open(scratch, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
         yield scratch
     except OSError as error:
         raise UnavailableError(
@@ -172,6 +170,18 @@ def _scratch(folder: Path) -> Generator[Path]:
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
         os.close(lock)
+
+
+def _locked_folder(folder: Path) -> tuple[Path, int]:
+    """Between making and locking it, somebody else may take it for one that was left."""
+    while True:
+        scratch = Path(tempfile.mkdtemp(dir=folder, prefix=".build-"))
+        with contextlib.suppress(FileNotFoundError):
+            lock = os.open(scratch, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if scratch.exists():
+                return scratch, lock
+            os.close(lock)
 
 
 def _clear_left(folder: Path) -> None:
