@@ -135,14 +135,27 @@ WITHOUT = {
     for name in ("critical", "atomic", "barrier", "taskwait", "taskgroup", "ordered", "single", "master", "masked")
 }
 CLAUSES = {
-    name: re.compile(rf"\b{name} ?\([^()]*(?:\([^()]*\)[^()]*)*\)")
-    for name in ("reduction", "firstprivate", "lastprivate", "private", "copyin", "copyprivate", "depend", "if",
-                 "in_reduction", "num_threads", "schedule", "filter", "detach", "final", "linear")
-} | {"nowait": re.compile(r"\bnowait\b"), "ordered clause": re.compile(r"(?<=for )ordered\b")}  # fmt: skip
+    name: (re.compile(rf"\b{name} ?\((?:[^():]*:)? ?([^():]*)\)"), instead)
+    for name, instead in {
+        "reduction": r"firstprivate(\1)",
+        "in_reduction": r"firstprivate(\1)",
+        "firstprivate": r"private(\1)",
+        "lastprivate": r"private(\1)",
+        "private": r"shared(\1)",
+        "copyin": "",
+        "copyprivate": "",
+        "depend": "",
+        "filter": "",
+        "detach": "",
+        "final": "",
+        "if": "",
+    }.items()
+} | {"nowait": (re.compile(r"\bnowait\b"), ""), "ordered clause": (re.compile(r"(?<=for )ordered\b"), "")}
+"""What a clause is replaced with: mostly what a runtime would do that forgets about it."""
 
 
 def breakages(text: str) -> Iterator[tuple[str, str]]:
-    """Programs with one directive or clause less: what is missing, and the text."""
+    """Programs with one directive or clause less, or another: what is missing, and the text."""
     for found in DIRECTIVE.finditer(text):
         directive, line = found.group(), text.count("\n", 0, found.start()) + 1
         if "declare" in directive or "threadprivate" in directive or directive.rstrip().endswith("\\"):
@@ -150,9 +163,9 @@ def breakages(text: str) -> Iterator[tuple[str, str]]:
         for name, pattern in WITHOUT.items():
             if pattern.search(directive) and "parallel" not in directive:
                 yield f"{name} of line {line}", text[: found.start()] + text[found.end() :]
-        for name, pattern in CLAUSES.items():
+        for name, (pattern, instead) in CLAUSES.items():
             for clause in pattern.finditer(directive):
-                less = directive[: clause.start()] + directive[clause.end() :]
+                less = directive[: clause.start()] + clause.expand(instead) + directive[clause.end() :]
                 yield f"{name} of line {line}", text[: found.start()] + less + text[found.end() :]
 
 

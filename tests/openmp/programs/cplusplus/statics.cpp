@@ -40,7 +40,7 @@ static void meet(int &wrong)
         wait_for_word(&arrived, 4);
         add_to_word(&wrong, use_static<number>());
     }
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
 }
 
 static void made_once()
@@ -73,7 +73,7 @@ static void different_ones_at_once()
     omp_set_dynamic(0);
 #pragma omp parallel num_threads(2) reduction(+ : sum)
     sum += omp_get_thread_num() ? first_static() : second_static();
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
     CHECK_EQUAL(sum, 6);
 }
 
@@ -96,7 +96,7 @@ static void thread_locals()
             if (own.uses != round) add_to_word(&wrong, 1);
         }
     }
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
     CHECK_EQUAL(wrong, 0);
 }
 

@@ -52,7 +52,7 @@ static void made_for_each_thread()
     if (own.number != omp_get_thread_num()) add_to_word(&wrong, 1);
     CHECK_EQUAL(wrong, 0);
     CHECK_EQUAL(made, 4);
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
 }
 
 static void copied_in()

@@ -23,7 +23,7 @@ static void errno_is_own(void)
         linger();
         if (wanted == ERANGE ? errno != ERANGE : errno == ERANGE || errno == 0) add_to_word(&wrong, 1);
     }
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
     CHECK_EQUAL(wrong, 0);
 }
 
@@ -134,7 +134,7 @@ static void sleeping(void)
         nanosleep(&pause, NULL);
         add_to_word(&late, 1);
     }
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
     double elapsed = omp_get_wtime() - start;
     CHECK_EQUAL(late, 4);
     CHECK(elapsed >= 0.05);

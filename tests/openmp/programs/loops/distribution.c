@@ -108,7 +108,7 @@ static void dynamic_balances(void)
         else add_to_word(&others, 1);
         add_to_word(&release, 1);
     }
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
     CHECK_EQUAL(release, 100);
 }
 
@@ -123,7 +123,7 @@ static void guided_balances(void)
         else add_to_word(&others, 1);
         if (i == 0) chunk = 1;
     }
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
     CHECK_EQUAL(chunk, 1);
     CHECK_EQUAL(others, 999);
 }

@@ -42,7 +42,7 @@ static void nobody_waits(void)
         if (!mine) write_word(&gone_on, 1);
     }
     CHECK_EQUAL(gone_on, 1);
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
 }
 
 static void everybody_waits(void)
@@ -107,7 +107,7 @@ static void one_stays_behind(void)
             if (loop == 5) add_to_word(&finished, 1);
         }
     }
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
     for (int loop = 0; loop < LOOPS; loop++) CHECK_EQUAL(counts[loop], 6);
 }
 

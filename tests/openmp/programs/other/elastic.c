@@ -74,7 +74,7 @@ static void exact_teams(void)
         size = omp_get_num_threads();
         CHECK_EQUAL(size, 3);
     }
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
 }
 
 static void tasks(void)

@@ -27,7 +27,7 @@ static void teams_are_whole(void)
     omp_set_dynamic(0);
     omp_set_num_threads(3);
     for (int kind = 0; kind < 3; kind++) CHECK_EQUAL(sum_of_team(kind), 6);
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
 }
 
 static void places(void)

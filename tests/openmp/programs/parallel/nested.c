@@ -34,7 +34,7 @@ static void levels(void)
     CHECK_EQUAL(wrong, 0);
     CHECK_EQUAL(omp_get_level(), 0);
     omp_set_max_active_levels(1);
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
 }
 
 static void only_as_many_active_levels_as_set(void)
@@ -60,7 +60,7 @@ static void only_as_many_active_levels_as_set(void)
     size = omp_get_num_threads();
     CHECK_EQUAL(size, 1);
     omp_set_max_active_levels(1);
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
 }
 
 static void work_in_inner_teams(void)

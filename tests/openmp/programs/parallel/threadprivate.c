@@ -60,7 +60,7 @@ static void lasts_between_regions(void)
 #pragma omp parallel num_threads(4)
     if (*own_counter() != 50) add_to_word(&wrong, 1);
     CHECK_EQUAL(wrong, 0);
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
 }
 
 static void copyin_gives_the_masters(void)
@@ -132,7 +132,7 @@ static void thread_locals_of_c(void)
         if (language != omp_get_thread_num()) add_to_word(&wrong, 1);
         language = 9;
     }
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
     CHECK_EQUAL(wrong, 0);
 }
 

@@ -54,7 +54,7 @@ static void pause_and_go_on(void)
 #pragma omp master
     again = omp_get_num_threads();
     CHECK(size == 3 && again == 3);
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
 }
 
 int main(void)

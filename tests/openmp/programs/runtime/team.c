@@ -33,7 +33,7 @@ static void set_num_threads(void)
         CHECK_EQUAL(omp_get_max_threads(), wanted);
     }
     omp_set_num_threads(before);
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
 }
 
 static void dynamic(void)
@@ -52,7 +52,7 @@ static void dynamic(void)
     }
     CHECK_EQUAL(wrong, 0);
     CHECK_EQUAL(omp_get_dynamic(), 0);
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
 }
 
 /* Arrays that are as long as omp_get_max_threads says are never too short. */
@@ -90,7 +90,7 @@ static void in_parallel(void)
         level = omp_get_level();
     }
     CHECK(inside != 0 && serial == 0 && level == 1);
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
 }
 
 int main(void)

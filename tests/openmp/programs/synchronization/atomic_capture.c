@@ -20,6 +20,7 @@ static void expect(int first)
         _Pragma("omp parallel for schedule(static, 1)")                      \
         for (int i = 0; i < TRIPS; i++) {                                    \
             type v;                                                          \
+            if (i < 8) linger();                                             \
             _Pragma("omp atomic capture") __VA_ARGS__;                       \
             if (v >= 0 && v <= TRIPS) add_to_word(&taken[(int) v], 1);       \
         }                                                                    \

@@ -4,7 +4,7 @@
 
 #include "../check.h"
 
-enum { TRIPS = 4000 };
+enum { TRIPS = 20000 };
 #define PRAGMA(text) _Pragma(#text)
 
 /* Operations whose end does not depend on their order, applied by many threads and by one. */
@@ -21,6 +21,7 @@ enum { TRIPS = 4000 };
             x = seen;                                                      \
             PRAGMA(omp parallel for schedule(static, 1))                   \
             for (int i = 0; i < TRIPS; i++) {                              \
+                if (i < 8) linger();                                       \
                 PRAGMA(omp atomic update)                                  \
                 statement;                                                 \
             }                                                              \
@@ -47,8 +48,8 @@ enum { TRIPS = 4000 };
         UPDATE(type, 1, x = x ^ (type) (i * 7));                           \
         UPDATE(type, 1, x = (type) 3 * x);                                 \
         UPDATE(type, 77, x = (type) 5 - x);                             \
-        UPDATE(type, 64, x >>= (i % 2000 == 0));                           \
-        UPDATE(type, 1, x <<= (i % 2000 == 0));                            \
+        UPDATE(type, 64, x >>= (i % 10000 == 0));                           \
+        UPDATE(type, 1, x <<= (i % 10000 == 0));                            \
         UPDATE(type, 100, x /= (type) (i % 1500 == 0 ? 2 : 1));            \
     }
 

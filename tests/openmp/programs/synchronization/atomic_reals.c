@@ -12,6 +12,7 @@ enum { TRIPS = 4000 };
         sum = 1, product = 1, difference = 0, quotient = 1;                             \
         _Pragma("omp parallel for schedule(static, 1)") for (int i = 0; i < TRIPS; i++) \
         {                                                                               \
+            if (i < 8) linger();                                                        \
             _Pragma("omp atomic") sum += (type) 0.5;                                    \
             _Pragma("omp atomic update") product *= (type) (i % 100 ? i % 50 ? 1 : 0.5 : 2);\
             _Pragma("omp atomic") difference = difference - i;                          \

@@ -37,7 +37,7 @@ static void one_is_late(void)
 #pragma omp barrier
         if (read_word(&arrived) != 4) add_to_word(&wrong, 1);
     }
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
     CHECK_EQUAL(wrong, 0);
 }
 

@@ -69,7 +69,7 @@ static void names_are_apart(void)
             }
         }
     }
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
     CHECK_EQUAL(inside, 3);
 }
 

@@ -39,7 +39,7 @@ static void test(void)
         omp_unset_lock(&lock);
     }
     CHECK(got != 0);
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
     int count = 0, size = 0;
 #pragma omp parallel
     {
@@ -89,7 +89,7 @@ static void nestable(void)
     if (omp_get_thread_num() == 1) got = omp_test_nest_lock(&lock);
     CHECK_EQUAL(got, 0);
     omp_unset_nest_lock(&lock);
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
     omp_destroy_nest_lock(&lock);
 }
 

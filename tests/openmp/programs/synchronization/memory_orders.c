@@ -30,7 +30,7 @@ static void release_and_acquire(void)
         }
         CHECK_EQUAL(wrong, 0);
     }
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
 }
 
 static void flush_and_flag(void)
@@ -61,7 +61,7 @@ static void flush_and_flag(void)
         }
         CHECK_EQUAL(wrong, 0);
     }
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
 }
 
 /* Of two threads that each write their own and read the other's, at least one sees a write. */
@@ -92,7 +92,7 @@ static void sequentially_consistent(void)
         wrong += !seen_left && !seen_right;
     }
     CHECK_EQUAL(wrong, 0);
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
 }
 
 static void all_orders_count(void)

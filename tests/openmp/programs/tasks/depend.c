@@ -69,7 +69,7 @@ static void readers_are_together(void)
             }
         }
     }
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
     CHECK_EQUAL(meeting, 2);
 }
 
@@ -185,7 +185,7 @@ static void among_siblings_only(void)
 #pragma omp task depend(in : value) shared(order, wrong)
         if (read_word(&order) != 1) add_to_word(&wrong, 1);
     }
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
     CHECK_EQUAL(wrong, 0);
 }
 

@@ -52,7 +52,7 @@ static void taskwait_with_depend(void)
 #pragma omp taskwait
         if (second != 1) wrong++;
     }
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
     CHECK_EQUAL(wrong, 0);
 }
 

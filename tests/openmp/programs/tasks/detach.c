@@ -92,7 +92,7 @@ static void region_ends_after_it(void)
             if (!read_word(&fulfilled)) add_to_word(&wrong, 1);
         }
     }
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
     CHECK_EQUAL(wrong, 0);
 }
 

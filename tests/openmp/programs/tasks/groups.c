@@ -51,7 +51,7 @@ static void only_for_its_own(void)
         CHECK_EQUAL(started, 1);
         write_word(&release, 1);
     }
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
     CHECK_EQUAL(passed, 1);
 }
 

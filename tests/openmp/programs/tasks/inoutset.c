@@ -27,7 +27,7 @@ static void inoutset(void)
 #pragma omp task depend(in : value) shared(meeting, wrong)
         if (read_word(&meeting) != 2) add_to_word(&wrong, 1);
     }
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
     CHECK_EQUAL(wrong, 0);
     CHECK_EQUAL(meeting, 2);
 }

@@ -157,7 +157,7 @@ static void others_help(void)
             }
         }
     }
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
     CHECK_EQUAL(meeting, 2);
 }
 

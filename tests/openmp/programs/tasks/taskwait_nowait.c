@@ -44,7 +44,7 @@ static void does_not_wait(void)
 #pragma omp taskwait depend(in : a) nowait
         write_word(&release, 1);
     }
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
     CHECK_EQUAL(done, 1);
 }
 

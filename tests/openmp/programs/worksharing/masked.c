@@ -28,7 +28,7 @@ static void master_does_not_hold_up_the_others(void)
         wait_for_word(&passed, 2);
         add_to_word(&passed, 1);
     }
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
     CHECK_EQUAL(passed, 3);
 }
 
@@ -55,7 +55,7 @@ static void masked(void)
 #pragma omp single
         size = omp_get_num_threads();
     }
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
     CHECK_EQUAL(times, 1);
     CHECK_EQUAL(size, 4);
     CHECK_EQUAL(each, 4);

@@ -51,7 +51,7 @@ static void nowait(void)
         if (omp_get_thread_num() == 1) wait_for_word(&gone_on, 1);
         if (omp_get_thread_num() == 0) write_word(&gone_on, 1);
     }
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
     CHECK_EQUAL(gone_on, 1);
 }
 

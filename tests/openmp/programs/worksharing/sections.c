@@ -62,7 +62,7 @@ static void at_the_same_time(void)
             wait_for_word(&meeting, 2);
         }
     }
-    omp_set_dynamic(1);
+    omp_set_dynamic(USUALLY_DYNAMIC);
     CHECK_EQUAL(meeting, 2);
 }
 
