@@ -170,11 +170,10 @@ struct task *eomp_task_take(const struct task *ancestor)
     struct task *task = take_shared(team, ancestor);
     if (!task)
         task = deque_take(&here->deque, ancestor);
-    for (int32_t tried = 1; !task && tried < team->size; tried++) {
-        uint32_t victim = here->victim + (uint32_t) tried - 1;
-        victim = victim % (uint32_t) team->size;
+    for (int32_t tried = 0; !task && tried < team->size; tried++) {
+        uint32_t victim = (here->victim + (uint32_t) tried) % (uint32_t) team->size;
         if ((int32_t) victim == here->number)
-            victim = (victim + (uint32_t) team->size - 1) % (uint32_t) team->size;
+            continue;
         task = deque_steal(&team->members[victim].deque, ancestor);
         if (task)
             here->victim = victim;
