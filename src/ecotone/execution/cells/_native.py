@@ -15,8 +15,8 @@ from typing import Any
 
 from ecotone.core.errors import InputError
 from ecotone.execution.cells._callbacks import HostFunction, functions
-from ecotone.execution.cells._native_cache import NATIVE_VERSION, native_names
-from ecotone.execution.cells._native_stack import Symbols, backtrace_text
+from ecotone.execution.cells._native_cache import NATIVE_VERSION, native_parts
+from ecotone.execution.cells._native_stack import Symbols, backtrace_text, symbols_of
 from ecotone.execution.cells._program import MemoryLimitError, ProgramTrapError
 from ecotone.execution.cells._snapshot import Variable
 
@@ -94,7 +94,8 @@ class _Library:
 
     def __init__(self, entry: Path) -> None:
         self.entry = entry
-        self.names = native_names(entry)
+        library, self.names = native_parts(entry)
+        self.symbols = symbols_of(library)  # the file may be gone when they are needed
         loaded = ctypes.CDLL(str(entry))
         if loaded.native_version() != NATIVE_VERSION:
             raise InputError(f"{entry} was made by another version of the platform: remove it")
@@ -174,7 +175,10 @@ class NativeProgram:
         return name in self._library.exports
 
     def call(self, name: str, *arguments: int) -> int | None:
-        index, _, results = self._library.exports[name]
+        index, parameters, results = self._library.exports[name]
+        if len(arguments) != len(parameters):  # it would read what lies behind them
+            few = "few" if len(arguments) < len(parameters) else "many"
+            raise ProgramTrapError(f"too {few} parameters provided: given {len(arguments)}, expected {len(parameters)}")
         values = (ctypes.c_uint64 * max(1, len(arguments)))(*(argument & _UNSIGNED_64 for argument in arguments))
         report = _Report()
         why = self._loaded.native_call(self._instance, index, values, ctypes.byref(report))
@@ -192,7 +196,7 @@ class NativeProgram:
             where = f"memory fault at wasm address {fault:#x} in linear memory of size {self.size_bytes():#x}"
             cause = f"0: {where}\n    1: {cause}"
         stack = backtrace_text(
-            Symbols(self._library.entry, self._loaded.native_version, self._library.names), self._report
+            Symbols(self._library.symbols, self._loaded.native_version, self._library.names), self._report
         )
         return f"{stack}\n\nCaused by:\n    {cause}"
 

@@ -16,9 +16,9 @@ from ecotone.execution.cells._compiled import cache_folder, private_folder, proc
 from ecotone.execution.cells._scratch import scratch_beside
 from ecotone.execution.cells._trust import is_signed, sign
 
-__all__ = ["NATIVE_VERSION", "native_cached", "native_folder", "native_names", "store_native"]
+__all__ = ["NATIVE_VERSION", "native_cached", "native_folder", "native_parts", "store_native"]
 
-NATIVE_VERSION = 1
+NATIVE_VERSION = 2
 """Of what a library offers, which is `RUNTIME_VERSION` of its own sources; another number for each change."""
 _DIGEST_DIGITS = 40
 _END = struct.Struct("<QQ64s8s")
@@ -65,8 +65,8 @@ def _made_at(entry: Path) -> float:
         return 0.0
 
 
-def _checked(entry: Path) -> bytes | None:
-    """The names of an entry's functions, if it is whole and signed; else None."""
+def _checked(entry: Path) -> tuple[bytes, bytes] | None:
+    """The library and the names of an entry's functions, if it is whole and signed; else None."""
     try:
         data = entry.read_bytes()
     except OSError:
@@ -81,22 +81,22 @@ def _checked(entry: Path) -> bytes | None:
     machine = f"{_machine()} {library_bytes}"
     if not is_signed(digest, machine, content, signature.decode(errors="replace")):
         return None
-    return content[library_bytes:]
+    return content[:library_bytes], content[library_bytes:]
 
 
-def native_names(entry: Path) -> bytes:
+def native_parts(entry: Path) -> tuple[bytes, bytes]:
     """Checks an entry; its library may be loaded then.
 
     Returns:
-        The names of its functions, see `_native_stack.Symbols`.
+        The library's content, and the names of its functions, see `_native_stack.Symbols`.
 
     Raises:
         InputError: it is damaged, or this user has not signed it.
     """
-    names = _checked(entry)
-    if names is None:
+    parts = _checked(entry)
+    if parts is None:
         raise InputError(f"{entry} is damaged, or was not made by you: remove it, and the module is compiled again")
-    return names
+    return parts
 
 
 def store_native(digest: str, build: str, library: bytes, names: bytes) -> Path:

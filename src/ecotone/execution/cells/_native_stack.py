@@ -6,10 +6,10 @@ import ctypes
 import re
 import struct
 from bisect import bisect_right
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["Symbols", "backtrace_text"]
+__all__ = ["Symbols", "backtrace_text", "symbols_of"]
 
 _INNER, _OUTER = 20, 3  # frames that are told, of those that are deeper
 _SECTION = struct.Struct("<IIQQQQIIQQ")
@@ -23,16 +23,15 @@ class Symbols:
     """The functions of a library, by address in this process.
 
     Args:
-        library: the file, which has a table of symbols.
+        symbols: of `symbols_of`.
         known: a function of it, as loaded.
         names: how many functions the module has, their names, and names by number of export; a zero behind each.
     """
 
-    def __init__(self, library: Path, known: Any, names: bytes) -> None:
+    def __init__(self, symbols: Sequence[tuple[bytes, bytes]], known: Any, names: bytes) -> None:
         count, *self._names = names.split(b"\0")
         self.count = int(count or b"0")
-        data = library.read_bytes()
-        found = _functions(data)
+        found = _functions(symbols)
         by_name = {name: start for start, _, name in found}
         self._base = (ctypes.cast(known, ctypes.c_void_p).value or 0) - by_name[b"native_version"]
         self._found = sorted(found)
@@ -53,21 +52,24 @@ class Symbols:
         return name.decode(errors="replace") or "<unknown>", index
 
 
-def _functions(data: bytes) -> list[tuple[int, int, bytes]]:
-    """Start, size and name of each, from the table of symbols of an ELF file of 64 bits."""
+def symbols_of(data: bytes) -> list[tuple[bytes, bytes]]:
+    """Tables of symbols of an ELF file of 64 bits, each with their names."""
     place, width, count = struct.unpack_from("<Q", data, 0x28)[0], *struct.unpack_from("<HH", data, 0x3A)
     sections = [_SECTION.unpack_from(data, place + index * width) for index in range(count)]
-    found: list[tuple[int, int, bytes]] = []
-    for section in sections:
-        if section[1] != _SYMBOLS:
-            continue
-        strings = sections[section[6]][4]
-        for at in range(section[4], section[4] + section[5], _SYMBOL.size):
-            name, info, _, _, value, size = _SYMBOL.unpack_from(data, at)
-            if info & 15 == _FUNCTION and value:
-                start = strings + name
-                found.append((value, size, data[start : data.index(b"\0", start)]))
-    return found
+    return [
+        (data[section[4] : section[4] + section[5]], data[names[4] : names[4] + names[5]])
+        for section, names in ((section, sections[section[6]]) for section in sections if section[1] == _SYMBOLS)
+    ]
+
+
+def _functions(symbols: Sequence[tuple[bytes, bytes]]) -> list[tuple[int, int, bytes]]:
+    """Start, size and name of each function."""
+    return [
+        (value, size, names[name : names.index(b"\0", name)])
+        for table, names in symbols
+        for name, info, _, _, value, size in _SYMBOL.iter_unpack(table)
+        if info & 15 == _FUNCTION and value
+    ]
 
 
 def backtrace_text(symbols: Symbols, report: Any) -> str:

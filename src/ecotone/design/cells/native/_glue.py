@@ -145,6 +145,7 @@ def glue(module: Module) -> str:
             [f"{{{_bytes(one.name)}, '{one.kind}', place_{one.index}}}" for one in module.variables],
         ),
         "const size_t cell_bytes = sizeof(w2c_cell);\n",
+        f"const bool cell_imports_memory = {int(module.memory_pages is not None)};\n",
         f"const uint64_t cell_memory_pages[2] = {{{least}, {most}}};\n",
         "void cell_instantiate(struct instance *instance)\n{\n"
         "    w2c_cell *cell = (w2c_cell *) (instance + 1);\n"

@@ -23,6 +23,7 @@ _LETTERS = {0x7F: "i", 0x7E: "I", 0x7D: "f", 0x7C: "F"}
 _FUNCTION_KIND, _TABLE_KIND, _MEMORY_KIND, _GLOBAL_KIND = range(4)
 _HAS_MAXIMUM, _SHARED, _IS_64 = 1, 2, 4
 _PAGES_MOST = 65536
+_TABLES_MOST = 2  # as many as a store of wasmtime gives here
 WAIT, NOTIFY = "iiIi", "iii"
 """Parameters of what stands for `memory.atomic.wait32` and `memory.atomic.notify`: the last is the offset."""
 
@@ -160,6 +161,11 @@ def _read_functions(module: Module, cursor: Cursor, _end: int) -> None:
     module.functions += [cursor.number() for _ in range(cursor.number())]
 
 
+def _read_tables(_module: Module, cursor: Cursor, _end: int) -> None:
+    if cursor.number() > _TABLES_MOST:
+        raise CannotTranslateError(f"the module has more than {_TABLES_MOST} tables")
+
+
 def _read_memories(module: Module, cursor: Cursor, _end: int) -> None:
     count = cursor.number()
     if count + (module.memory_pages is not None) > 1:
@@ -209,6 +215,7 @@ _READERS = {
     _TYPE: _read_types,
     _IMPORT: _read_imports,
     _FUNCTION: _read_functions,
+    _TABLE: _read_tables,
     _MEMORY: _read_memories,
     _GLOBAL: _read_globals,
     _EXPORT: _read_exports,

@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PAGE = 65536, HUGE_PAGE = 1 << 21, TABLE_MOST = 1 << 20 };
+enum { PAGE = 65536, HUGE_PAGE = 1 << 21, TABLE_MOST = 1 << 20, TABLES_MOST = 8 * TABLE_MOST };
 #define REACH ((uint64_t) 2 << 32)       /* of an address of 32 bits and an offset of 32 */
 #define BEHIND ((uint64_t) 1 << 21)      /* what is accessed at the last address reaches beyond it */
 #define BEFORE ((uint64_t) 1 << 31)      /* nothing should ever reach there; if it does, nothing is there */
@@ -266,7 +266,7 @@ static enum end make_memory(struct program *program, wasm_rt_memory_t *memory, u
 /* For a program that imports its memory, before its first instance. */
 static enum end share_memory(struct program *program)
 {
-    if (program->memory || !cell_memory_pages[1]) return ENDED_WELL;
+    if (program->memory || !cell_imports_memory) return ENDED_WELL;
     return make_memory(program, &program->shared, cell_memory_pages[0], cell_memory_pages[1]);
 }
 
@@ -336,16 +336,25 @@ SEEN_FROM_OUTSIDE int native_instance(struct program *program, struct instance *
     cell_instantiate(instance);
     making = outer;
     entered = entry.before;
+    if (!program->memory) return END_NO_MEMORY;
     *made = instance;
     return ENDED_WELL;
 }
 
 /* ---- Tables ---- */
 
+/* Each instance has tables of its own, so all threads together may have so many places. */
+static bool take_places(struct program *program, uint64_t places)
+{
+    if (__atomic_add_fetch(&program->table_places, places, __ATOMIC_SEQ_CST) <= TABLES_MOST) return true;
+    __atomic_sub_fetch(&program->table_places, places, __ATOMIC_SEQ_CST);
+    return false;
+}
+
 #define TABLE(kind)                                                                                                   \
     void wasm_rt_allocate_##kind##_table(wasm_rt_##kind##_table_t *table, uint32_t size, uint32_t most)               \
     {                                                                                                                 \
-        if (size > TABLE_MOST) end_call(END_TABLE_LIMIT);                                                             \
+        if (size > TABLE_MOST || !take_places(making, size)) end_call(END_TABLE_LIMIT);                               \
         *table = (wasm_rt_##kind##_table_t){.size = size, .max_size = most};                                          \
         table->data = calloc(size ? size : 1, sizeof *table->data);                                                   \
         if (!table->data) end_call(END_NO_MEMORY);                                                                    \
@@ -356,6 +365,7 @@ SEEN_FROM_OUTSIDE int native_instance(struct program *program, struct instance *
         uint32_t before = table->size;                                                                                \
         uint64_t size = (uint64_t) before + more;                                                                     \
         if (size > table->max_size || size > TABLE_MOST) return UINT32_MAX;                                           \
+        if (!take_places(entered->program, more)) return UINT32_MAX;                                                  \
         void *data = realloc(table->data, (size ? size : 1) * sizeof *table->data);                                   \
         if (!data) return UINT32_MAX;                                                                                 \
         table->data = data;                                                                                           \

@@ -4,12 +4,13 @@
 #ifndef ECOTONE_NATIVE_RUNTIME_H
 #define ECOTONE_NATIVE_RUNTIME_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "wasm-rt.h"
 
-#define RUNTIME_VERSION 1
+#define RUNTIME_VERSION 2
 #define SEEN_FROM_OUTSIDE __attribute__((visibility("default")))
 
 /* A parameter or a result. */
@@ -35,7 +36,8 @@ extern const struct imported cell_imports[];
 extern const struct exported cell_exports[];
 extern const struct variable cell_variables[];
 extern const size_t cell_bytes; /* of an instance of the program, behind struct instance */
-extern const uint64_t cell_memory_pages[2]; /* least and most, if it imports its memory */
+extern const bool cell_imports_memory;
+extern const uint64_t cell_memory_pages[2]; /* least and most, if it imports its memory; both may be 0 */
 void cell_instantiate(struct instance *instance);
 
 /* A program that has been loaded. Its instances, one for each thread, have one memory: that of the first instance, or, if
@@ -46,6 +48,7 @@ struct program {
     wasm_rt_memory_t shared;
     uint64_t own_most;   /* pages that it says its memory may have */
     uint64_t most_pages; /* that its host allows */
+    uint64_t table_places; /* of all instances */
 };
 
 /* One thread's instance; the cell, as wasm2c has declared it, lies behind it. */
