@@ -64,7 +64,7 @@ void __kmpc_copyprivate(PLACE, size_t bytes, void *data, void (*copy)(void *, vo
     if (mine)
         atomic_store(&team->copied, data);
     eomp_barrier();
-    if (!mine)
+    if (!mine && atomic_load(&team->cancelled) != CANCEL_PARALLEL) /* or nobody may have given anything */
         copy(data, atomic_load(&team->copied));
     eomp_barrier(); /* until then the data of the one must stay */
 }
@@ -125,6 +125,8 @@ int32_t __kmpc_cancel(PLACE, int32_t construct)
     uint32_t none = 0;
     if (!atomic_compare_exchange_strong(&here->team->cancelled, &none, (uint32_t) construct))
         return none == (uint32_t) construct || none == CANCEL_PARALLEL;
+    if (construct == CANCEL_PARALLEL)
+        eomp_region_cancelled(here->team);
     return 1;
 }
 
@@ -138,11 +140,17 @@ int32_t __kmpc_cancellationpoint(PLACE, int32_t construct)
     return atomic_load(&here->team->cancelled) == (uint32_t) construct;
 }
 
-/* Who leaves a cancelled region comes here, as do those who have not heard of it. What counts is what the last one of
- * them has seen, so that all go the same way. */
+/* Who leaves a cancelled region comes here, as do those who have not heard of it. A barrier may open and the region be
+ * cancelled before all have left it: they may go either way. Who leaves the region waits for its tasks, which may use
+ * variables of its function. */
 int32_t __kmpc_cancel_barrier(PLACE)
 {
+    int32_t __kmpc_omp_taskwait(PLACE);
     struct team *team = eomp_here()->team;
     eomp_barrier();
-    return team->cancelled_at_barrier == CANCEL_PARALLEL;
+    if (atomic_load(&team->cancelled) != CANCEL_PARALLEL)
+        return 0;
+    if (atomic_load(&team->tasking))
+        __kmpc_omp_taskwait(place, id);
+    return 1;
 }

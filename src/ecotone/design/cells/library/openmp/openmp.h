@@ -255,8 +255,7 @@ struct team {
     struct controls controls;
     int32_t team_number, team_count; /* of the league */
     uint32_t loops_begun, doacrosses_begun, singles_begun; /* in its regions so far */
-    word cancelled;                /* a kind of construct, or 0 */
-    uint32_t cancelled_at_barrier; /* what the last one to come to it has seen */
+    word cancelled; /* a kind of construct, or 0 */
     _Alignas(EOMP_LINE) word arrived; /* at the barrier */
     word generation;                  /* of the barrier */
     struct thread *_Atomic finisher;  /* waits for all tasks */
@@ -333,6 +332,7 @@ enum page {
 };
 
 void eomp_barrier(void);
+void eomp_region_cancelled(struct team *team); /* after `cancelled` says so; lets all go who are at a barrier */
 enum construct { CANCEL_PARALLEL = 1, CANCEL_LOOP, CANCEL_SECTIONS, CANCEL_TASKGROUP };
 
 /* Where the compiler says what a call belongs to. */

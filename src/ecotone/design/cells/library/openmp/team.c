@@ -145,6 +145,7 @@ static void forget_loops(struct team *team)
         loop->left = 0;
     }
     team->loops_begun = 0;
+    atomic_store(&team->arrived, 0);
     atomic_store(&team->cancelled, 0);
 }
 
@@ -368,7 +369,6 @@ static void end_cancelled_loop(struct team *team)
     uint32_t cancelled = atomic_load(&team->cancelled);
     if (cancelled && cancelled != CANCEL_PARALLEL)
         atomic_store(&team->cancelled, 0);
-    SET(team->cancelled_at_barrier, cancelled);
 }
 
 /* The last one to come sees to the tasks, and then lets all others go: `arrived` is 0 again before `generation` tells,
@@ -397,6 +397,8 @@ void eomp_barrier(void)
         return;
     }
     uint32_t generation = atomic_load(&team->generation);
+    if (atomic_load(&team->cancelled) == CANCEL_PARALLEL)
+        return; /* after `generation`, or it might wait for one that is not to come */
     if (atomic_fetch_add(&team->arrived, 1) + 1 == (uint32_t) team->size)
         open_barrier(team, generation);
     else
@@ -404,6 +406,15 @@ void eomp_barrier(void)
 }
 
 void __kmpc_barrier(PLACE) { eomp_barrier(); }
+
+/* By the one who cancels it. Nobody waits for all at a barrier any more, for some go to the end of the region without
+ * coming to one. The one who cancels is not at the barrier, so none is being opened, and none will be. */
+void eomp_region_cancelled(struct team *team)
+{
+    atomic_fetch_add(&team->generation, 1);
+    for (int32_t at = 0; at < team->size; at++)
+        eomp_ring(team->members[at].thread);
+}
 
 /* ---- Leagues of teams: on the host one after the other, in this thread ---- */
 
