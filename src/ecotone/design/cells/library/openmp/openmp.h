@@ -176,6 +176,7 @@ void eomp_wait_for_zero(word *count); /* runs descendants of this thread's task 
 struct group *eomp_group_begin(void);
 void eomp_group_end(void);
 void eomp_reductions_end(struct group *group); /* all tasks of the group are done */
+void eomp_reductions_forget(struct team *team); /* those that not all have come to the end of */
 
 /* Dependences (depend.c) */
 struct dependence {

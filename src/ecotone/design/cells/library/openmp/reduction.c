@@ -144,6 +144,18 @@ void eomp_reductions_end(struct group *group)
     free(reductions);
 }
 
+void eomp_reductions_forget(struct team *team)
+{
+    for (int32_t kind = 0; kind < 2; kind++) {
+        struct copies *copies = team->copies[kind];
+        for (int32_t at = 0; copies && at < copies->count * copies->threads; at++)
+            free(atomic_load(&copies->copy[at]));
+        free(copies);
+        team->copies[kind] = NULL;
+        team->copies_left[kind] = 0;
+    }
+}
+
 static void *copy_for(const struct task_reduction *item, void *_Atomic *place)
 {
     void *copy = atomic_load(place);

@@ -135,7 +135,8 @@ static void tell_host(const struct team *team)
 
 /* ---- Regions of one thread ---- */
 
-static void forget_loops(struct team *team)
+/* After a cancelled region, which threads have left at different places. All have come to its end. */
+static void forget_constructs(struct team *team)
 {
     for (uint32_t at = 0; at < LOOPS; at++) {
         struct loop *loop = &team->loops[at];
@@ -143,8 +144,15 @@ static void forget_loops(struct team *team)
         loop->turn.value = at;
         loop->ordered.value = 0;
         loop->left = 0;
+        struct doacross *doacross = &team->doacrosses[at];
+        free(doacross->done);
+        doacross->done = NULL;
+        doacross->turn.value = at;
+        doacross->left = 0;
     }
-    team->loops_begun = 0;
+    team->loops_begun = team->doacrosses_begun = team->singles_begun = 0;
+    atomic_store(&team->single, 0);
+    eomp_reductions_forget(team);
     atomic_store(&team->arrived, 0);
     atomic_store(&team->cancelled, 0);
 }
@@ -157,7 +165,7 @@ static void end_constructs(struct team *team)
     SET(team->doacrosses_begun, first->doacrosses_begun);
     SET(team->singles_begun, first->singles_begun);
     if (atomic_load(&team->cancelled))
-        forget_loops(team);
+        forget_constructs(team);
 }
 
 static struct team *begin_alone(struct member *here)
