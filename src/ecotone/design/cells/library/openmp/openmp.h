@@ -308,6 +308,7 @@ static inline struct member *eomp_here(void)
     struct member *here = eomp_member;
     return here ? here : eomp_begin();
 }
+#define THREADS_MOST 256 /* that the host gives to a process; see THREADS_MOST in execution/cells/interface.py */
 extern word eomp_pool_lock;
 /* Gives a team up to `wanted` threads besides the first, started if need be; tells whether they are others than last
  * time. Call it with the pool locked. */

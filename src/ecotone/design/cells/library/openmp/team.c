@@ -79,7 +79,7 @@ static int32_t threads_for(const struct member *here, int32_t pushed)
     int32_t wanted = pushed > 0 ? pushed : controls->threads;
     bool obeyed = !controls->dynamic && (pushed > 0 || controls->threads_were_set);
     int32_t busy = eomp_threads_busy();
-    int32_t most = controls->thread_limit - busy;
+    int32_t most = (controls->thread_limit < THREADS_MOST ? controls->thread_limit : THREADS_MOST) - busy;
     int32_t cap = (int32_t) eomp_page[PAGE_CAP];
     if (!obeyed && cap > 0 && cap - busy < most)
         most = cap - busy;

@@ -202,21 +202,26 @@ static uint32_t stack_with_guard(uint32_t bytes)
     return (bytes + guard + 2 * SYSTEM_PAGE - 1) & ~(SYSTEM_PAGE - 1);
 }
 
+/* A stack that the host has not taken stays for the next try, since its lower end may be unusable. */
 static bool start_thread(struct thread *thread)
 {
+    static char *spare_stack;
     uint32_t bytes = stack_with_guard(eomp_settings.stack_bytes);
     size_t align = __builtin_wasm_tls_align();
     size_t tls_bytes = (__builtin_wasm_tls_size() + align - 1) & -align;
-    char *stack = aligned_alloc(SYSTEM_PAGE, bytes);
+    char *stack = spare_stack ? spare_stack : aligned_alloc(SYSTEM_PAGE, bytes);
     struct start *start = malloc(sizeof *start);
+    spare_stack = stack;
     void *tls = aligned_alloc(align < 16 ? 16 : align, tls_bytes ? (tls_bytes + 15) & ~15u : 16);
     if (!stack || !start || !tls)
         goto failed;
     *start = (struct start) {{life, tls}, thread};
-    if (!host_thread_start(stack, stack + bytes, tls, start))
+    if (!host_thread_start(stack, stack + bytes, tls, start)) {
+        spare_stack = NULL;
         return true;
+    }
 failed:
-    free(start); /* the stack stays: the host may have made its lower end unusable */
+    free(start);
     free(tls);
     return false;
 }
