@@ -46,10 +46,11 @@ struct entry {
     struct link *now, *before; /* tasks that may run at once; what they have to wait for */
     struct exclusion *exclusion;
 };
-#define BUCKETS 64u
+#define BUCKET_BITS 6u /* of a new table; it grows with its entries */
 struct table {
     struct node *out; /* the last one that named all memory */
-    struct entry *entries[BUCKETS];
+    uint32_t bits, count;
+    struct entry **entries; /* 1 << bits lists of them */
 };
 
 static void *get(size_t bytes)
@@ -116,16 +117,48 @@ static void after_all(struct node *node, const struct link *list)
         after(node, list->node);
 }
 
+static struct table *table_new(void)
+{
+    struct table *table = get(sizeof *table);
+    table->bits = BUCKET_BITS;
+    table->entries = get(sizeof *table->entries << BUCKET_BITS);
+    return table;
+}
+
+/* The high bits of a product depend on all bits of its factors. */
+static struct entry **bucket_of(const struct table *table, uintptr_t address)
+{
+    return &table->entries[(uint32_t) address * 0x9e3779b1u >> (32 - table->bits)];
+}
+
+static void grow(struct table *table)
+{
+    struct entry **before = table->entries;
+    uint32_t buckets = 1u << table->bits++;
+    table->entries = get(sizeof *table->entries << table->bits);
+    for (uint32_t at = 0; at < buckets; at++)
+        for (struct entry *entry = before[at], *next; entry; entry = next) {
+            next = entry->next;
+            struct entry **bucket = bucket_of(table, entry->address);
+            entry->next = *bucket;
+            *bucket = entry;
+        }
+    free(before);
+}
+
 static struct entry *entry_of(struct table *table, uintptr_t address)
 {
-    struct entry **bucket = &table->entries[(address >> 2 ^ address >> 8 ^ address >> 14) % BUCKETS], *entry = *bucket;
+    struct entry *entry = *bucket_of(table, address);
     while (entry && entry->address != address)
         entry = entry->next;
     if (entry)
         return entry;
+    if (++table->count >> table->bits)
+        grow(table);
     entry = get(sizeof *entry);
     entry->address = address;
     entry->out = table->out ? hold(table->out) : NULL;
+    struct entry **bucket = bucket_of(table, address);
     entry->next = *bucket;
     return *bucket = entry;
 }
@@ -199,7 +232,7 @@ static void exclude(struct entry *entry, struct node *node)
 
 static void empty(struct table *table)
 {
-    for (uint32_t at = 0; at < BUCKETS; at++) {
+    for (uint32_t at = 0; at < 1u << table->bits; at++) {
         for (struct entry *entry = table->entries[at], *next; entry; entry = next) {
             next = entry->next;
             entry_free(entry);
@@ -208,11 +241,12 @@ static void empty(struct table *table)
     }
     drop(table->out);
     table->out = NULL;
+    table->count = 0;
 }
 
 static void use_everything(struct table *table, struct node *node)
 {
-    for (uint32_t at = 0; at < BUCKETS; at++)
+    for (uint32_t at = 0; at < 1u << table->bits; at++)
         for (struct entry *entry = table->entries[at]; entry; entry = entry->next)
             after_entry(node, entry);
     after(node, table->out);
@@ -245,7 +279,7 @@ static struct node *node_new(struct task *parent, struct task *task, int32_t cou
     node->task = task;
     node->waiter = eomp_here()->thread;
     if (!parent->table)
-        parent->table = get(sizeof *parent->table);
+        parent->table = table_new();
     for (int32_t at = 0; at < count; at++)
         use(parent->table, node, &list[at]);
     return node;
@@ -264,6 +298,7 @@ void eomp_depend_forget(struct task *task)
     if (!task->table)
         return;
     empty(task->table);
+    free(task->table->entries);
     free(task->table);
     task->table = NULL;
 }

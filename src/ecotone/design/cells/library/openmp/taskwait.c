@@ -42,6 +42,8 @@ int32_t __kmpc_omp_taskwait(PLACE)
 {
     struct task *task = eomp_here()->task;
     wait_in_task(has_no_children, task);
+    if (task->table)
+        eomp_depend_forget(task); /* what comes now has nothing to wait for */
     return 0;
 }
 
