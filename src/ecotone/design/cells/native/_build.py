@@ -15,7 +15,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Generator
-from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -81,6 +80,8 @@ def native_code(module: Path | bytes, progress: Callable[[str], object] = _silen
     with _scratch(folder) as scratch:
         (scratch / "module.wasm").write_bytes(code)
         _run_worker(scratch, plan, progress, time_max_s)
+        if _build_digest() != build:  # else what is kept as of this version would be of two
+            raise UnavailableError("the platform was changed while it compiled natively; try again")
         return store_native(digest, build, (scratch / "cell.so").read_bytes(), (scratch / "names").read_bytes())
 
 
@@ -139,7 +140,6 @@ def _plan(module_bytes: int, time_max_s: float) -> Plan:
     )
 
 
-@cache
 def _build_digest() -> str:
     """Of all that the result depends on, but for the module and the processor."""
     digest = hashlib.sha256()
