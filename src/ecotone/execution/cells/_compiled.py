@@ -174,8 +174,11 @@ def compile_module(module: Path, target: Path) -> int:
         if sha256(code).hexdigest()[:_DIGEST_DIGITS] != module_digest(target):
             sys.stderr.write("the module was changed while it was compiled; run it again\n")
             return 1
-        compiled = wasmtime.Module(new_engine(), code).serialize()
-        _write(target, bytes(compiled))
+        compiled = wasmtime.Module(new_engine(), code)
+        for each in compiled.exports:  # of what the Python package cannot look at (v128) this process dies, not a rank
+            if isinstance(each.type, wasmtime.GlobalType):
+                str(each.type.content)
+        _write(target, bytes(compiled.serialize()))
     except OSError as error:
         sys.stderr.write(f"{error.strerror}\n")
         return 1

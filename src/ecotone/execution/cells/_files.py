@@ -7,10 +7,12 @@ entry the folder and path it was opened by, so that another process can open the
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
-from collections.abc import Mapping
+import threading
+from collections.abc import Generator, Mapping
 from pathlib import Path
 
 from ecotone.core.errors import InputError
@@ -37,6 +39,8 @@ class Entry:
         writable: whether the given folder may be changed.
         flags: of WASI: append 1, data sync 2, non-blocking 4.
         can_read, can_write: how it was opened.
+        users: how many threads use it just now, without the table's lock.
+        closed: whether it is to be closed when nobody uses it any more.
     """
 
     def __init__(self, descriptor: int, *, root: str = "", path: str = "", writable: bool = True) -> None:
@@ -49,6 +53,8 @@ class Entry:
         self.can_read = True
         self.can_write = True
         self.listing: list[tuple[str, int, int]] | None = None
+        self.users = 0
+        self.closed = False
 
     @property
     def is_folder(self) -> bool:
@@ -69,6 +75,7 @@ class FileTable:
         self._files_max = files_max
         self._folders = folders
         self.own = OwnFolders(folders)
+        self.lock = threading.RLock()
         self.entries: dict[int, Entry] = {}
         for number in range(3):
             entry = Entry(number)
@@ -101,10 +108,32 @@ class FileTable:
 
     def close(self, number: int) -> None:
         """Closes an entry; the process's own streams stay open."""
-        entry = self.get(number)
-        del self.entries[number]
-        if entry.descriptor > 2:
+        with self.lock:
+            entry = self.get(number)
+            del self.entries[number]
+            entry.closed = True
+            self._let_go(entry)
+
+    def _let_go(self, entry: Entry) -> None:
+        if entry.closed and not entry.users and entry.descriptor > 2:
             os.close(entry.descriptor)
+
+    @contextlib.contextmanager
+    def using(self, number: int) -> Generator[Entry]:
+        """An entry that stays open meanwhile, whatever other threads do: for what may take long, without the lock.
+
+        Raises:
+            OSError: there is none.
+        """
+        with self.lock:
+            entry = self.get(number)
+            entry.users += 1
+        try:
+            yield entry
+        finally:
+            with self.lock:
+                entry.users -= 1
+                self._let_go(entry)
 
     def renumber(self, from_number: int, to_number: int) -> None:
         """Moves an entry over another, which is closed."""
@@ -143,13 +172,18 @@ class FileTable:
         Raises:
             OSError: not there, not allowed, or too many are open.
         """
-        above = self.get(number)
+        with self.using(number) as above:
+            entry = self._opened(above, path, ask, flags, read=read, write=write)
+        with self.lock:
+            return self._add(entry)
+
+    def _opened(self, above: Entry, path: str, ask: int, flags: int, *, read: bool, write: bool) -> Entry:
         changes = write or bool(ask & (CREATE | TRUNCATE))
         if ask & CREATE and ask & DIRECTORY:
             raise OSError(errno.EINVAL, "folders are not created by opening")
         if changes and not above.writable:
             raise OSError(errno.EROFS, "the folder was given for reading only")
-        folder, name, whole = self.walk(number, path)
+        folder, name, whole = _walk(above, path, self.own)
         try:
             descriptor = _open_in(folder, name, _mode(read, write) | _open_flags(ask, flags), self.own)
         finally:
@@ -157,7 +191,7 @@ class FileTable:
         entry = Entry(descriptor, root=above.root, path=whole, writable=above.writable)
         entry.flags = flags
         entry.can_read, entry.can_write = read or not write, write
-        return self._add(entry)
+        return entry
 
     # ---- Leaving a process and coming to another ----
 

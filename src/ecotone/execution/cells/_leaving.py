@@ -95,6 +95,8 @@ class Leaving:
     # ---- At the safe point ----
 
     def _safe_point(self) -> None:
+        if not self._threads.is_first:
+            return  # its stack is not what would be taken
         try:
             if self._unwinder.state is State.REWINDING:
                 self._unwinder.arrive()

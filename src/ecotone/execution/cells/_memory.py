@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
+from bisect import bisect_left
 
 from ecotone.execution.cells._program import Program
 
@@ -27,6 +28,7 @@ class CellMemory:
         self.base = program.base
         self._view = memoryview((ctypes.c_char * _RESERVED_BYTES).from_address(self.base)).cast("B")
         self._known_bytes = 0
+        self._closed: list[tuple[int, int]] = []
 
     def size_bytes(self) -> int:
         """Its size now."""
@@ -52,7 +54,22 @@ class CellMemory:
         end = address + size_bytes
         if end > self._known_bytes and end > self.size_bytes():
             raise FaultError
+        if self._closed and self._is_closed(address, end):
+            raise FaultError
         return self._view[address:end]
+
+    def close_off(self, start: int, end: int) -> None:
+        """From now on nothing between these addresses can be used."""
+        self._closed = sorted([*self._closed, (start, end)])
+
+    def open_again(self, start: int) -> None:
+        """What was closed off from there on can be used again."""
+        self._closed = [each for each in self._closed if each[0] != start]
+
+    def _is_closed(self, address: int, end: int) -> bool:
+        closed = self._closed
+        at = bisect_left(closed, (end, 0)) - 1  # the last that begins before the end
+        return at >= 0 and closed[at][1] > address
 
     def pack(self, address: int, layout: str, *values: int) -> None:
         """Writes a structure."""

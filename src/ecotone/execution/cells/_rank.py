@@ -96,7 +96,7 @@ def _run(
     host.attach(memory)
     wasi.attach(memory)
     threads.attach(program, memory)
-    end.attach(memory, lambda: program.has(IN_MPI) and program.call(IN_MPI) == 1)
+    end.attach(memory, lambda: _is_in_mpi(threads.current))
     unwinder = Unwinder(program, memory, job.memory_max_bytes)
     leaving.attach(program, memory, unwinder)
     if passage is not None and passage.snapshot >= 0:
@@ -105,6 +105,11 @@ def _run(
         return _run_parts(program, unwinder, leaving, end)
     except ProgramTrapError as trap:
         return end.judged(134, trap_reason(str(trap), unwinder.during, stack_is_full=stack_is_full(program, 0)))
+
+
+def _is_in_mpi(program: Program | None) -> bool:
+    """Asked of the instance of the thread that ends the rank; what tells lies in memory."""
+    return program is not None and program.has(IN_MPI) and program.call(IN_MPI) == 1
 
 
 def _load(code: Path, memory_max_bytes: int) -> Program:

@@ -237,8 +237,18 @@ def _check_layout(header: Header) -> None:
         or any(start < 0 or start % PAGE or size < 0 or start + size > top for start, size in parts)
         or any(start + size > after for (start, size), (after, _) in itertools.pairwise(parts))
         or any(page < 0 for _, page, _ in header.windows)
+        or any(not _is_possible(thread, top) for thread in header.threads)
     ):
         raise InputError("the snapshot cannot be used: it names memory that it does not have")
+
+
+def _is_possible(thread: SavedThread, top: int) -> bool:
+    return (
+        0 <= thread.low < thread.top <= top
+        and thread.low % _ALIGNMENT == 0
+        and 0 <= thread.tls < top
+        and 0 <= thread.argument < 1 << 32
+    )
 
 
 def read_pages(

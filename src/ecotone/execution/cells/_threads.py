@@ -18,6 +18,7 @@ from ecotone.execution.cells._memory import CellMemory
 from ecotone.execution.cells._program import MemoryLimitError, Program, ProgramTrapError
 from ecotone.execution.cells._region import CONTROL_BYTES, Region
 from ecotone.execution.cells._snapshot import SavedThread
+from ecotone.execution.cells._wasi_numbers import error_number
 from ecotone.execution.cells.interface import THREADS_MOST
 
 __all__ = ["CellThreads", "stack_is_full"]
@@ -51,21 +52,33 @@ class CellThreads:
         self._running: list[SavedThread] = []
         self._change = threading.Lock()
         self._control: int | None = None
+        self._own = threading.local()
 
     def define(self) -> None:
         """Makes the functions importable; call `attach` after instantiation and before the cell runs."""
-        define(_MODULE, b"thread_start", "iiii", self._start, results=1)
+        define(_MODULE, b"thread_start", "iiii", self._start_new, results=1)
         define(_MODULE, b"control", "i", self._map_control, results=0)
 
     def attach(self, program: Program, memory: CellMemory) -> None:
         """Tells what the cell consists of."""
         self._program = program
         self._memory = memory
+        self._own.program = program
+
+    @property
+    def current(self) -> Program | None:
+        """The instance of the thread that asks: no other one may be used by it."""
+        return getattr(self._own, "program", None)
+
+    @property
+    def is_first(self) -> bool:
+        """Whether the thread that asks is the one in which the program began."""
+        return self.current is self._program
 
     @property
     def busy(self) -> bool:
         """Whether a thread is not parked: in a parallel region, or one that the program has created itself."""
-        program = self._program
+        program = self.current
         return program is not None and program.has(_MAY_LEAVE) and not program.call(_MAY_LEAVE)
 
     @property
@@ -79,9 +92,18 @@ class CellThreads:
 
     def guard(self, *, usable: bool) -> None:
         """Makes the last pages of their stacks usable, for who reads all memory, or unusable again."""
-        assert self._memory is not None
         for thread in self._running:
-            protect(self._memory.base + thread.low, guard_bytes(thread), usable=usable)
+            self._guard(thread, usable=usable)
+
+    def _guard(self, thread: SavedThread, *, usable: bool) -> None:
+        memory, size_bytes = self._memory, guard_bytes(thread)
+        assert memory is not None
+        with self._change:
+            if usable:
+                memory.open_again(thread.low)
+            else:
+                memory.close_off(thread.low, thread.low + size_bytes)
+            protect(memory.base + thread.low, size_bytes, usable=usable)
 
     @property
     def _control_offset(self) -> int:
@@ -105,32 +127,51 @@ class CellThreads:
         map_fixed(memory.base + page, CONTROL_BYTES, self._region.descriptor, self._control_offset)
         self._control = page
 
+    def _start_new(self, low: int, top: int, tls: int, argument: int) -> int:
+        problem = self._start(low, top, tls, argument)
+        return error_number(OSError(problem, "")) if problem else 0
+
     def _start(self, low: int, top: int, tls: int, argument: int, *, fresh: bool = True) -> int:
         memory, program = self._memory, self._program
         if memory is None or program is None or not program.has(_THREAD):
             self._end(1, "asked for a thread, and has nothing that it could do")
         size_bytes = memory.size_bytes()
-        if low % _SYSTEM_PAGE or top % _ALIGNMENT or not low + _SYSTEM_PAGE < top <= size_bytes or tls >= size_bytes:
+        if low % _SYSTEM_PAGE or top % _ALIGNMENT or not 0 <= low < low + _SYSTEM_PAGE < top <= size_bytes:
             self._end(1, f"refused to start a thread with the stack from {low} to {top}")
+        if not 0 <= tls < size_bytes or not 0 <= argument <= _ADDRESSES:
+            self._end(1, f"refused to start a thread with variables at {tls}")
+        if self._own.__dict__.get("starts"):
+            self._end(1, "asked for a thread while one was made")
         thread = SavedThread(low=low, top=top, tls=tls, argument=argument)
-        with self._change:
+        with self._change:  # the place is taken before the instance is made: a module may do much meanwhile
             if len(self._running) >= THREADS_MOST - 1:
                 return errno.EAGAIN
-            try:
-                own = program.thread()
-                own.set_variable("__stack_pointer", top)
-                if not fresh:
-                    own.set_variable("__tls_base", tls)
-                protect(memory.base + low, guard_bytes(thread), usable=False)
-                threading.Thread(target=self._run, args=(own, thread, fresh), daemon=True).start()
-            except (EcotoneError, MemoryLimitError, RuntimeError):  # RuntimeError: the system has no more threads
-                return errno.EAGAIN
-            except OSError as error:
-                return error.errno or errno.EAGAIN
             self._running.append(thread)
+        problem = self._made(program, thread, fresh=fresh)
+        if problem:
+            with self._change:
+                self._running.remove(thread)
+        return problem
+
+    def _made(self, program: Program, thread: SavedThread, *, fresh: bool) -> int:
+        self._own.starts = True
+        try:
+            own = program.thread()
+            own.set_variable("__stack_pointer", thread.top)
+            if not fresh:
+                own.set_variable("__tls_base", thread.tls)
+            self._guard(thread, usable=False)
+            threading.Thread(target=self._run, args=(own, thread, fresh), daemon=True).start()
+        except (EcotoneError, MemoryLimitError, ProgramTrapError, RuntimeError):  # the last: no more threads
+            return errno.EAGAIN
+        except OSError as error:
+            return error.errno or errno.EAGAIN
+        finally:
+            self._own.starts = False
         return 0
 
     def _run(self, program: Program, thread: SavedThread, fresh: bool) -> None:
+        self._own.program = program
         try:
             program.call(_THREAD, thread.argument, int(fresh))
         except ProgramTrapError as trap:
@@ -140,8 +181,7 @@ class CellThreads:
             self._end(1, f"a thread could not go on: {error}")
         with self._change:
             self._running.remove(thread)
-            assert self._memory is not None
-            protect(self._memory.base + thread.low, guard_bytes(thread), usable=True)
+        self._guard(thread, usable=True)
 
 
 def guard_bytes(thread: SavedThread) -> int:

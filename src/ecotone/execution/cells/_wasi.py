@@ -4,9 +4,9 @@ Its whole state is one table of files (`_files.py`), so that a cell can be taken
 function returns an error number of WASI; an `OSError` of the system becomes one, an address outside of the cell's
 memory becomes `fault`.
 
-Threads of a cell call these at the same time. What looks at the table of files or changes it has the table's lock, so
-that a descriptor is not closed, and its number used by the host for something else, while another thread reads by it.
-Only the standard streams, which are never closed, are read and written without it: that may take for ever.
+Threads of a cell call these at the same time. What looks at the table of files or changes it has the table's lock; what
+may take long does without, on an entry that stays open meanwhile: else its number could be closed, and be used by the
+host for something else, while a thread reads by it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import os
 import select
 import stat
 import struct
-import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -48,9 +47,10 @@ _RANDOM_MOST = 1 << 20
 _PATH_MOST = 4096  # as for the system
 _POLL_MOST = 4096
 _NONBLOCK = 4
-_WITHOUT_LOCK = frozenset(
-    {"clock_res_get", "clock_time_get", "fd_read", "fd_write", "poll_oneoff", "random_get", "sched_yield"}
-)
+_WITHOUT_LOCK = frozenset({
+    "clock_res_get", "clock_time_get", "fd_allocate", "fd_datasync", "fd_pread", "fd_pwrite", "fd_read", "fd_sync",
+    "fd_write", "path_open", "poll_oneoff", "random_get", "sched_yield",
+})  # fmt: skip
 _NO_LOCK: AbstractContextManager[object] = nullcontext()
 
 
@@ -89,7 +89,6 @@ class Wasi:
         self._files = files
         self.output_left_bytes = output_max_bytes
         self._end = end
-        self._lock = threading.RLock()
         self._memory_or_none: CellMemory | None = None
 
     def attach(self, memory: CellMemory) -> None:
@@ -157,7 +156,7 @@ class Wasi:
             "sock_shutdown": ("ii", _refuse),
         }
         for name, (parameters, function) in functions.items():
-            lock = _NO_LOCK if name in _WITHOUT_LOCK else self._lock
+            lock = _NO_LOCK if name in _WITHOUT_LOCK else self._files.lock
             define(_MODULE, name.encode(), parameters, _guarded(function, lock), results=1)
         define(_MODULE, b"proc_exit", "i", self._exit, results=0)
 
@@ -219,7 +218,8 @@ class Wasi:
         self._files.get(number)
 
     def _sync(self, number: int) -> None:
-        os.fsync(self._files.get(number).descriptor)
+        with self._files.using(number) as entry:
+            os.fsync(entry.descriptor)
 
     def _tell(self, number: int, result: int) -> int | None:
         return self._seek(number, 0, 1, result)
@@ -252,18 +252,13 @@ class Wasi:
 
     def _writable(self, number: int) -> Entry:
         entry = self._files.get(number)
-        if not entry.can_write:
-            raise OSError(errno.EBADF, "not open for writing")
-        return entry
-
-    def _readable(self, number: int) -> Entry:
-        entry = self._files.get(number)
-        if not entry.can_read:
-            raise OSError(errno.EBADF, "not open for reading")
+        _check(entry.can_write, "writing")
         return entry
 
     def _allocate(self, number: int, offset: int, length: int) -> None:
-        os.posix_fallocate(self._writable(number).descriptor, offset, length)
+        with self._files.using(number) as entry:
+            _check(entry.can_write, "writing")
+            os.posix_fallocate(entry.descriptor, offset, length)
 
     def _set_size(self, number: int, size_bytes: int) -> None:
         os.ftruncate(self._writable(number).descriptor, size_bytes)
@@ -274,40 +269,41 @@ class Wasi:
 
     def _read(self, number: int, vectors: int, count: int, result: int) -> None:
         buffers = self._memory.vectors(vectors, count)
-        with self._lock:
-            entry = self._readable(number)
-            if entry.root:
-                self._memory.pack(result, "<I", os.readv(entry.descriptor, buffers))
-                return
-        if entry.flags & _NONBLOCK:
-            _await(entry, select.POLLIN)
-        self._memory.pack(result, "<I", _until_ready(entry, select.POLLIN, lambda: os.readv(entry.descriptor, buffers)))
+        with self._files.using(number) as entry:
+            _check(entry.can_read, "reading")
+            if not entry.root and entry.flags & _NONBLOCK:
+                _await(entry, select.POLLIN)
+            taken = _until_ready(entry, select.POLLIN, lambda: os.readv(entry.descriptor, buffers))
+        self._memory.pack(result, "<I", taken)
 
     def _read_at(self, number: int, vectors: int, count: int, offset: int, result: int) -> None:
         buffers = self._memory.vectors(vectors, count)
-        self._memory.pack(result, "<I", os.preadv(self._readable(number).descriptor, buffers, offset))
+        with self._files.using(number) as entry:
+            _check(entry.can_read, "reading")
+            self._memory.pack(result, "<I", os.preadv(entry.descriptor, buffers, offset))
 
     def _write(self, number: int, vectors: int, count: int, result: int) -> None:
         buffers = self._memory.vectors(vectors, count)
-        with self._lock:
-            entry = self._writable(number)
-            if entry.root:
-                self._memory.pack(result, "<I", os.writev(entry.descriptor, buffers))
-                return
-            self._count_output(sum(map(len, buffers)))
-        if entry.flags & _NONBLOCK:
-            _await(entry, select.POLLOUT)
-        written = _until_ready(entry, select.POLLOUT, lambda: os.writev(entry.descriptor, buffers))
+        with self._files.using(number) as entry:
+            _check(entry.can_write, "writing")
+            if not entry.root:
+                self._count_output(sum(map(len, buffers)))
+                if entry.flags & _NONBLOCK:
+                    _await(entry, select.POLLOUT)
+            written = _until_ready(entry, select.POLLOUT, lambda: os.writev(entry.descriptor, buffers))
         self._memory.pack(result, "<I", written)
 
     def _write_at(self, number: int, vectors: int, count: int, offset: int, result: int) -> None:
         buffers = self._memory.vectors(vectors, count)
-        self._memory.pack(result, "<I", os.pwritev(self._writable(number).descriptor, buffers, offset))
+        with self._files.using(number) as entry:
+            _check(entry.can_write, "writing")
+            self._memory.pack(result, "<I", os.pwritev(entry.descriptor, buffers, offset))
 
     def _count_output(self, size_bytes: int) -> None:
         if self.output_left_bytes is None:
             return
-        self.output_left_bytes -= size_bytes
+        with self._files.lock:
+            self.output_left_bytes -= size_bytes
         if self.output_left_bytes < 0:
             self._end(1, "wrote more to its standard streams than it may")
 
@@ -474,12 +470,19 @@ def _await(entry: Entry, what: int) -> None:
         raise BlockingIOError(errno.EAGAIN, "not ready")
 
 
+def _check(allowed: object, what: str) -> None:
+    if not allowed:
+        raise OSError(errno.EBADF, f"not open for {what}")
+
+
 def _until_ready(entry: Entry, what: int, do: Callable[[], int]) -> int:
     """Does it again when a standard stream is ready: another program may have made it non-blocking."""
     while True:
         try:
             return do()
         except BlockingIOError:
+            if entry.root:
+                raise
             _await(entry, what)
 
 

@@ -107,7 +107,8 @@ class WasmtimeProgram:
         variable.set_value(self._store, _signed(int(value)) if kind == "i32" else value)
 
     def thread(self) -> WasmtimeProgram:
-        assert self._shared is not None
+        if self._shared is None:
+            raise InputError("its memory is its own: a program with threads is linked with -fopenmp")
         return WasmtimeProgram(self._module, self._memory_max_bytes, self._shared)
 
 

@@ -72,6 +72,22 @@ def test_memory_that_threads_share_has_the_limit_of_the_cell(written: Written, m
     assert result.exit_code == (0 if grows else 1)
 
 
+def test_variable_that_cannot_be_moved_is_refused(written: Written) -> None:
+    variable = '(global (export "v") (mut v128) (v128.const i64x2 0 0))'
+    with pytest.raises(InputError, match="cannot be compiled"):
+        result_of(written(f'(memory (export "memory") 1) {variable} (func (export "_start"))'))
+
+
+def test_module_with_memory_of_its_own_gets_no_threads(written: Written) -> None:
+    start = '(import "eco" "thread_start" (func $start (param i32 i32 i32 i32) (result i32)))'
+    thread = '(func (export "eco_thread") (param i32 i32))'
+    call = "(call $start (i32.const 0) (i32.const 65536) (i32.const 0) (i32.const 0))"
+    result = result_of(
+        written(f'{_EXIT} {start} (memory (export "memory") 1) {thread} (func (export "_start") (call $exit {call}))')
+    )
+    assert result.exit_code == 6  # again
+
+
 def test_module_that_is_no_program_is_told(written: Written) -> None:
     result = result_of(written('(memory (export "memory") 1)'))
     assert result.first is not None

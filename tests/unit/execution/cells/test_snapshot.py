@@ -22,7 +22,14 @@ from ecotone.execution.cells import Folder, Job, JobResult, _leaving, _snapshot,
 from ecotone.execution.cells._local import LocalJob
 from ecotone.execution.cells._moving import MoveRefusedError, NoSafePointError
 from ecotone.execution.cells._region import region_bytes
-from ecotone.execution.cells._snapshot import PAGE, load_snapshot, open_snapshot, save_snapshot, write_snapshot
+from ecotone.execution.cells._snapshot import (
+    PAGE,
+    SavedThread,
+    load_snapshot,
+    open_snapshot,
+    save_snapshot,
+    write_snapshot,
+)
 
 Run = Callable[..., tuple[JobResult, str]]
 Module = Callable[[str], Path]
@@ -313,6 +320,11 @@ def test_damaged_snapshot_is_refused(saved: Path, damage: Callable[[bytes], byte
         ({"windows": [(4 * PAGE, 0, PAGE), (4 * PAGE, 9, PAGE)]}, "memory that it does not have"),
         ({"windows": [(4 * PAGE, 0, 1 << 40)]}, "memory that it does not have"),
         ({"windows": [(4 * PAGE, -1, PAGE)]}, "memory that it does not have"),
+        ({"control": -PAGE}, "memory that it does not have"),
+        *(
+            ({"threads": [SavedThread(**{"low": 0, "top": PAGE, "tls": 0, "argument": 0} | wrong)]}, "memory that it")
+            for wrong in ({"low": -PAGE}, {"top": 1 << 40}, {"tls": -1}, {"argument": 1 << 32}, {"low": 100})
+        ),
     ],
 )
 def test_forged_snapshot_is_refused(saved: Path, change: dict[str, object], problem: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ecotone.execution.cells import Job, JobResult
+from ecotone.execution.cells import Folder, Job, JobResult
 from ecotone.execution.cells._local import LocalJob
 from ecotone.execution.cells.interface import Tier
 
@@ -21,12 +21,12 @@ Module = Callable[[str], Path]
 @pytest.mark.parametrize("inside", ["outside", "inside"])
 def test_threads_move_with_their_rank(module: Module, run: Run, inside: str) -> None:
     """Each time at another MPI call, never inside of a parallel region."""
-    result, expected = run("hybrid", 2, "400", inside)
+    result, expected = run("hybrid", 2, "3000", inside)
     assert result.exit_code == 0, result.first
     assert "level 1, threads kept" in expected
     with tempfile.TemporaryFile() as output:
         job = Job(
-            module=module("hybrid"), ranks=2, arguments=("400", inside), stdout=output.fileno(), stderr=output.fileno()
+            module=module("hybrid"), ranks=2, arguments=("3000", inside), stdout=output.fileno(), stderr=output.fileno()
         )
         moved = 0
         with LocalJob(job) as running:
@@ -42,14 +42,14 @@ def test_threads_move_with_their_rank(module: Module, run: Run, inside: str) -> 
 
 
 def test_ranks_with_threads_change_to_native_code_while_they_run(module: Module, run: Run) -> None:
-    result, expected = run("hybrid", 2, "3000", tier="wasmtime")
+    result, expected = run("hybrid", 2, "20000", tier="wasmtime")
     assert result.exit_code == 0, result.first
     native = _compiled_natively(module("hybrid"))
     with tempfile.TemporaryFile() as output:
         job = Job(
             module=module("hybrid"),
             ranks=2,
-            arguments=("3000",),
+            arguments=("20000",),
             tier="wasmtime",
             stdout=output.fileno(),
             stderr=output.fileno(),
@@ -136,3 +136,27 @@ def _compiled_natively(module: Path) -> Path:
     if not native.can_compile():
         pytest.skip("compiling natively needs the extra `cells-build`")
     return native.native_code(module)
+
+
+def test_thread_may_end_a_rank_of_several(run: Run) -> None:
+    """While the first thread computes: each thread asks its own instance, not that of another."""
+    for _ in range(3):
+        result, _ = run("hybrid", 2, "30", "exit")
+        assert result.first is not None
+        assert "ended without MPI_Finalize" in result.first.reason
+
+
+@pytest.mark.parametrize("tier", ["wasmtime", "native"])
+def test_who_waits_for_a_fifo_keeps_no_other_thread(module: Module, run: Run, tmp_path: Path, tier: Tier) -> None:
+    if tier == "native":
+        _compiled_natively(module("threads"))
+    os.mkfifo(tmp_path / "fifo")
+    result, text = run("threads", 1, "fifo", threads=3, tier=tier, folders={"here": Folder(path=tmp_path)})
+    assert result.exit_code == 0, result.first
+    assert "heard 42" in text
+
+
+def test_page_that_guards_a_stack_is_no_place_for_the_host(run: Run) -> None:
+    result, text = run("threads", 1, "guard", threads=3)
+    assert result.exit_code == 0, result.first
+    assert "refused" in text

@@ -42,6 +42,11 @@ int main(int argc, char **argv)
         step(rank);
 #pragma omp parallel num_threads(THREADS)
         {
+            if (argc > 2 && !strcmp(argv[2], "exit") && omp_get_thread_num() == 1 && at == steps / 2)
+                exit(0);
+            if (argc > 2 && !strcmp(argv[2], "exit") && omp_get_thread_num() == 0 && at == steps / 2)
+                for (volatile double work = 1;; work *= 1.5)
+                    ;
 #pragma omp master
             if (argc > 2 && !strcmp(argv[2], "inside")) {
                 MPI_Allreduce(&field[7], &sum, 1, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);

@@ -41,6 +41,33 @@ int main(int argc, char **argv)
         printf(", sized %d", omp_get_max_threads());
     puts("");
     fflush(stdout);
+    if (!strcmp(how, "fifo")) {
+#pragma omp parallel num_threads(3)
+        {
+            int number = 0;
+            FILE *end = NULL;
+            if (omp_get_thread_num() == 1 && (end = fopen("here/fifo", "r")) && fscanf(end, "%d", &number) == 1)
+                printf("heard %d\n", number);
+            if (omp_get_thread_num() == 2) {
+                usleep(100000);
+                if ((end = fopen("here/fifo", "w"))) fprintf(end, "42\n");
+            }
+            if (end) fclose(end);
+        }
+        return 0;
+    }
+    if (!strcmp(how, "guard")) {
+#pragma omp parallel num_threads(2)
+        if (omp_get_thread_num() == 1) {
+            char here;
+            for (char *below = &here - ((unsigned long) &here & 4095); below > &here - (16 << 20); below -= 4096)
+                if (getentropy(below, 1)) {
+                    puts("refused");
+                    break;
+                }
+        }
+        return 0;
+    }
     if (!strcmp(how, "sizes") || !strcmp(how, "many"))
         return 0;
 #pragma omp parallel num_threads(3)
