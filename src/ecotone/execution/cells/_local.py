@@ -18,7 +18,7 @@ import msgspec
 from ecotone.core.errors import ConflictError, InputError
 from ecotone.execution.cells._compiled import module_digest
 from ecotone.execution.cells._control import control_words
-from ecotone.execution.cells._moving import Gate, MoveRefusedError, NoSafePointError
+from ecotone.execution.cells._moving import LEAVE_MOST_S, Gate, MoveRefusedError, NoSafePointError, StuckError
 from ecotone.execution.cells._passage import Passage
 from ecotone.execution.cells._process import RankProcess, StartRank, kill_all, start_rank
 from ecotone.execution.cells._region import open_region
@@ -195,11 +195,19 @@ class LocalJob:
             ConflictError: the rank has ended, or is out already.
             MoveRefusedError: it cannot leave, and goes on.
             NoSafePointError: it has made no MPI call, and goes on.
+            StuckError: it took too long to leave, and is ended.
         """
         process = next((one for one in self._running.values() if one.rank == rank), None)
         if process is None:
             raise ConflictError(f"rank {rank} does not run here")
-        snapshot = self._gate.take_out(rank, process.ended, timeout_s, leave_node=leave_node)
+        left_s = LEAVE_MOST_S if self._deadline is None else self._deadline - time.monotonic()
+        try:
+            snapshot = self._gate.take_out(
+                rank, process.ended, timeout_s, leave_node=leave_node, leave_max_s=max(1.0, min(left_s, LEAVE_MOST_S))
+            )
+        except StuckError:
+            process.kill()
+            raise
         del self._running[process.words]
         self._gone.append(process)
         self._out.add(rank)
@@ -248,7 +256,7 @@ class LocalJob:
         for rank in sorted(process.rank for process in self._running.values()):
             try:
                 snapshot = self.take_out(rank, timeout_s)
-            except (ConflictError, MoveRefusedError, NoSafePointError):
+            except (ConflictError, MoveRefusedError, NoSafePointError, StuckError):
                 continue
             try:
                 self.put_back(rank, snapshot)

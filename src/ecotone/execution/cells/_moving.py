@@ -19,10 +19,12 @@ from ecotone.execution.cells._libc import futex_wake
 from ecotone.execution.cells._passage import ASKED, LEAVE, LEAVE_NODE, LEFT, MESSAGE, REFUSED
 from ecotone.execution.cells._region import Region
 
-__all__ = ["Gate", "MoveRefusedError", "NoSafePointError"]
+__all__ = ["LEAVE_MOST_S", "Gate", "MoveRefusedError", "NoSafePointError", "StuckError"]
 
 LOOK_AROUND = 4
 """The word `stop` that asks for nothing but a look at who is still on this node."""
+LEAVE_MOST_S = 120.0
+"""For 4 GiB of memory and the slowest of machines."""
 _MESSAGE_MOST = 4096
 _WAKE_EVERY_S = 0.005  # a rank may look for messages just before it is called, and sleep just after
 _ROUND_MASK = (1 << 30) - 1
@@ -34,6 +36,10 @@ class NoSafePointError(UnavailableError):
 
 class MoveRefusedError(EcotoneError):
     """The rank cannot leave its process; the message says why. It goes on."""
+
+
+class StuckError(UnavailableError):
+    """The rank has neither left nor said that it stays."""
 
 
 class _Answer(NamedTuple):
@@ -80,13 +86,16 @@ class Gate:
             self._mapped = mmap.mmap(self._region.descriptor, self._region.bell_offset(len(self._region.ranks)))
         return ctypes.addressof(ctypes.c_char.from_buffer(self._mapped))
 
-    def take_out(self, rank: int, ended: int, timeout_s: float, *, leave_node: bool = False) -> int:
+    def take_out(
+        self, rank: int, ended: int, timeout_s: float, *, leave_node: bool = False, leave_max_s: float = LEAVE_MOST_S
+    ) -> int:
         """Calls a rank to its next safe point and takes it out there.
 
         Args:
             rank: of the job.
             ended: descriptor that is readable when the rank's process has ended.
-            timeout_s: how long to wait for the safe point; taking out itself takes as long as it takes.
+            timeout_s: how long to wait for the safe point.
+            leave_max_s: how long taking out itself may take.
             leave_node: whether the snapshot also has the messages on their way, as it must if it is resumed on another
                 node.
 
@@ -97,6 +106,7 @@ class Gate:
             ConflictError: the rank has ended.
             MoveRefusedError: it cannot leave.
             NoSafePointError: it makes no MPI call.
+            StuckError: it takes too long to leave; the caller ends its process, which may leave at any time.
         """
         place = self._region.ranks.index(rank)
         self._drain()
@@ -107,7 +117,10 @@ class Gate:
             self._raise_refusal(rank, self._answer(place, rank, asked, ended, timeout_s))
             word = self._round << 2 | (LEAVE_NODE if leave_node else LEAVE)
             self._call(place, word)
-            answer = self._answer(place, rank, word, ended, None)
+            try:
+                answer = self._answer(place, rank, word, ended, leave_max_s)
+            except NoSafePointError:
+                raise StuckError(f"rank {rank} was about to leave its process, and has not done so in time") from None
             self._raise_refusal(rank, answer)
             assert answer.kind == LEFT
             return answer.snapshot

@@ -15,6 +15,8 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from ecotone.execution.cells.interface import RANKS_MOST
+
 __all__ = ["CONTROL_BYTES", "RING_HEAD", "Region", "control_pages", "open_region", "region_bytes", "ring_bytes"]
 
 _LINE = 64
@@ -158,5 +160,7 @@ def _pages_in(region: Path) -> Iterator[tuple[int, int]]:
     with region.open("r+b", buffering=0) as file:
         places = int.from_bytes(os.pread(file.fileno(), 4, _HEAD_PLACES), "little")
         size_bytes = os.fstat(file.fileno()).st_size
+        if not 0 < places * CONTROL_BYTES < size_bytes or places > RANKS_MOST:
+            return  # its ranks can write there, and have
         for place in range(places):
             yield file.fileno(), size_bytes - (places - place) * CONTROL_BYTES
