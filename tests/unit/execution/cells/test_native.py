@@ -155,12 +155,30 @@ def test_thread_that_looks_at_a_variable_sees_it_change(run: Callable[..., tuple
     assert text == "ok\n"
 
 
-def test_only_a_loop_that_changes_nothing_gets_a_barrier() -> None:
-    load = "var_i0 = i32_load_default32(wasm_rt_local_memory_base, size, &instance->w2c_memory, (u64)(var_i0));"
-    waiting = f"  var_L1: \n    {load}\n    if (var_i0) {{goto var_L1;}}\n"
-    adding = f"  var_L2: \n    {load}\n    var_l1 = var_i0;\n    if (var_i0) {{goto var_L2;}}\n"
-    calling = f"  var_L3: \n    {load}\n    w2c_cell_f1(instance);\n    if (var_i0) {{goto var_L3;}}\n"
-    assert [part.count("__asm__") for part in map(with_barriers, (waiting, adding, calling))] == [1, 0, 0]
+def test_only_a_loop_that_may_wait_gets_a_barrier() -> None:
+    load = "{0} = i32_load_default32(wasm_rt_local_memory_base, size, instance->w2c_memory, (u64)({1}) + 8u);"
+    again, count = "if (var_i0) {goto var_L1;}", "var_i1 = var_l2; var_i2 = 1u; var_i1 += var_i2; var_l2 = var_i1;"
+    constant = f"var_i0 = 8u; {load.format('var_i0', 'var_i0')}"
+    fixed, moving = (f"var_i0 = var_l{of}; {load.format('var_i0', 'var_i0')}" for of in (1, 2))
+    value = f"{constant} var_l3 = var_i0; var_i0 = var_l2;"
+    waiting = [
+        f"{constant} {again}",
+        f"{fixed} {count} {again}",
+        f"{fixed} var_i0 = !(var_i0); var_l4 = var_i0; {count} var_i0 = var_l4; {again}",
+        f"{load.format('var_i0', 'var_l1')} {load.format('var_i0', 'var_i0')} {count} {again}",
+        f"{fixed} if (var_i0) {{goto var_B0;}} {count} var_i0 = var_l2; {again}",
+        f"{count} var_i0 = w2c_cell_f1(instance); {again}",
+        "var_i0 = var_l2;\n" * 2000 + again,
+    ]
+    calculating = [
+        f"{moving} {count} {again}",  # until a zero
+        f"{count} {value} {again}",  # what is loaded decides nothing
+        f"{load.format('var_i0', 'var_l2')} var_l2 = var_i0; {again}",  # a list
+    ]
+    for loops, barriers in ((waiting, 1), (calculating, 0)):
+        for loop in loops:
+            text = f" var_L1: \n {loop} \n".replace("; ", ";\n ").replace("} ", "}\n ")
+            assert with_barriers(text).count("__asm__") == barriers, text
 
 
 def test_memory_and_tables_have_their_limits(written: Written) -> None:
