@@ -167,8 +167,9 @@ void eomp_task_free(struct task *task);
 void eomp_task_submit(struct task *task, bool undeferred);
 void eomp_task_run(struct task *task); /* now, in this thread */
 void eomp_task_ready(struct task *task, bool anywhere);
-struct task *eomp_task_take(const struct task *ancestor); /* a descendant of it, unless it is 0; 0: found none */
-bool eomp_help(const struct task *ancestor);              /* runs such a task */
+/* A descendant of it, unless it is 0. Overlooks some unless it is thorough. 0: found none. */
+struct task *eomp_task_take(const struct task *ancestor, bool thorough);
+bool eomp_help(const struct task *ancestor); /* runs such a task */
 void eomp_event_fulfil(struct task *task);
 bool eomp_tasks_waiting(struct team *team, int32_t size);
 bool eomp_all_done(struct team *team);

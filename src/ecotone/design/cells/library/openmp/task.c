@@ -120,14 +120,25 @@ static struct task *deque_take(struct deque *deque, const struct task *ancestor)
     return task;
 }
 
-static struct task *deque_steal(struct deque *deque, const struct task *ancestor)
+/* The oldest one if it may be run, and nothing if somebody else is there; or, thoroughly, the oldest that may be run. */
+static struct task *deque_steal(struct deque *deque, const struct task *ancestor, bool thorough)
 {
-    if (!atomic_load(&deque->count) || !eomp_try_lock(&deque->lock))
+    if (!atomic_load(&deque->count))
+        return NULL;
+    if (thorough)
+        eomp_lock(&deque->lock);
+    else if (!eomp_try_lock(&deque->lock))
         return NULL;
     struct task *task = NULL;
-    uint32_t count = atomic_load_explicit(&deque->count, memory_order_relaxed);
-    if (count && descends(*place_in(deque, deque->first), ancestor)) {
-        task = *place_in(deque, deque->first++);
+    uint32_t count = atomic_load_explicit(&deque->count, memory_order_relaxed), most = thorough ? count : count > 0;
+    uint32_t at = 0;
+    while (at < most && !descends(*place_in(deque, deque->first + at), ancestor))
+        at++;
+    if (at < most) {
+        task = *place_in(deque, deque->first + at);
+        for (; at; at--)
+            *place_in(deque, deque->first + at) = *place_in(deque, deque->first + at - 1);
+        deque->first++;
         atomic_store(&deque->count, count - 1);
     }
     eomp_unlock(&deque->lock);
@@ -163,7 +174,7 @@ static struct task *take_shared(struct team *team, const struct task *ancestor)
     return task;
 }
 
-struct task *eomp_task_take(const struct task *ancestor)
+struct task *eomp_task_take(const struct task *ancestor, bool thorough)
 {
     struct member *here = eomp_here();
     struct team *team = here->team;
@@ -174,7 +185,7 @@ struct task *eomp_task_take(const struct task *ancestor)
         uint32_t victim = (here->victim + (uint32_t) tried) % (uint32_t) team->size;
         if ((int32_t) victim == here->number)
             continue;
-        task = deque_steal(&team->members[victim].deque, ancestor);
+        task = deque_steal(&team->members[victim].deque, ancestor, thorough);
         if (task)
             here->victim = victim;
     }
@@ -217,16 +228,27 @@ static void wake_somebody(struct team *team)
         eomp_ring(team->members[at].thread);
 }
 
-/* To be run by anyone. `anywhere`: this thread may be in the middle of something that has nothing to do with it. */
+static void wake_waiter(struct thread *thread)
+{
+    if (thread && atomic_load(&thread->asleep) == ASLEEP_STRICT)
+        eomp_ring(thread);
+}
+
+/* To be run by anyone. `anywhere`: this thread may be in the middle of something that has nothing to do with it. Those
+ * who may wait for just this task are woken besides somebody who would run any, who may take another one. They are read
+ * before the task can be taken, for it may be gone then. */
 void eomp_task_ready(struct task *task, bool anywhere)
 {
     struct member *here = eomp_here();
     struct team *team = task->team;
+    struct thread *runner = task->parent->runner, *owner = task->group ? task->group->owner : NULL;
     if (anywhere || task->priority || team != here->team || !deque_put(&here->deque, task))
         share(team, task);
     if (!atomic_load(&team->tasking))
         atomic_store(&team->tasking, 1);
     wake_somebody(team);
+    wake_waiter(runner);
+    wake_waiter(owner);
 }
 
 /* ---- Running ---- */
@@ -324,7 +346,7 @@ void eomp_task_run(struct task *task)
 
 bool eomp_help(const struct task *ancestor)
 {
-    struct task *task = eomp_task_take(ancestor);
+    struct task *task = eomp_task_take(ancestor, false);
     if (task)
         eomp_task_run(task);
     return task;

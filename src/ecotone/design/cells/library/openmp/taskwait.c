@@ -27,7 +27,7 @@ static inline __attribute__((always_inline)) void wait_in_task(bool (*done)(void
         if (paid)
             continue;
         found = NULL;
-        EOMP_SLEEP_WHILE(thread, ASLEEP_STRICT, !done(what) && !(found = eomp_task_take(task)));
+        EOMP_SLEEP_WHILE(thread, ASLEEP_STRICT, !done(what) && !(found = eomp_task_take(task, true)));
         if (found)
             eomp_task_run(found);
     }
@@ -162,6 +162,8 @@ void __kmpc_taskloop_5(PLACE, void *compiler_task, int32_t condition, uint64_t *
     if (!no_group)
         eomp_group_begin();
     if (loop.iterations) {
+        if (loop.lower == 0 && step == 1 && *upper == UINT32_MAX)
+            kind = 0; /* an empty loop, which only the body of its tasks knows: no tasks of some iterations */
         divide(&loop, kind, wanted, modifier);
         make_tasks(&loop);
     }
