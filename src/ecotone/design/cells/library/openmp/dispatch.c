@@ -55,6 +55,8 @@ static void begin(int32_t schedule, uint64_t lower, uint64_t iterations, int64_t
     position->chunk = chunk ? chunk : 1;
     position->chunks = iterations ? (iterations - 1) / position->chunk + 1 : 0;
     eomp_gate_wait(&position->loop->turn, number);
+    if (atomic_load(&here->team->cancelled) == CANCEL_PARALLEL)
+        position->loop = NULL; /* not all come to this loop: it is over at once */
 }
 
 void eomp_loop_leave(struct member *member)

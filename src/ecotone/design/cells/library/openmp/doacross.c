@@ -28,6 +28,8 @@ void __kmpc_doacross_init(PLACE, int32_t dimensions, const struct bounds *bounds
     uint32_t number = here->doacrosses_begun++;
     struct doacross *loop = &team->doacrosses[number % LOOPS];
     eomp_gate_wait(&loop->turn, number);
+    if (atomic_load(&team->cancelled) == CANCEL_PARALLEL)
+        return; /* not all come to this loop */
     uint64_t iterations = 1;
     for (int32_t at = 0; at < dimensions; at++)
         iterations *= extent(&bounds[at]);

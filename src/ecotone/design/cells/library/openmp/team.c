@@ -415,6 +415,9 @@ void eomp_barrier(void)
 
 void __kmpc_barrier(PLACE) { eomp_barrier(); }
 
+/* For all who wait there. It may be set to what they wait for meanwhile, but not to less. */
+static void open_gate(struct gate *turn) { eomp_gate_set(turn, atomic_load(&turn->value) + INT32_MAX / 2); }
+
 /* By the one who cancels it. Nobody waits for all at a barrier any more, for some go to the end of the region without
  * coming to one. The one who cancels is not at the barrier, so none is being opened, and none will be. */
 void eomp_region_cancelled(struct team *team)
@@ -422,6 +425,10 @@ void eomp_region_cancelled(struct team *team)
     atomic_fetch_add(&team->generation, 1);
     for (int32_t at = 0; at < team->size; at++)
         eomp_ring(team->members[at].thread);
+    for (uint32_t at = 0; at < LOOPS; at++) {
+        open_gate(&team->loops[at].turn);
+        open_gate(&team->doacrosses[at].turn);
+    }
 }
 
 /* ---- Leagues of teams: on the host one after the other, in this thread ---- */
