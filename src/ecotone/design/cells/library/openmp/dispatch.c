@@ -4,6 +4,7 @@
  * rest each thread knows by itself. Who leaves a loop last makes its place ready for a later one, so nobody has to be
  * first. */
 #include "openmp.h"
+#include "thread_wait.h"
 
 enum { KIND_BLOCK = 1, KIND_CHUNKS, KIND_DYNAMIC, KIND_GUIDED };
 enum { FIRST_ORDERED = 64, ORDERED = 32, MODIFIERS = 3 << 29 };
@@ -67,7 +68,7 @@ void eomp_loop_leave(struct member *member)
     if (!loop || atomic_fetch_add(&loop->left, 1) + 1 != (uint32_t) member->team->size)
         return;
     atomic_store(&loop->next, 0);
-    atomic_store(&loop->ordered.value, 0);
+    atomic_store(&loop->ordered, 0);
     atomic_store(&loop->left, 0);
     eomp_gate_set(&loop->turn, position->number + LOOPS);
 }
@@ -134,7 +135,7 @@ static bool next(struct member *here, int32_t *last, uint64_t *lower, uint64_t *
     *upper = position->lower + (first + count - 1) * (uint64_t) position->step;
     if (last)
         *last = first + count == position->iterations;
-    position->iteration = (uint32_t) first;
+    position->iteration = first;
     position->served = false;
     return true;
 }
@@ -148,11 +149,31 @@ void __kmpc_dispatch_deinit(PLACE)
 
 /* ---- The ordered part of an iteration: when those of all before it are over ---- */
 
-static void wait_for_turn(struct position *position) { eomp_gate_wait(&position->loop->ordered, position->iteration); }
+/* The half of the count that changes with each iteration; sleepers watch it. */
+static word *low_half(struct loop *loop) { return (word *) &loop->ordered; }
+
+/* Dekker of count and sleepers. */
+static void wait_for_turn(struct position *position)
+{
+    struct member *here = eomp_here();
+    struct loop *loop = position->loop;
+    uint32_t turns = eomp_spins(here->team->size);
+    for (uint32_t turn = 0; turn < turns; turn++) {
+        if (atomic_load(&loop->ordered) >= position->iteration)
+            return;
+        eomp_brake(here->thread);
+    }
+    atomic_fetch_add(&loop->sleepers, 1);
+    for (uint64_t seen; (seen = atomic_load(&loop->ordered)) < position->iteration;)
+        eomp_wait32(low_half(loop), (uint32_t) seen);
+    atomic_fetch_sub(&loop->sleepers, 1);
+}
 
 static void end_turn(struct position *position)
 {
-    eomp_gate_set(&position->loop->ordered, position->iteration + 1);
+    atomic_store(&position->loop->ordered, position->iteration + 1);
+    if (atomic_load(&position->loop->sleepers))
+        eomp_notify(low_half(position->loop), UINT32_MAX);
     position->served = true;
 }
 

@@ -198,7 +198,8 @@ void eomp_depend_forget(struct task *task);   /* its children's table */
 struct loop {
     _Alignas(EOMP_LINE) _Atomic uint64_t next; /* chunk, or iteration if they are guided */
     _Alignas(EOMP_LINE) struct gate turn;
-    struct gate ordered; /* how many iterations have had their ordered part */
+    _Atomic uint64_t ordered; /* how many iterations have had their ordered part */
+    word sleepers;            /* who wait for theirs */
     word left;
 };
 /* Of a loop whose iterations wait for others; likewise. */
@@ -217,7 +218,7 @@ struct position {
     uint32_t number; /* of the loop */
     uint8_t kind;
     bool ordered, served; /* `served`: this iteration has had its ordered part */
-    uint32_t iteration;   /* which this thread is at; only in ordered loops */
+    uint64_t iteration;   /* which this thread is at; only in ordered loops */
 };
 void eomp_loop_leave(struct member *member); /* one in which this thread still is */
 

@@ -142,7 +142,7 @@ static void forget_constructs(struct team *team)
         struct loop *loop = &team->loops[at];
         loop->next = 0;
         loop->turn.value = at;
-        loop->ordered.value = 0;
+        loop->ordered = 0;
         loop->left = 0;
         struct doacross *doacross = &team->doacrosses[at];
         free(doacross->done);
