@@ -5,6 +5,7 @@ compiles can harm nobody.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import random
 import resource
@@ -24,6 +25,7 @@ from tests.unit.execution.cells.every_instruction import module_text
 
 from ecotone.core.errors import InputError, UnavailableError
 from ecotone.design.cells.native import CannotTranslateError, _build, _walls, can_compile, native_code
+from ecotone.design.cells.native._calls import refuse_signals
 from ecotone.design.cells.native._spins import with_barriers
 from ecotone.design.cells.native._walls import raise_walls
 from ecotone.execution.cells import Folder, Job, JobResult, run_job
@@ -407,16 +409,30 @@ def test_walls_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: str)
             found = [
                 *("files" for word in missing if "files" in word),
                 *("network" for word in missing if "network" in word),
+                *("unsaid" for _ in range(1) if files == "only_here" and "read" not in missing[0]),
                 attempt("wrote", (outside / "new").touch),
                 attempt("removed", (outside / "secret").unlink),
                 *([attempt("read", (outside / "secret").read_text)] if files == "landlock" else []),
                 attempt("linked", lambda: os.link(outside / "secret", inside / "secret")),
                 *([attempt("signalled", lambda: os.kill(os.getppid(), 0))] if landlock >= 6 else []),
                 attempt("connected", lambda: socket.socket().close()),
+                *([attempt("environment", Path(f"/proc/{os.getppid()}/environ").read_bytes)] if landlock else []),
+                *([attempt("settings", Path("/etc/passwd").read_bytes)] if landlock else []),
+                attempt("ring", lambda: call_system("io_uring_setup", 8, bytes(120))),
+                attempt("memory of others", lambda: call_system("process_vm_readv", os.getppid(), None, 0, None, 0, 0)),
+                attempt("shared memory", lambda: call_system("shmget", 0, 4096, 0o600)),
+                attempt("namespace", lambda: call_system("unshare", 0x10000000)),
+                attempt("process in a namespace", lambda: call_system("clone", 0x10000000 | signal.SIGCHLD, None)),
+                attempt("mode", lambda: outside.chmod(0o755)),
+                attempt("times", lambda: os.utime(outside)),
+                attempt("limits", lambda: resource.prlimit(os.getppid(), resource.RLIMIT_CORE)),
+                *(line for line in Path("/proc/self/status").read_text().splitlines() if has_capability(line)),
                 attempt("large", lambda: (inside / "large").write_bytes(bytes(2 << 20))),
                 attempt("memory", lambda: bytes(5 << 30)),
                 attempt("inside", lambda: (inside / "new").write_text("text")),
                 f"nice {os.nice(0)}",
+                *([] if refuse_signals() else ["signals"]),
+                attempt("signalled as a compiler", lambda: os.kill(os.getppid(), 0)),
                 f"limit {resource.getrlimit(resource.RLIMIT_CPU)[0]}",
             ]
             os.write(writing, " ".join(found).encode())
@@ -433,6 +449,24 @@ def test_walls_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: str)
 
 def unavailable(*_arguments: object) -> bool:
     return False
+
+
+_CALLS = {
+    "x86_64": {"io_uring_setup": 425, "process_vm_readv": 310, "shmget": 29, "unshare": 272, "clone": 56},
+    "aarch64": {"io_uring_setup": 425, "process_vm_readv": 270, "shmget": 194, "unshare": 97, "clone": 220},
+}
+
+
+def call_system(name: str, *arguments: int | bytes | None) -> None:
+    given = [ctypes.c_long(value) if isinstance(value, int) else value for value in arguments]
+    given += [None] * (6 - len(given))
+    if ctypes.CDLL(None, use_errno=True).syscall(ctypes.c_long(_CALLS[os.uname().machine][name]), *given) < 0:
+        raise OSError(ctypes.get_errno(), name)
+
+
+def has_capability(line: str) -> bool:
+    """Whether it tells, in `/proc/self/status`, of one that can be used and is more than reading."""
+    return line.startswith(("CapPrm", "CapEff")) and int(line.split()[1], 16) & ~4 != 0
 
 
 def attempt(name: str, action: Callable[[], object]) -> str:

@@ -1,7 +1,9 @@
 """What keeps a compiler of untrusted code in its folder. Called by `_worker.py`, in its own process, once.
 
-Landlock, where the kernel has it, else a mount namespace, lets only the folder be written; a filter of system calls
-takes the network away; limits of the process bound memory, time and files. Children inherit all of it.
+Landlock, where the kernel has it, lets only the folder be written, and only what the compilers need be read. Else a
+mount namespace lets only the folder be written, and all is read that the user can read. A filter of system calls takes
+away the network, other processes, and changes to the metadata of files; capabilities are dropped; limits of the process
+bound memory, time and files. Children inherit all of it.
 """
 
 from __future__ import annotations
@@ -16,16 +18,21 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ecotone.design.cells.native._calls import refuse_calls
+
 __all__ = ["die_with", "landlock", "landlock_version", "only_here", "raise_walls"]
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
 _NICE = 19
 _FILES_MOST = 256
-_SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/etc", "/proc", "/sys/devices/system/cpu", "/nix", "/opt")
+_SYSTEM = (
+    *("/usr", "/lib", "/lib32", "/lib64", "/bin", "/nix", "/opt", "/sys/devices/system/cpu"),
+    *("/etc/ld.so.cache", "/etc/ld.so.preload", "/etc/ld-musl-x86_64.path", "/etc/ld-musl-aarch64.path"),
+    *("/etc/localtime", "/proc/self", "/proc/cpuinfo", "/proc/meminfo"),
+)
 
-_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP = 1, 38, 22
-_SECCOMP_FILTER = 2
+_PR_SET_PDEATHSIG, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 24, 38
 
 
 def die_with(parent: int) -> None:
@@ -64,10 +71,13 @@ def raise_walls(
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write beyond the limit fails, and its reason is told
     missing: list[str] = []
     _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    if not landlock(folder, readable) and not only_here(folder):
-        missing.append("a wall around files (Landlock, or user namespaces)")
-    if not _no_sockets():
-        missing.append("a wall to the network (seccomp)")
+    if not landlock(folder, readable):
+        around = "what can be read (Landlock)" if only_here(folder) else "files (Landlock, or user namespaces)"
+        missing.append(f"a wall around {around}")
+    if not _drop_capabilities():
+        missing.append("a process without capabilities")
+    if not refuse_calls():
+        missing.append("a wall to the network and to other processes (seccomp)")
     return tuple(missing)
 
 
@@ -101,7 +111,7 @@ def landlock(folder: Path, readable: Sequence[str]) -> bool:
     try:
         to_read = [*_SYSTEM, sys.prefix, sys.base_prefix, *readable]
         for path in to_read:
-            _allow(rules, path, _EXECUTE | _READ_FILE | _READ_FOLDER)
+            _allow(rules, path, _EXECUTE | _READ_FILE | (_READ_FOLDER if Path(path).is_dir() else 0))
         _allow(rules, "/dev/null", _WRITE_FILE | _READ_FILE)
         _allow(rules, "/dev/urandom", _READ_FILE)
         _allow(rules, str(folder.parent), _REMOVE_FOLDER)  # so that an empty one can be cleared away
@@ -163,29 +173,19 @@ def _set_mount(path: bytes, how: int, *, set_flags: int = 0, clear_flags: int = 
     return done == 0
 
 
-# ---- The network: a filter of system calls ----
+# ---- Capabilities ----
 
-# By machine: what the kernel calls it, and the numbers of socket, connect and ptrace.
-_MACHINES = {"x86_64": (0xC000003E, (41, 42, 101)), "aarch64": (0xC00000B7, (198, 203, 117))}
-_LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
-_AT_NUMBER, _AT_MACHINE = 0, 4
-_REFUSE, _ALLOW, _KILL = 0x00050001, 0x7FFF0000, 0x80000000  # refuse: with EPERM
-_OTHER_NUMBERS = 0x40000000  # of x86: a second set of numbers for the same calls
+_CAPABILITIES_VERSION, _CAPABILITIES_MOST = 0x20080522, 64
+_READ_ALL = 1 << 2  # kept, if root has it: Python may lie in a folder of another user
 
 
-class _Filter(ctypes.Structure):
-    _fields_ = [("count", ctypes.c_ushort), ("code", ctypes.c_char_p)]
-
-
-def _no_sockets() -> bool:
-    machine = _MACHINES.get(os.uname().machine)
-    if machine is None:
+def _drop_capabilities() -> bool:
+    """What root may do, and what a namespace of users gives, is given up for good; false if it cannot be."""
+    for number in range(_CAPABILITIES_MOST):
+        if 1 << number != _READ_ALL:
+            _libc.prctl(_PR_CAPBSET_DROP, ctypes.c_ulong(number), 0, 0, 0)  # only who has any may
+    header, held = struct.pack("=Ii", _CAPABILITIES_VERSION, 0), ctypes.create_string_buffer(24)
+    if _libc.capget(header, held):
         return False
-    name, refused = machine
-    steps = [(_LOAD, 0, 0, _AT_MACHINE), (_JUMP_EQUAL, 1, 0, name), (_RETURN, 0, 0, _KILL), (_LOAD, 0, 0, _AT_NUMBER)]
-    steps += [(_JUMP_AT_LEAST, len(refused) + 1, 0, _OTHER_NUMBERS)]
-    for at, number in enumerate(refused):
-        steps.append((_JUMP_EQUAL, len(refused) - at, 0, number))
-    steps += [(_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _REFUSE)]
-    code = b"".join(struct.pack("=HBBI", *step) for step in steps)
-    return _libc.prctl(_PR_SET_SECCOMP, _SECCOMP_FILTER, ctypes.byref(_Filter(len(steps), code)), 0, 0) == 0
+    keep = struct.unpack("=6I", held.raw)[1] & _READ_ALL
+    return _libc.capset(header, struct.pack("=6I", keep, keep, 0, 0, 0, 0)) == 0

@@ -2,7 +2,7 @@
 
 Started by `_build.py`. FOLDER holds `module.wasm`; in the end it holds `cell.so` and `names`. PLAN is JSON, see `Plan`.
 The module may be made by somebody who means harm, and the translators are large programs: whatever happens here,
-nothing outside of FOLDER is written, and no network is reached. Progress goes to stdout, a line for each part; the
+no file outside of FOLDER is written, and no network is reached. Progress goes to stdout, a line for each part; the
 reason of a failure is the last line of stderr. This process ends when its stdin does: who has started it is gone.
 """
 
@@ -22,6 +22,7 @@ from pathlib import Path
 import msgspec
 
 from ecotone.core.errors import EcotoneError
+from ecotone.design.cells.native._calls import refuse_signals
 from ecotone.design.cells.native._errors import CannotTranslateError
 from ecotone.design.cells.native._glue import atomic_macros, glue, names_of_functions, override
 from ecotone.design.cells.native._module import read_module, rewritten
@@ -105,6 +106,12 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
+def _prepare(parent: int) -> None:
+    """Of a compiler, before it runs; it sends no signals, and this process only to its compilers."""
+    die_with(parent)
+    refuse_signals()
+
+
 def _run_all(commands: Sequence[Sequence[str]], folder: Path, jobs: int, done: Callable[[int], None]) -> None:
     """Runs commands, so many at a time.
 
@@ -123,7 +130,7 @@ def _run_all(commands: Sequence[Sequence[str]], folder: Path, jobs: int, done: C
                 with told.open("wb") as file:
                     process = subprocess.Popen(
                         command, cwd=folder, stdin=subprocess.DEVNULL, stdout=file, stderr=file,
-                        preexec_fn=lambda: die_with(own),  # noqa: PLW1509 - this process has no threads
+                        preexec_fn=lambda: _prepare(own),  # noqa: PLW1509 - this process has no threads
                     )  # fmt: skip
                 watched = os.pidfd_open(process.pid)
                 running[watched] = process, told
