@@ -32,6 +32,7 @@ __all__ = [
     "CPLUSPLUS",
     "LIBRARY",
     "OPENMP",
+    "PTHREADS",
     "BuildError",
     "Progress",
     "build_module",
@@ -51,6 +52,8 @@ Progress = Callable[[str], object]
 LIBRARY = Path(__file__).parent / "library"
 OPENMP = "-fopenmp"
 """The flag of a program with threads."""
+PTHREADS = "-pthread"
+"""That of one which starts them itself."""
 _LIBC = LIBRARY / "libc"
 _FILES = LIBRARY / "cplusplus" / "files.cpp"
 
@@ -84,6 +87,9 @@ _LINK = [
     "-Wl,-z,stack-size=1048576",  # zig's default of 16 MiB would let deep recursion eat memory
     "-Wl,--export=__stack_pointer",  # a snapshot carries it
 ]
+# Without the first, flockfile and the like are not declared. A variable that is volatile is read and written by atomic
+# instructions: programs wait for such a one in a loop, and both tiers may keep what a plain load has given.
+_FOR_THREADS = ["-D_REENTRANT", "-fms-volatile"]
 _LINK_THREADS = [
     "-Wl,--shared-memory,--import-memory,--export-memory",
     "-Wl,--max-memory=4294901760",  # the most that the compiler lets pass, a page below 4 GiB
@@ -130,8 +136,16 @@ def compiler(sources: Sequence[Path] = (), *, plus: bool = False) -> list[str]:
 
 def compiler_flags(flags: Sequence[str] = ()) -> list[str]:
     """Our flags for compiling, then those given."""
-    threads = ["-D_REENTRANT"] if OPENMP in flags else []  # without it, flockfile and the like are not declared
-    return [*_TARGET, *_DEFINES, *_LENIENT, *threads, *_optimised(flags), f"-I{LIBRARY}", *flags]
+    threads = _FOR_THREADS if OPENMP in flags or PTHREADS in flags else []
+    return [
+        *_TARGET,
+        *_DEFINES,
+        *_LENIENT,
+        *threads,
+        *_optimised(flags),
+        f"-I{LIBRARY}",
+        *(flag for flag in flags if flag != PTHREADS),
+    ]
 
 
 def run_compiler(command: Sequence[str], *, given: bytes | None = None) -> tuple[bytes, str]:

@@ -157,8 +157,6 @@ def _flag(line: CommandLine, word: str, words: Iterator[str]) -> None:
         line.flags += [word, _value(word, words)]
     elif word == "-s" or word.startswith(_LEFT_OUT):
         return
-    elif word == "-pthread":
-        line.flags.append("-D_REENTRANT")  # as elsewhere; threads are linked where they are used
     elif word.startswith("-Wl,"):
         line.warnings.append(f"warning: {word} is left out: the linker for cells does not know it")
     else:

@@ -33,7 +33,7 @@ def test_words_are_sorted() -> None:
     assert line.output == "out/x.o"
     assert line.inputs == [("x.c", ""), ("-lm", "")]
     assert line.folders == ["lib"]
-    assert line.flags == ["-O3", "-DX=1", "-I", "inc", "-MD", "-MF", "x.d", "-Wall", "-D_REENTRANT"]
+    assert line.flags == ["-O3", "-DX=1", "-I", "inc", "-MD", "-MF", "x.d", "-Wall", "-pthread"]
 
 
 def test_language_holds_until_the_next() -> None:

@@ -160,3 +160,13 @@ def test_page_that_guards_a_stack_is_no_place_for_the_host(run: Run) -> None:
     result, text = run("threads", 1, "guard", threads=3)
     assert result.exit_code == 0, result.first
     assert "refused" in text
+
+
+@pytest.mark.parametrize("tier", ["wasmtime", "native"])
+def test_volatile_variables_are_seen_to_change(module: Module, run: Run, tier: Tier) -> None:
+    """Also by loops one behind the other, of which a compiler could think that they look at the same."""
+    if tier == "native":
+        _compiled_natively(module("threads"))
+    result, text = run("threads", 1, "volatile", threads=2, tier=tier, time_max_s=20.0)
+    assert result.exit_code == 0, result.first
+    assert "seen" in text

@@ -5,6 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+static volatile int flag;
+static long turns;
+
 static int deeper(int depth, volatile char *above)
 {
     volatile char place[1000];
@@ -53,6 +56,21 @@ int main(int argc, char **argv)
                 if ((end = fopen("here/fifo", "w"))) fprintf(end, "42\n");
             }
             if (end) fclose(end);
+        }
+        return 0;
+    }
+    if (!strcmp(how, "volatile")) {
+#pragma omp parallel num_threads(2)
+        if (omp_get_thread_num()) {
+            for (int stage = 1; stage <= 3; stage++) {
+                usleep(50000);
+                flag = stage;
+            }
+        } else {
+            while (!flag) {}
+            while (flag < 2) turns++;
+            while (flag < 3) turns += flag;
+            puts("seen");
         }
         return 0;
     }
