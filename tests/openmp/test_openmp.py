@@ -33,8 +33,9 @@ C = programs(
         "loops/ordered.c", "worksharing/single.c", "worksharing/sections.c", "reductions/arrays.c",
         "reductions/declared.c", "synchronization/atomic_capture.c", "synchronization/barrier.c",
         "synchronization/critical.c", "synchronization/locks.c", "tasks/data.c", "tasks/depend.c", "tasks/detach.c",
-        "tasks/groups.c", "tasks/taskloop.c", "tasks/trees.c", "cancellation/cancel.c", "teams/teams.c",
-        "environment/schedule.c", "library/malloc.c", "library/stdio.c", "other/elastic.c",
+        "tasks/groups.c", "tasks/taskloop.c", "tasks/trees.c", "tasks/waiting.c", "cancellation/cancel.c",
+        "cancellation/regions.c", "teams/teams.c", "environment/schedule.c", "library/malloc.c", "library/stdio.c",
+        "other/elastic.c",
     )
 )  # fmt: skip
 CPLUSPLUS = programs(("cplusplus/objects.cpp", "cplusplus/statics.cpp", "other/storm.cpp"))

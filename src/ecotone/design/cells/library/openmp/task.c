@@ -120,7 +120,7 @@ static struct task *deque_take(struct deque *deque, const struct task *ancestor)
     return task;
 }
 
-/* The oldest one if it may be run, and nothing if somebody else is there; or, thoroughly, the oldest that may be run. */
+/* The oldest one if it may be run, and nothing if somebody else is there. Thoroughly: the oldest that may be run. */
 static struct task *deque_steal(struct deque *deque, const struct task *ancestor, bool thorough)
 {
     if (!atomic_load(&deque->count))
