@@ -263,7 +263,7 @@ void eomp_read_settings(int32_t processors)
 {
     struct controls *controls = &eomp_settings.controls;
     eomp_settings.processors = processors > 0 ? processors : 1;
-    eomp_settings.stack_bytes = 1u << 20;
+    eomp_settings.stack_bytes = 4u << 20;
     eomp_settings.allocator = 1;
     *controls = (struct controls) {.threads = eomp_settings.processors,
                                    .dynamic = true,
