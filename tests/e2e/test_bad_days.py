@@ -131,8 +131,20 @@ def _of(shared: Path, app: Path) -> bool:
     return any(shared.name.endswith(run) for run in runs)
 
 
+_TROUBLES = ("raise", "exit", "hang", "spin", "leak", "fork", "close")
+_TROUBLES_MORE = ("garbage", "interrupt", "words")  # 15 s each; they end as the others do
+
+
+@pytest.fixture
+def asked_for(request: pytest.FixtureRequest) -> None:
+    """Leaves out what is marked slow, without `-m slow`."""
+    if request.node.get_closest_marker("slow") and "slow" not in request.config.option.markexpr:
+        pytest.skip("long; run it with -m slow")
+
+
+@pytest.mark.usefixtures("asked_for")
 @pytest.mark.parametrize(
-    "trouble", ["raise", "exit", "hang", "spin", "leak", "garbage", "interrupt", "fork", "close", "words"]
+    "trouble", [*_TROUBLES, *(pytest.param(each, marks=pytest.mark.slow) for each in _TROUBLES_MORE)]
 )
 def test_a_component_that_misbehaves_is_dealt_with_and_named(ecotone: Start, prepared: Prepare, trouble: str) -> None:
     app = prepared("trouble")
