@@ -131,8 +131,8 @@ def _of(shared: Path, app: Path) -> bool:
     return any(shared.name.endswith(run) for run in runs)
 
 
-_TROUBLES = ("raise", "exit", "hang", "spin", "leak", "fork", "close")
-_TROUBLES_MORE = ("garbage", "interrupt", "words")  # 15 s each; they end as the others do
+_TROUBLES = ("raise", "spin", "leak", "fork", "close")
+_TROUBLES_MORE = ("exit", "garbage", "hang", "interrupt", "words")  # 15 s each; they end as the others do
 
 
 @pytest.fixture
