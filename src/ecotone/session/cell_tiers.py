@@ -16,7 +16,6 @@ __all__ = ["JobTier"]
 
 _LOOK_EVERY_S = 1.0
 _SWITCH_LIMIT_S = 2.0
-_COMPILE_MOST_S = 900.0
 
 
 class JobTier:
@@ -39,14 +38,14 @@ class JobTier:
     """
 
     def __init__(self, job: Job, *, can_change: bool, told: int | None) -> None:
-        from ecotone.execution.cells.building import code_of, is_native, module_digest
+        from ecotone.execution.cells.building import COMPILE_MOST_S, code_of, is_native, module_digest
 
         self._told = told
         self.events: list[str] = []
         if job.tier == "native":
             from ecotone.design.cells.native import native_code
 
-            native_code(job.module, self._show, _COMPILE_MOST_S)
+            native_code(job.module, self._show, COMPILE_MOST_S)
             self._show("")
         code = code_of(job)
         self._heat: Heat | None = None

@@ -30,11 +30,12 @@ from ecotone.execution.cells.interface import Job
 if TYPE_CHECKING:
     import subprocess
 
-__all__ = ["Heat", "add_spent", "estimate_s", "heat_of", "spent_s"]
+__all__ = ["COMPILE_MOST_S", "Heat", "add_spent", "estimate_s", "heat_of", "spent_s"]
 
 _SECONDS = struct.Struct("<d")
 _RUNS_MOST = 512  # after so many the file is summed up
-_COMPILE_MOST_S = 900.0
+COMPILE_MOST_S = 900.0
+"""How long compiling a module natively may take."""
 _COLD_S = 0.5  # most programs: nothing is loaded for them
 _SECONDS_TO_START, _SECONDS_PER_MIB = 1.0, 30.0  # of one core; measured on an AMD EPYC (Zen 4)
 _COMPILER = "ecotone.design.cells.native"
@@ -143,7 +144,7 @@ class Heat:
         if self._earlier_s >= 1:
             used += f" and {self._earlier_s:.0f} s in earlier runs"
         self._tell(f"{self._module.name} has used {used}: compiling it for this processor, beside the job")
-        command = [sys.executable, "-P", "-m", _COMPILER, str(self._module), str(_COMPILE_MOST_S)]
+        command = [sys.executable, "-P", "-m", _COMPILER, str(self._module), str(COMPILE_MOST_S)]
         try:
             self._compiler = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,

@@ -7,6 +7,7 @@ from ecotone.core.errors import InputError
 __all__ = [
     "WASM_MAGIC",
     "WASM_PAGE_BYTES",
+    "NumberReader",
     "has_threads",
     "is_object",
     "module_imports",
@@ -21,8 +22,12 @@ _HAS_MAXIMUM = 1
 _IS_SHARED = 2
 
 
-class _Reader:
-    """Numbers and names, one after the other."""
+class NumberReader:
+    """The numbers of a module (LEB128), one after the other.
+
+    Attributes:
+        at: where the next one begins.
+    """
 
     def __init__(self, data: bytes, at: int = 0) -> None:
         self.data = data
@@ -37,6 +42,10 @@ class _Reader:
             if byte < 128:
                 return value
             shift += 7
+
+
+class _Reader(NumberReader):
+    """Numbers, names and limits."""
 
     def name(self) -> str:
         size = self.number()

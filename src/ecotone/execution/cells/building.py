@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from ecotone.execution.cells._cell_file import SHEBANG, Built, Cell, Compiled, Manifest, Needs, read_cell, write_cell
 from ecotone.execution.cells._compiled import compiled_module, machine_kind, module_digest
-from ecotone.execution.cells._heat import Heat, add_spent, heat_of, spent_s
+from ecotone.execution.cells._heat import COMPILE_MOST_S, Heat, add_spent, heat_of, spent_s
 from ecotone.execution.cells._native_cache import native_cached, native_folder, store_native
 from ecotone.execution.cells._tier import code_of, is_native
 from ecotone.execution.cells._trust import is_signed, sign
 from ecotone.execution.cells._wasm import (
     WASM_MAGIC,
+    NumberReader,
     has_threads,
     is_object,
     module_imports,
@@ -21,6 +22,7 @@ from ecotone.execution.cells._wasm import (
 )
 
 __all__ = [
+    "COMPILE_MOST_S",
     "SHEBANG",
     "WASM_MAGIC",
     "Built",
@@ -29,6 +31,7 @@ __all__ = [
     "Heat",
     "Manifest",
     "Needs",
+    "NumberReader",
     "add_spent",
     "code_of",
     "compiled_module",

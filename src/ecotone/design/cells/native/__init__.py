@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from ecotone._lazy import lazy_names
 
 if TYPE_CHECKING:
-    from ecotone.design.cells.native._build import can_compile, estimate_s, native_code
+    from ecotone.design.cells.native._build import can_compile, native_code
     from ecotone.design.cells.native._errors import CannotTranslateError
 
-__all__ = ["CannotTranslateError", "can_compile", "estimate_s", "native_code"]
+__all__ = ["CannotTranslateError", "can_compile", "native_code"]
 
 __getattr__ = lazy_names(
     __name__,
-    {"._build": ("can_compile", "estimate_s", "native_code"), "._errors": ("CannotTranslateError",)},
+    {"._build": ("can_compile", "native_code"), "._errors": ("CannotTranslateError",)},
 )

